@@ -1,0 +1,60 @@
+"""The expected failures, one sentence each.
+
+RobustifyError
+    InvalidInputError           what the client sent cannot be used
+        UnreadableImageError
+            UnsupportedImageError
+    ModelError                  a model cannot be used as it is
+        ModelFilesError
+        NonFiniteLogitsError
+    QueueUnavailableError
+    QueueFullError
+    StoredImageError
+"""
+
+
+class RobustifyError(Exception):
+    """Something that was planned for went wrong; the message says what, what was expected, and what to do."""
+
+
+class InvalidInputError(RobustifyError):
+    """A parameter, a label list or an image breaks a rule; `field` names the parameter."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class UnreadableImageError(InvalidInputError):
+    """The bytes are no image that can be certified."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, field="image")
+
+
+class UnsupportedImageError(UnreadableImageError):
+    """The file is of a kind that is not accepted, whatever it shows."""
+
+
+class ModelError(RobustifyError):
+    """A model cannot be used as it is."""
+
+
+class ModelFilesError(ModelError):
+    """A model's files are missing, changed, or in a format that is not loaded."""
+
+
+class NonFiniteLogitsError(ModelError):
+    """A model returned so many NaN or infinite logits that its answers mean nothing."""
+
+
+class QueueUnavailableError(RobustifyError):
+    """The queue server cannot be reached."""
+
+
+class QueueFullError(RobustifyError):
+    """More jobs wait than the settings allow; the client may try again later."""
+
+
+class StoredImageError(RobustifyError):
+    """An image that a job names is not in the store, or is damaged there."""

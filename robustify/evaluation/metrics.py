@@ -1,0 +1,49 @@
+"""What a run over a data set says: pure functions over its rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ImageOutcome:
+    """One image of a run. `label` and `answer` are class indices; `radius` is None where CERTIFY abstained.
+
+    For a classifier that is not smoothed `radius` is None throughout.
+    """
+
+    label: int
+    answer: int
+    radius: float | None
+
+    @property
+    def is_correct(self) -> bool:
+        return self.answer == self.label
+
+
+def clean_accuracy(outcomes: Sequence[ImageOutcome]) -> float:
+    """The share of images whose most voted class is the label, abstentions included."""
+    return _share([outcome.is_correct for outcome in outcomes])
+
+
+def certified_accuracy(outcomes: Sequence[ImageOutcome], radius: float) -> float:
+    """The share of images that are certified as their label for `radius` or more (Cohen et al., 2019, section 4)."""
+    return _share([o.is_correct and o.radius is not None and o.radius >= radius for o in outcomes])
+
+
+def average_certified_radius(outcomes: Sequence[ImageOutcome]) -> float:
+    """The mean radius, with 0 for images that are wrong or abstained (Zhai et al., 2020)."""
+    radii = [o.radius if o.is_correct and o.radius is not None else 0.0 for o in outcomes]
+    return sum(radii) / len(radii) if radii else 0.0
+
+
+def abstention_rate(outcomes: Sequence[ImageOutcome]) -> float:
+    return _share([outcome.radius is None for outcome in outcomes])
+
+
+def distinct_answers(outcomes: Sequence[ImageOutcome]) -> int:
+    """How many classes were answered at all: under heavy noise a plain classifier tends to one constant."""
+    return len({outcome.answer for outcome in outcomes})
+
+
+def _share(hits: Sequence[bool]) -> float:
+    return sum(hits) / len(hits) if hits else 0.0

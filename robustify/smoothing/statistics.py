@@ -1,0 +1,56 @@
+"""The bounds and tests behind PREDICT and CERTIFY: float64 and scipy; every rounding goes against the claim."""
+
+import math
+
+from scipy.stats import beta, binom, binomtest, norm
+
+RELATIVE_STEP = 1e-9
+MAX_STEPS = 60
+
+
+def lower_confidence_bound(successes: int, trials: int, alpha: float) -> float:
+    """A number that is at most the true probability with probability at least 1 - alpha (Clopper-Pearson, one-sided).
+
+    scipy's quantile is stepped down, and further until the binomial tail P(X >= successes) at it is at most alpha: the
+    first step pays for the rounding of quantile and tail, the others would pay for a quantile that is wrong.
+    """
+    if not 0 <= successes <= trials:
+        raise ValueError(f"{successes} successes in {trials} trials")
+    if successes == 0 or not 0 < alpha < 1:
+        return 0.0
+    bound = alpha ** (1 / trials) if successes == trials else float(beta.ppf(alpha, successes, trials - successes + 1))
+    step = RELATIVE_STEP
+    for _ in range(MAX_STEPS):
+        bound, step = bound * (1 - step), min(0.5, step * 2)
+        if math.isfinite(bound) and binom.sf(successes - 1, trials, bound) <= alpha:
+            return bound
+    return 0.0
+
+
+def two_sided_p_value(votes: int, rival_votes: int) -> float:
+    """Exact two-sided binomial test of "both classes are equally likely" (Hung and Fithian, 2019)."""
+    trials = votes + rival_votes
+    return float(binomtest(votes, trials, 0.5).pvalue) if trials else 1.0
+
+
+def certified_radius(p_lower: float, sigma: float) -> float | None:
+    """sigma * Phi^-1(p_lower) (Cohen et al., 2019, Theorem 1), rounded down; None when p_lower does not exceed 1/2."""
+    if not (math.isfinite(p_lower) and math.isfinite(sigma)) or sigma <= 0 or not 0.5 < p_lower < 1:
+        return None
+    radius = sigma * float(norm.ppf(p_lower)) * (1 - RELATIVE_STEP)
+    return radius if radius > 0 else None
+
+
+def largest_radius(n: int, alpha: float, sigma: float) -> float | None:
+    """The radius that n unanimous votes give: no request for more can be met."""
+    return certified_radius(lower_confidence_bound(n, n, alpha), sigma)
+
+
+def fewest_samples_to_certify(alpha: float) -> int:
+    """The n below which even unanimous votes abstain: alpha^(1/n) must exceed 1/2."""
+    return math.floor(math.log(alpha) / math.log(0.5)) + 1
+
+
+def fewest_samples_to_predict(alpha: float) -> int:
+    """The n below which even unanimous votes abstain: 2 * (1/2)^n must not exceed alpha."""
+    return math.ceil(math.log(alpha / 2) / math.log(0.5))

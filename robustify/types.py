@@ -1,0 +1,66 @@
+"""The records of the method: plain data, no torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+DEFAULT_TEMPLATE = "This is a photo of a {}"
+
+
+class Phase(StrEnum):
+    """What a sample is drawn for; each phase has noise of its own."""
+
+    PREDICT = "predict"
+    SELECT = "select"
+    ESTIMATE = "estimate"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A label set with its prompt template; `{}` in the template stands for the label."""
+
+    labels: tuple[str, ...]
+    template: str = DEFAULT_TEMPLATE
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        return tuple(self.template.replace("{}", label) for label in self.labels)
+
+
+@dataclass(frozen=True)
+class SmoothingParameters:
+    """sigma in [0, 1] pixel units; n0 selection and n estimation samples; wrong with probability at most alpha."""
+
+    sigma: float
+    n0: int
+    n: int
+    alpha: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What PREDICT returns. `index` is None when it abstains."""
+
+    index: int | None
+    p_value: float
+    votes: Sequence[int]
+    n: int
+    alpha: float
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What CERTIFY returns: with probability at least 1 - alpha, no perturbation with L2 norm below `radius`
+    changes the class.
+
+    `index` is the class chosen by the selection samples; `radius` is None when CERTIFY abstains. Radii are in [0, 1]
+    pixel units; `p_lower` is the lower confidence bound of the class's probability.
+    """
+
+    index: int
+    radius: float | None
+    p_lower: float
+    selection_votes: Sequence[int]
+    votes: Sequence[int]
+    parameters: SmoothingParameters
+    bound: str = "clopper-pearson"

@@ -1,0 +1,91 @@
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binom, norm
+
+from robustify.smoothing.statistics import (
+    certified_radius,
+    fewest_samples_to_certify,
+    fewest_samples_to_predict,
+    largest_radius,
+    lower_confidence_bound,
+    two_sided_p_value,
+)
+
+
+@given(st.integers(1, 20_000), st.floats(0, 1), st.floats(1e-9, 0.1))
+def test_bound_of_any_count_is_checked_against_the_tail(trials: int, share: float, alpha: float) -> None:
+    """At the bound, seeing so many successes or more is at most as likely as alpha."""
+    successes = round(share * trials)
+    bound = lower_confidence_bound(successes, trials, alpha)
+
+    assert 0 <= bound < 1
+    assert binom.sf(successes - 1, trials, bound) <= alpha or bound == 0
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(7, 9), (1, 4), (12, 12), (30, 40)])
+def test_bound_of_small_counts_agrees_with_exact_arithmetic(successes: int, trials: int) -> None:
+    """The tail at the bound, in rational numbers, is alpha from below and by no more than a millionth."""
+    alpha = Fraction(1, 1000)
+    p = Fraction(lower_confidence_bound(successes, trials, float(alpha)))
+    tail = sum(math.comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in range(successes, trials + 1))
+
+    assert alpha * (1 - Fraction(1, 10**6)) <= tail <= alpha
+
+
+def test_bound_covers_the_true_probability() -> None:
+    """Over 20,000 simulated experiments the bound exceeds the truth no more often than alpha allows."""
+    rng, alpha, runs = np.random.default_rng(1), 0.01, 20_000
+    for p, n in ((0.5, 100), (0.8, 500), (0.99, 1000)):
+        counts = rng.binomial(n, p, runs)
+        bounds = {int(count): lower_confidence_bound(int(count), n, alpha) for count in np.unique(counts)}
+        misses = sum(bounds[int(count)] > p for count in counts)
+
+        assert misses <= binom.ppf(0.9999, runs, alpha)
+
+
+def test_bound_without_successes_is_zero() -> None:
+    """No success supports no probability."""
+    assert lower_confidence_bound(0, 100, 0.001) == 0
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(-1, 10), (11, 10)])
+def test_impossible_counts_are_refused(successes: int, trials: int) -> None:
+    """More successes than trials, or fewer than none, are an error and no bound."""
+    with pytest.raises(ValueError, match="successes"):
+        lower_confidence_bound(successes, trials, 0.001)
+
+
+@pytest.mark.parametrize("p_lower", [math.nan, 0.5, 0.3, 0.0, -1.0, 1.0, 2.0, math.inf])
+def test_probability_that_does_not_exceed_one_half_has_no_radius(p_lower: float) -> None:
+    """NaN and anything outside (1/2, 1) never certify."""
+    assert certified_radius(p_lower, 0.25) is None
+
+
+@given(st.floats(0.5, 1, exclude_min=True, exclude_max=True), st.floats(0.05, 1))
+def test_radius_is_rounded_down(p_lower: float, sigma: float) -> None:
+    """A radius never exceeds sigma times the normal quantile."""
+    radius = certified_radius(p_lower, sigma)
+
+    assert radius is None or 0 < radius <= sigma * norm.ppf(p_lower)
+
+
+def test_largest_radius_is_that_of_unanimous_votes() -> None:
+    """10,000 unanimous votes at alpha = .001 give 3.1985 sigma (reliability notes, appendix B)."""
+    radius = largest_radius(10_000, 0.001, 1.0)
+
+    assert radius == pytest.approx(3.1985, abs=1e-4)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.01, 0.001, 1e-6])
+def test_fewest_samples_are_the_first_that_can_decide(alpha: float) -> None:
+    """With one sample less than the minimum even unanimous votes abstain, with the minimum they do not."""
+    certify, predict = fewest_samples_to_certify(alpha), fewest_samples_to_predict(alpha)
+
+    assert largest_radius(certify, alpha, 0.25) is not None
+    assert largest_radius(certify - 1, alpha, 0.25) is None
+    assert two_sided_p_value(predict, 0) <= alpha < two_sided_p_value(predict - 1, 0)

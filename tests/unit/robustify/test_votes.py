@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+import torch
+
+from robustify.smoothing.noise import KeyedNoise
+from robustify.smoothing.votes import NoisyVotes, tally
+
+IMAGE = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0))
+WEIGHTS = torch.randn(5, 3 * 8 * 8, generator=torch.Generator().manual_seed(1))
+
+
+def linear(x: torch.Tensor) -> torch.Tensor:
+    return x.flatten(1) @ WEIGHTS.T
+
+
+class RecordingClassifier:
+    """A linear classifier that keeps what it was shown."""
+
+    def __init__(self) -> None:
+        self.seen: list[torch.Tensor] = []
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen.append(x)
+        return linear(x)
+
+
+def counter(batch_size: int, classifier: object = linear, sigma: float = 0.25) -> NoisyVotes:
+    return NoisyVotes(classifier, IMAGE, sigma, KeyedNoise(b"key", "id"), "estimate", 5, batch_size)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("batch_size", [64, 32, 7, 1])
+def test_noise_is_bit_identical_in_any_batch(batch_size: int) -> None:
+    """Sample i is the same noisy image whatever the batch that carries it."""
+    classifier = RecordingClassifier()
+    counter(batch_size, classifier)(0, 100)
+    seen = torch.cat(classifier.seen)[:100] if batch_size != 7 else torch.cat([b[:7] for b in classifier.seen])[:100]
+    noise = KeyedNoise(b"key", "id")
+    expected = torch.stack([IMAGE + 0.25 * torch.from_numpy(noise("estimate", i, (3, 8, 8))) for i in range(100)])
+
+    assert torch.equal(seen, expected)
+
+
+def test_votes_in_parts_add_up_to_votes_at_once() -> None:
+    """Shards count the same votes as one long run."""
+    count = counter(16)
+    whole = np.array(count(0, 200))
+    parts = np.array(count(0, 50)) + np.array(count(50, 130)) + np.array(count(180, 20))
+
+    assert whole.sum() == 200
+    assert np.array_equal(whole, parts)
+
+
+def test_every_batch_has_the_same_shape() -> None:
+    """The last batch is padded, and the padding does not vote."""
+    classifier = RecordingClassifier()
+    votes = counter(16, classifier)(0, 20)
+
+    assert {tuple(batch.shape) for batch in classifier.seen} == {(16, 3, 8, 8)}
+    assert sum(votes) == 20
+
+
+def test_noise_has_sigma_in_pixel_units() -> None:
+    """What is added to an image in [0, 1] has standard deviation sigma, mean 0, and is not clamped."""
+    classifier = RecordingClassifier()
+    counter(50, classifier, sigma=0.5)(0, 500)
+    noise = torch.cat(classifier.seen) - IMAGE
+
+    assert noise.std().item() == pytest.approx(0.5, rel=0.01)
+    assert abs(noise.mean().item()) < 0.01
+    assert torch.cat(classifier.seen).max() > 1.5
+
+
+def test_rows_that_are_not_finite_do_not_vote() -> None:
+    """NaN and infinite logits are votes for no class: argmax alone would give them to the first."""
+    logits = torch.tensor([[1.0, 2.0], [float("nan"), 0.0], [float("inf"), 0.0], [3.0, float("nan")], [5.0, 1.0]])
+
+    assert tally(logits, 2).tolist() == [1, 1]
+
+
+def test_what_before_batch_raises_stops_the_count() -> None:
+    """A canceled job stops between two batches."""
+
+    def stop(done: int) -> None:
+        if done >= 32:
+            raise InterruptedError
+
+    count = NoisyVotes(linear, IMAGE, 0.25, KeyedNoise(b"k", "i"), "estimate", 5, 16, before_batch=stop)
+    with pytest.raises(InterruptedError):
+        count(0, 100)
