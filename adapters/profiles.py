@@ -1,0 +1,109 @@
+"""The named sets of models, as data: what the service may know of a model without loading one."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from adapters.settings import Settings
+from robustify.errors import InvalidInputError, ModelFilesError
+from robustify.types import Task
+
+PREPROCESSING_VERSION = "1"
+"""Changes whenever `adapters/images.py` makes another tensor of the same file."""
+BUNDLED = Path(__file__).parent / "embedded" / "weights"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A named set of models and what the service must know of it.
+
+    `side`: height and width of the canonical tensor; `classes`: the number of labels it can tell apart, None for any.
+    `prompt`: what the denoiser is told when no task is adapted. Speeds of shards are set for one or two seconds each.
+    """
+
+    name: str
+    description: str
+    licence: str
+    side: int
+    default_sigma: float = 0.25
+    k: float = 1.0
+    prompt: str = ""
+    classes: int | None = None
+    batch_size: int = 50
+    shard_samples: int = 100
+    folder: Path | None = None
+    for_tests: bool = False
+
+    @property
+    def model_digest(self) -> str:
+        """sha256 over the manifest of the weights; of the name where there are none."""
+        if self.folder is None:
+            return hashlib.sha256(self.name.encode()).hexdigest()
+        manifest = self.folder / "manifest.json"
+        if not manifest.is_file():
+            raise ModelFilesError(f"profile {self.name} has no manifest of its weights: build or restore the models")
+        return hashlib.sha256(manifest.read_bytes()).hexdigest()
+
+
+PROFILES: Mapping[str, Profile] = MappingProxyType(
+    {
+        profile.name: profile
+        for profile in (
+            Profile(
+                name="mini",
+                description="Bundled text-conditional pixel cascade and CLIP for 32 x 32 images; runs on a CPU.",
+                licence="Code Apache-2.0; weights trained on CIFAR-10 and Tiny-ImageNet (non-commercial research).",
+                side=32,
+                k=1.8,
+                folder=BUNDLED,
+            ),
+            Profile(
+                name="oracle-linear",
+                description="sign(w.x + b), whose exact robust radius is known; tests the whole service.",
+                licence="Apache-2.0",
+                side=32,
+                classes=2,
+                batch_size=500,
+                shard_samples=500,
+                for_tests=True,
+            ),
+            Profile(
+                name="oracle-coin",
+                description="A fair coin for every sample; tests that votes are independent.",
+                licence="Apache-2.0",
+                side=32,
+                classes=2,
+                batch_size=500,
+                shard_samples=500,
+                for_tests=True,
+            ),
+        )
+    }
+)
+
+
+def find_profile(name: str) -> Profile:
+    if name not in PROFILES:
+        raise InvalidInputError(f"unknown profile {name!r}: choose one of {', '.join(PROFILES)}", field="profile")
+    return PROFILES[name]
+
+
+def fingerprint(profile: Profile, settings: Settings, task: Task, sigma: float) -> str:
+    """sha256 over everything that decides f: two workers with the same fingerprint are the same function."""
+    parts = {
+        "model": profile.model_digest,
+        "lora": None,
+        "labels": task.labels,
+        "template": task.template,
+        "prompt": profile.prompt,
+        "sigma": sigma,
+        "timestep_rule": settings.timestep_rule,
+        "k": settings.k if settings.k is not None else profile.k,
+        "preprocessing": f"{PREPROCESSING_VERSION}/{profile.side}",
+        "dtype": settings.dtype,
+        "batch_size": settings.batch_size or profile.batch_size,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()).hexdigest()

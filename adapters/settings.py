@@ -1,0 +1,80 @@
+"""Settings from the environment (`ROBUSTIFY_*`); the only reader of the environment."""
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from robustify.errors import InvalidInputError
+
+MEBIBYTE = 1 << 20
+SECRET_BYTES = 32
+
+
+class Settings(BaseSettings):
+    """One process's settings; processes that share jobs must share the secret and everything that decides f."""
+
+    model_config = SettingsConfigDict(env_prefix="ROBUSTIFY_", frozen=True)
+
+    profile: str = Field("mini", description="The models to serve: see `robustify models`.")
+    state_dir: Path = Field(
+        Path("state"), description="Folder of the secret, the images and the embedded queue's data."
+    )
+    redis_url: str | None = Field(None, description="Queue server; without it `robustify up` starts an embedded one.")
+    secret: SecretStr | None = Field(
+        None, description="Hex key of the noise; made at first start and kept in the state folder."
+    )
+    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(8000, description="Port that the API listens on.")
+    device: str = Field("cpu", description="Torch device of the worker.")
+    dtype: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Number format of the models; part of the fingerprint."
+    )
+    threads: int | None = Field(None, description="Threads of one worker; by default torch chooses.")
+    batch_size: int | None = Field(
+        None, description="Samples of one forward pass; part of the fingerprint; by default the profile's."
+    )
+    shard_samples: int | None = Field(None, description="Samples of one shard; by default the profile's.")
+    timestep_rule: Literal["exact", "search"] = Field("exact", description="How Eq. 6 is solved.")
+    k: float | None = Field(None, description="Correction factor of Eq. 8; by default the profile's.")
+    max_upload_bytes: int = Field(10 * MEBIBYTE, description="Largest accepted image file.")
+    max_queued_jobs: int = Field(1000, description="Jobs that may wait; more are refused with 503.")
+    queue_seconds: int = Field(3600, description="A job that has not started by then expires.")
+    retention_seconds: int = Field(86400, description="How long a finished job can be read; its outcome stays.")
+    lease_seconds: float = Field(10.0, description="A shard of a worker that is silent for so long goes to another.")
+    log_level: str = Field("INFO", description="Least severe level that is logged.")
+
+    def noise_secret(self) -> bytes:
+        """The key of the noise, from the environment or from `state_dir/secret`, which is made with mode 0600."""
+        if self.secret is not None:
+            return _key(self.secret.get_secret_value())
+        path = self.state_dir / "secret"
+        if not path.exists():
+            _create_secret(path)
+        return _key(path.read_text(encoding="ascii"))
+
+
+def _key(text: str) -> bytes:
+    """32 bytes in hexadecimal; anything shorter could be guessed."""
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        key = b""
+    if len(key) != SECRET_BYTES:
+        raise InvalidInputError(f"the secret must be {SECRET_BYTES} bytes in hexadecimal", field="secret")
+    return key
+
+
+def _create_secret(path: Path) -> None:
+    """Write a whole file for its owner only, then link it into place: the first of several processes wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as file:
+        file.write(secrets.token_hex(SECRET_BYTES))
+        file.flush()
+        with suppress(FileExistsError):
+            os.link(file.name, path)

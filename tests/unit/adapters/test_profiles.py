@@ -1,0 +1,51 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from adapters.profiles import PROFILES, find_profile, fingerprint
+from adapters.settings import Settings
+from robustify.errors import InvalidInputError, ModelFilesError
+from robustify.types import Task
+
+TASK = Task(("cat", "dog"))
+SETTINGS = Settings(profile="mini")
+
+
+def test_fingerprint_of_the_same_function_is_the_same() -> None:
+    """What does not change f does not change the fingerprint."""
+    other = SETTINGS.model_copy(update={"state_dir": Path("elsewhere"), "port": 9000, "shard_samples": 7})
+
+    assert fingerprint(find_profile("mini"), SETTINGS, TASK, 0.25) == fingerprint(
+        find_profile("mini"), other, Task(("cat", "dog")), 0.25
+    )
+
+
+def test_fingerprint_changes_with_everything_that_decides_f() -> None:
+    """Labels, their order, template, sigma, timestep rule, k, dtype, batch shape, model: each is another function."""
+    mini = find_profile("mini")
+    prints = [
+        fingerprint(mini, SETTINGS, TASK, 0.25),
+        fingerprint(mini, SETTINGS, Task(("dog", "cat")), 0.25),
+        fingerprint(mini, SETTINGS, Task(("cat", "frog")), 0.25),
+        fingerprint(mini, SETTINGS, Task(("cat", "dog"), "{}"), 0.25),
+        fingerprint(mini, SETTINGS, TASK, 0.5),
+        fingerprint(find_profile("oracle-linear"), SETTINGS, TASK, 0.25),
+        fingerprint(dataclasses.replace(mini, prompt="sks"), SETTINGS, TASK, 0.25),
+    ]
+    for change in ({"timestep_rule": "search"}, {"k": 1.0}, {"dtype": "bfloat16"}, {"batch_size": 64}):
+        prints.append(fingerprint(mini, SETTINGS.model_copy(update=change), TASK, 0.25))
+
+    assert len(set(prints)) == len(prints)
+
+
+def test_unknown_profile_is_refused_with_the_known_ones() -> None:
+    """The message lists what there is."""
+    with pytest.raises(InvalidInputError, match="mini"):
+        find_profile("maxi")
+
+
+def test_profile_without_its_manifest_is_refused(tmp_path: Path) -> None:
+    """Weights that cannot be checked are not served."""
+    with pytest.raises(ModelFilesError, match="manifest"):
+        _ = dataclasses.replace(PROFILES["mini"], folder=tmp_path).model_digest

@@ -1,0 +1,45 @@
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from adapters.settings import Settings
+from robustify.errors import InvalidInputError
+
+
+def test_secret_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
+    """The first start makes 32 random bytes with mode 0600; later starts read them."""
+    settings = Settings(state_dir=tmp_path / "state")
+    secret = settings.noise_secret()
+
+    assert len(secret) == 32
+    assert settings.noise_secret() == secret
+    assert stat.S_IMODE((tmp_path / "state" / "secret").stat().st_mode) == 0o600
+    assert Settings(state_dir=tmp_path / "other").noise_secret() != secret
+
+
+def test_secret_of_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret from the environment is used, shown nowhere, and nothing is written."""
+    monkeypatch.setenv("ROBUSTIFY_SECRET", "ab" * 32)
+    settings = Settings(state_dir=tmp_path / "state")
+
+    assert settings.noise_secret() == b"\xab" * 32
+    assert "abab" not in repr(settings)
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("secret", ["", "ab", "ab" * 31, "zz" * 32])
+def test_secret_that_could_be_guessed_is_refused(secret: str) -> None:
+    """An empty, short or unreadable secret is an error and no key."""
+    with pytest.raises(InvalidInputError, match="32 bytes"):
+        Settings(secret=SecretStr(secret)).noise_secret()
+
+
+def test_processes_that_start_together_share_one_secret(tmp_path: Path) -> None:
+    """Whoever comes second reads what the first wrote whole."""
+    with ThreadPoolExecutor(8) as pool:
+        secrets = list(pool.map(lambda _: Settings(state_dir=tmp_path).noise_secret(), range(32)))
+
+    assert len(set(secrets)) == 1
