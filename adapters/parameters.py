@@ -1,0 +1,137 @@
+"""The parameters of a prediction and of a certificate: their bounds, their defaults, and what must fit together."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from adapters.bounds import (
+    DEFAULT_ALPHA,
+    DEFAULT_ESTIMATION_SAMPLES,
+    DEFAULT_PREDICT_SAMPLES,
+    DEFAULT_SELECTION_SAMPLES,
+    MAX_ALPHA,
+    MAX_ESTIMATION_SAMPLES,
+    MAX_NAME_LENGTH,
+    MAX_PREDICT_SAMPLES,
+    MAX_SELECTION_SAMPLES,
+    MAX_SIGMA,
+    MIN_ALPHA,
+    MIN_SIGMA,
+)
+from adapters.labels import Labels, Template
+from adapters.profiles import Profile
+from adapters.queue.messages import JobKind
+from robustify.smoothing.statistics import fewest_samples_to_certify, fewest_samples_to_predict, largest_radius
+from robustify.types import DEFAULT_TEMPLATE
+
+SHOWN_NAME_LENGTH = 40
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field, and what is expected."""
+
+    field: str
+    detail: str
+
+
+class PredictParameters(BaseModel):
+    """What may be asked of a prediction; a field that is not listed is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    labels: Labels | None = Field(None, description="The classes, in order; give these or `task`.")
+    task: Annotated[str, Field(max_length=MAX_NAME_LENGTH)] | None = Field(None, description="Name of an adapted task.")
+    template: Template = DEFAULT_TEMPLATE
+    classifier: Literal["default"] = Field("default", description="The classifier behind the denoiser.")
+    sigma: Annotated[float, Field(ge=MIN_SIGMA, le=MAX_SIGMA)] | None = Field(
+        None, description="Standard deviation of the noise for pixels in [0, 1]; by default the profile's."
+    )
+    n: int = Field(DEFAULT_PREDICT_SAMPLES, ge=1, le=MAX_PREDICT_SAMPLES, description="Samples.")
+    alpha: float = Field(
+        DEFAULT_ALPHA, ge=MIN_ALPHA, le=MAX_ALPHA, description="Accepted probability of a wrong answer."
+    )
+
+
+class CertifyParameters(PredictParameters):
+    """What may be asked of a certificate."""
+
+    n: int = Field(DEFAULT_ESTIMATION_SAMPLES, ge=1, le=MAX_ESTIMATION_SAMPLES, description="Estimation samples.")
+    n0: int = Field(DEFAULT_SELECTION_SAMPLES, ge=1, le=MAX_SELECTION_SAMPLES, description="Selection samples.")
+    target_radius: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="L2 radius that is wanted, for pixels of the canonical tensor in [0, 1]."
+    )
+
+
+PARAMETERS: Mapping[JobKind, type[PredictParameters]] = {
+    JobKind.PREDICT: PredictParameters,
+    JobKind.CERTIFY: CertifyParameters,
+}
+
+
+def parse_parameters(
+    kind: JobKind, values: Mapping[str, Any], strict: bool
+) -> tuple[PredictParameters | None, list[FieldProblem]]:
+    """The parameters, or else what is wrong with each field. `strict`: numbers must be numbers and not texts."""
+    try:
+        return PARAMETERS[kind].model_validate(dict(values), strict=strict), []
+    except ValidationError as error:
+        return None, [describe_error(kind, dict(item)) for item in error.errors(include_url=False, include_input=False)]
+
+
+def check_fit(parameters: PredictParameters, profile: Profile) -> Iterator[FieldProblem]:
+    """What is wrong with parameters that are each in range."""
+    yield from check_label_count(parameters, profile)
+    if isinstance(parameters, CertifyParameters):
+        yield from check_certify_samples(parameters, profile)
+    elif parameters.n < (fewest := fewest_samples_to_predict(parameters.alpha)):
+        yield too_few_samples(fewest)
+
+
+def check_label_count(parameters: PredictParameters, profile: Profile) -> Iterator[FieldProblem]:
+    if (parameters.labels is None) == (parameters.task is None):
+        yield FieldProblem(field="labels", detail="Give either labels or a task.")
+    if parameters.labels is not None and profile.classes not in (None, len(parameters.labels)):
+        yield FieldProblem(
+            field="labels",
+            detail=f"Profile {profile.name} tells exactly {profile.classes} labels apart; give so many.",
+        )
+
+
+def check_certify_samples(parameters: CertifyParameters, profile: Profile) -> Iterator[FieldProblem]:
+    fewest = fewest_samples_to_certify(parameters.alpha)
+    if parameters.n < fewest:
+        yield too_few_samples(fewest)
+        return
+    largest = largest_radius(parameters.n, parameters.alpha, parameters.sigma or profile.default_sigma) or 0.0
+    if parameters.target_radius is not None and parameters.target_radius > largest:
+        yield FieldProblem(
+            field="target_radius",
+            detail=f"With this n, alpha and sigma at most {rounded_down(largest)} can be certified; raise n or sigma.",
+        )
+
+
+def too_few_samples(fewest: int) -> FieldProblem:
+    return FieldProblem(
+        field="n", detail=f"With this alpha even unanimous votes would abstain; give at least {fewest}."
+    )
+
+
+def rounded_down(radius: float) -> float:
+    """A radius to four digits, never more than it is."""
+    return int(radius * 10_000) / 10_000
+
+
+def describe_error(kind: JobKind, error: Mapping[str, Any]) -> FieldProblem:
+    """pydantic's finding as a field and a sentence; of what the client sent, only the name of the field is repeated."""
+    name = shown_name(error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = ", ".join(["image", *PARAMETERS[kind].model_fields])
+        return FieldProblem(field=name, detail=f"/{kind} has no such field; it has {known}.")
+    return FieldProblem(field=name, detail=error["msg"].rstrip(".") + ".")
+
+
+def shown_name(location: tuple[int | str, ...]) -> str:
+    """The name of a field, made safe to print: it may be the client's own."""
+    name = ".".join(str(part) for part in location)[:SHOWN_NAME_LENGTH]
+    return "".join(character if character.isprintable() else "?" for character in name)

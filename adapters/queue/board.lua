@@ -1,0 +1,387 @@
+-- The job board on the queue server: one command a call, and every command is atomic.
+--
+-- ARGV[1] is the command, ARGV[2] its arguments as JSON. All times are seconds by the server's clock. The names of the
+-- service's keys are written here and nowhere else; each begins with "robustify:".
+--
+--   job:ID           hash    a job's request, plan, state, result and error
+--   votes:ID:PHASE   hash    first sample of a shard -> its votes as JSON; each field is written once
+--   attempts:ID      hash    step -> deliveries of it that failed
+--   held:QUEUE       zset    every shard that is wanted and not recorded -> +inf while it waits in RQ's list, or else the
+--                            time until which its worker may be silent
+--   owners           hash    shard -> the worker that has its lease
+--   queued           zset    job that nobody has begun -> the time at which it expires
+--   due              zset    job whose phase is complete -> the time from which anybody may take its next step
+--   latest:DIGEST    string  request -> the latest job that has it
+--   outcome:DIGEST   string  image and configuration -> their result, for ever
+--   workers          zset    worker -> the time until which it counts as live
+--   worker-records   hash    worker -> what it says of itself
+--   dead-letters     list    RQ jobs that were refused, the latest first
+--
+-- A shard is named JOB-PHASE-FIRST, and so is the RQ job that carries it.
+
+local PREFIX = 'robustify:'
+local OWNERS, QUEUED, DUE = PREFIX .. 'owners', PREFIX .. 'queued', PREFIX .. 'due'
+local WORKERS, WORKER_RECORDS = PREFIX .. 'workers', PREFIX .. 'worker-records'
+local DEAD_LETTERS, RECONCILING = PREFIX .. 'dead-letters', PREFIX .. 'reconciling'
+local MANY = 1000
+
+local call = redis.call
+local a = cjson.decode(ARGV[2])
+local clock = call('TIME')
+local now = tonumber(clock[1]) + tonumber(clock[2]) / 1e6
+
+local function stamp(time) return string.format('%.6f', time) end
+local function job_key(id) return PREFIX .. 'job:' .. id end
+local function votes_key(id, phase) return PREFIX .. 'votes:' .. id .. ':' .. phase end
+local function attempts_key(id) return PREFIX .. 'attempts:' .. id end
+local function held_key(queue) return PREFIX .. 'held:' .. queue end
+local function latest_key(digest) return PREFIX .. 'latest:' .. digest end
+local function outcome_key(digest) return PREFIX .. 'outcome:' .. digest end
+local function rq_list(queue) return a.rq .. ':queue:' .. queue end
+local function rq_job(shard) return a.rq .. ':job:' .. shard end
+local function shard_name(id, phase, first) return string.format('%s-%s-%d', id, phase, first) end
+
+local function parse(shard)
+  local id, phase, first = string.match(shard, '^([0-9a-z]+)%-([a-z]+)%-(%d+)$')
+  return id, phase, tonumber(first)
+end
+
+-- The phase that a job is in: its samples are 0 .. samples - 1, `size` of them in a shard.
+local function plan_of(id)
+  local f = call('HMGET', job_key(id), 'queue', 'phase', 'samples', 'shard_samples')
+  return {queue = f[1], phase = f[2], samples = tonumber(f[3]), size = tonumber(f[4])}
+end
+
+local function count_of(plan, first) return math.min(plan.size, plan.samples - first) end
+
+local function is_complete(id, plan)
+  return call('HLEN', votes_key(id, plan.phase)) == math.ceil(plan.samples / plan.size)
+end
+
+-- Forget a shard's delivery. A mention left in RQ's list is dropped when it is popped.
+local function forget(shard, queue)
+  call('ZREM', held_key(queue), shard)
+  call('HDEL', OWNERS, shard)
+  call('DEL', rq_job(shard))
+  call('LREM', rq_list(queue) .. ':intermediate', 0, shard)
+end
+
+local function enqueue(id, plan, first, front)
+  local shard = shard_name(id, plan.phase, first)
+  forget(shard, plan.queue)
+  local data = cjson.encode({a.shard_function, cjson.null, {id, plan.phase, first, count_of(plan, first)}, {}})
+  call('HSET', rq_job(shard), 'data', data, 'origin', plan.queue, 'status', 'queued', 'description', shard,
+    'timeout', -1, 'result_ttl', 0, 'failure_ttl', 60)
+  call('SADD', a.rq .. ':queues', rq_list(plan.queue))
+  call(front and 'LPUSH' or 'RPUSH', rq_list(plan.queue), shard)
+  call('ZADD', held_key(plan.queue), '+inf', shard)
+end
+
+local function enqueue_phase(id)
+  local plan = plan_of(id)
+  for first = 0, plan.samples - 1, plan.size do enqueue(id, plan, first, false) end
+end
+
+-- To the front, in order: a job that has begun ends before another begins, so that few are under way at a time.
+local function enqueue_phase_first(id)
+  local plan = plan_of(id)
+  local last = math.floor((plan.samples - 1) / plan.size) * plan.size
+  for first = last, 0, -plan.size do enqueue(id, plan, first, true) end
+end
+
+-- End a job: drop its shards, and keep what can be read of it for the time of retention.
+local function close(id, status)
+  local plan = plan_of(id)
+  for first = 0, plan.samples - 1, plan.size do forget(shard_name(id, plan.phase, first), plan.queue) end
+  call('ZREM', QUEUED, id)
+  call('ZREM', DUE, id)
+  call('HSET', job_key(id), 'status', status, 'ended_at', stamp(now))
+  local f = call('HMGET', job_key(id), 'retention', 'latest', 'phases')
+  local keys = {job_key(id), attempts_key(id)}
+  for _, phase in ipairs(cjson.decode(f[3])) do keys[#keys + 1] = votes_key(id, phase[1]) end
+  if call('GET', latest_key(f[2])) == id then keys[#keys + 1] = latest_key(f[2]) end
+  for _, key in ipairs(keys) do call('EXPIRE', key, f[1]) end
+end
+
+-- Whether work on a job is still wanted. One that nobody began in time expires here.
+local function is_live(id)
+  local f = call('HMGET', job_key(id), 'status', 'start_by')
+  if f[1] == 'queued' and tonumber(f[2]) <= now then
+    close(id, 'expired')
+    return false
+  end
+  return f[1] == 'queued' or f[1] == 'running'
+end
+
+local function begin(id)
+  if call('HGET', job_key(id), 'status') == 'queued' then
+    call('HSET', job_key(id), 'status', 'running', 'started_at', stamp(now))
+    call('ZREM', QUEUED, id)
+  end
+end
+
+local function fail(id, problem)
+  call('HSET', job_key(id), 'error', problem)
+  close(id, 'failed')
+end
+
+-- Why a shard is not wanted, or nil.
+local function refusal(id, phase, first, count)
+  if not is_live(id) then return 'not-live' end
+  local plan = plan_of(id)
+  if plan.phase ~= phase then return 'other-phase' end
+  if first < 0 or first >= plan.samples or first % plan.size ~= 0 or count ~= count_of(plan, first) then
+    return 'not-planned'
+  end
+  if call('HEXISTS', votes_key(id, phase), first) == 1 then return 'duplicate' end
+  return nil
+end
+
+local function have_votes_for(id, votes, count)
+  local sum = 0
+  for _, vote in ipairs(votes) do
+    if vote < 0 or vote ~= math.floor(vote) then return false end
+    sum = sum + vote
+  end
+  return #votes == tonumber(call('HGET', job_key(id), 'classes')) and sum <= count
+end
+
+local function create(status)
+  local phases = cjson.decode(a.phases)
+  call('HSET', job_key(a.job), 'request', a.request, 'status', status, 'created_at', stamp(now),
+    'samples_done', 0, 'samples_total', a.samples_total, 'queue', a.queue, 'phases', a.phases, 'phase', phases[1][1],
+    'samples', phases[1][2], 'shard_samples', a.shard_samples, 'classes', a.classes, 'fingerprint', a.fingerprint,
+    'start_by', stamp(now + a.queue_seconds), 'retention', a.retention, 'latest', a.latest, 'outcome', a.outcome)
+  call('SET', latest_key(a.latest), a.job)
+  return call('HGETALL', job_key(a.job))
+end
+
+-- The latest job of the same request, unless it ended without a result.
+local function standing_job()
+  local id = call('GET', latest_key(a.latest))
+  if not id then return nil end
+  if is_live(id) or call('HGET', job_key(id), 'status') == 'succeeded' then return id end
+  return nil
+end
+
+local function owns(shard) return call('HGET', OWNERS, shard) == a.owner end
+
+local function is_leased_to_another(shard, queue)
+  local owner = call('HGET', OWNERS, shard)
+  local silent_until = call('ZSCORE', held_key(queue), shard)
+  return owner and owner ~= a.owner and silent_until and tonumber(silent_until) > now
+end
+
+-- A shard whose delivery was lost: deliver it again if it is still wanted, but not for ever.
+local function revive(shard, queue)
+  local id, phase, first = parse(shard)
+  local plan = plan_of(id)
+  if plan.phase ~= phase or refusal(id, phase, first, count_of(plan, first)) then return forget(shard, queue) end
+  if call('HEXISTS', OWNERS, shard) == 1 and call('HINCRBY', attempts_key(id), 'lost:' .. shard, 1) >= a.lost_limit then
+    return fail(id, a.lost_problem)
+  end
+  enqueue(id, plan, first, true)
+end
+
+-- Whether a popped RQ job is to be run; one that carries no shard of ours is judged by the worker.
+local function is_wanted(name, queue)
+  if call('EXISTS', rq_job(name)) == 0 then return false end
+  local id = parse(name)
+  if not id or call('EXISTS', job_key(id)) == 0 then return true end
+  if is_live(id) then return true end
+  forget(name, queue)
+  return false
+end
+
+local commands = {}
+
+function commands.submit()
+  local standing = standing_job()
+  if standing then return {'job', standing, call('HGETALL', job_key(standing))} end
+  local outcome = call('GET', outcome_key(a.outcome))
+  if outcome then return {'stored', outcome} end
+  if call('ZCARD', QUEUED) >= a.max_queued then return {'full'} end
+  create('queued')
+  call('ZADD', QUEUED, stamp(now + a.queue_seconds), a.job)
+  enqueue_phase(a.job)
+  return {'job', a.job, call('HGETALL', job_key(a.job))}
+end
+
+-- A job that is done as soon as it is asked for, because its outcome is known.
+function commands.adopt()
+  local standing = standing_job()
+  if standing then return {standing, call('HGETALL', job_key(standing))} end
+  create('running')
+  call('HSET', job_key(a.job), 'started_at', stamp(now), 'samples_done', a.samples_total, 'result', a.result)
+  close(a.job, 'succeeded')
+  return {a.job, call('HGETALL', job_key(a.job))}
+end
+
+function commands.get()
+  is_live(a.job)
+  return call('HGETALL', job_key(a.job))
+end
+
+function commands.cancel()
+  if is_live(a.job) then close(a.job, 'canceled') end
+  return call('HGETALL', job_key(a.job))
+end
+
+function commands.live() return is_live(a.job) and 1 or 0 end
+
+function commands.pop()
+  for _, queue in ipairs(a.queues) do
+    local list = rq_list(queue)
+    for _ = 1, MANY do
+      local name = call('LMOVE', list, list .. ':intermediate', 'LEFT', 'RIGHT')
+      if not name then break end
+      if is_wanted(name, queue) then
+        if call('HEXISTS', OWNERS, name) == 0 then
+          call('ZADD', held_key(queue), 'XX', stamp(now + a.seconds), name)
+        end
+        return {list, name}
+      end
+      call('LREM', list .. ':intermediate', 0, name)
+    end
+  end
+  return false
+end
+
+function commands.drop()
+  call('LREM', rq_list(a.queue) .. ':intermediate', 0, a.name)
+  if not call('ZSCORE', held_key(a.queue), a.name) then call('DEL', rq_job(a.name)) end
+end
+
+function commands.bury()
+  call('LREM', rq_list(a.queue) .. ':intermediate', 0, a.name)
+  call('DEL', rq_job(a.name))
+  call('LPUSH', DEAD_LETTERS, a.name)
+  call('LTRIM', DEAD_LETTERS, 0, MANY - 1)
+end
+
+function commands.lease()
+  local shard = shard_name(a.job, a.phase, a.first)
+  if refusal(a.job, a.phase, a.first, a.count) then return 0 end
+  local queue = plan_of(a.job).queue
+  if is_leased_to_another(shard, queue) then return 0 end
+  call('LREM', rq_list(queue) .. ':intermediate', 0, shard)
+  call('ZADD', held_key(queue), stamp(now + a.seconds), shard)
+  call('HSET', OWNERS, shard, a.owner)
+  begin(a.job)
+  return 1
+end
+
+function commands.renew()
+  local shard = shard_name(a.job, a.phase, a.first)
+  if not owns(shard) or not is_live(a.job) then return 0 end
+  call('ZADD', held_key(plan_of(a.job).queue), 'XX', stamp(now + a.seconds), shard)
+  return 1
+end
+
+function commands.release()
+  local shard = shard_name(a.job, a.phase, a.first)
+  if not owns(shard) then return end
+  local plan = plan_of(a.job)
+  if not plan.queue then return call('HDEL', OWNERS, shard) end
+  if refusal(a.job, a.phase, a.first, a.count) then return forget(shard, plan.queue) end
+  enqueue(a.job, plan, a.first, true)
+end
+
+function commands.record()
+  local why = refusal(a.job, a.phase, a.first, a.count)
+  if why then return {why, 0} end
+  if call('HGET', job_key(a.job), 'fingerprint') ~= a.fingerprint then return {'other-fingerprint', 0} end
+  if not have_votes_for(a.job, cjson.decode(a.votes), a.count) then return {'impossible-votes', 0} end
+  local plan = plan_of(a.job)
+  call('HSET', votes_key(a.job, a.phase), a.first, a.votes)
+  call('HINCRBY', job_key(a.job), 'samples_done', a.count)
+  forget(shard_name(a.job, a.phase, a.first), plan.queue)
+  begin(a.job)
+  if not is_complete(a.job, plan) then return {'counted', 0} end
+  call('ZADD', DUE, stamp(now + a.seconds), a.job)
+  return {'counted', 1}
+end
+
+function commands.votes()
+  return {call('HGET', job_key(a.job), 'classes'), call('HVALS', votes_key(a.job, a.phase))}
+end
+
+-- Stores the chosen class and plans the next phase; the first choice stands.
+function commands.select()
+  local chosen = call('HGET', job_key(a.job), 'selected')
+  if chosen then return chosen end
+  local plan = plan_of(a.job)
+  if not is_live(a.job) or plan.phase ~= 'select' or not is_complete(a.job, plan) then return false end
+  local following = cjson.decode(call('HGET', job_key(a.job), 'phases'))[2]
+  call('HSET', job_key(a.job), 'selected', a.index, 'selected_at', stamp(now), 'phase', following[1],
+    'samples', following[2])
+  call('ZREM', DUE, a.job)
+  enqueue_phase_first(a.job)
+  return tostring(a.index)
+end
+
+-- Succeeds only with all votes of the last phase. The first outcome of an image and a configuration stands.
+function commands.finish()
+  if not is_live(a.job) then return {'not-live'} end
+  local plan = plan_of(a.job)
+  local f = call('HMGET', job_key(a.job), 'phases', 'outcome')
+  local phases = cjson.decode(f[1])
+  if plan.phase ~= phases[#phases][1] or not is_complete(a.job, plan) then return {'incomplete'} end
+  local outcome = call('GET', outcome_key(f[2]))
+  if outcome and not a.is_stored then return {'stored', outcome} end
+  if not outcome then call('SET', outcome_key(f[2]), a.result) end
+  call('HSET', job_key(a.job), 'result', a.result)
+  close(a.job, 'succeeded')
+  return {'finished'}
+end
+
+function commands.fail()
+  if not is_live(a.job) then return 0 end
+  fail(a.job, a.problem)
+  return 1
+end
+
+function commands.attempt() return call('HINCRBY', attempts_key(a.job), a.step, 1) end
+
+-- Repairs what a crash left behind; answers with the jobs whose next step somebody must take now.
+function commands.reconcile()
+  if not call('SET', RECONCILING, 1, 'NX', 'PX', a.pause_milliseconds) then return {} end
+  for _, id in ipairs(call('ZRANGEBYSCORE', QUEUED, '-inf', stamp(now), 'LIMIT', 0, MANY)) do
+    if not is_live(id) then call('ZREM', QUEUED, id) end
+  end
+  for _, queue in ipairs(a.queues) do
+    local lost = call('ZRANGEBYSCORE', held_key(queue), '-inf', stamp(now), 'LIMIT', 0, MANY)
+    if #lost == 0 and call('LLEN', rq_list(queue)) == 0 then
+      lost = call('ZRANGEBYSCORE', held_key(queue), '+inf', '+inf', 'LIMIT', 0, MANY)
+    end
+    for index = #lost, 1, -1 do revive(lost[index], queue) end
+  end
+  local due = call('ZRANGEBYSCORE', DUE, '-inf', stamp(now), 'LIMIT', 0, MANY)
+  for _, id in ipairs(due) do call('ZADD', DUE, stamp(now + a.seconds), id) end
+  return due
+end
+
+function commands.register()
+  call('ZADD', WORKERS, stamp(now + a.seconds), a.name)
+  call('HSET', WORKER_RECORDS, a.name, a.record)
+  for _, name in ipairs(call('ZRANGEBYSCORE', WORKERS, '-inf', stamp(now))) do
+    call('ZREM', WORKERS, name)
+    call('HDEL', WORKER_RECORDS, name)
+  end
+end
+
+function commands.workers()
+  local records = {}
+  for _, name in ipairs(call('ZRANGEBYSCORE', WORKERS, '(' .. stamp(now), '+inf')) do
+    records[#records + 1] = call('HGET', WORKER_RECORDS, name)
+  end
+  return records
+end
+
+function commands.depths()
+  local depths = {}
+  for _, queue in ipairs(a.queues) do depths[#depths + 1] = call('ZCOUNT', held_key(queue), '+inf', '+inf') end
+  return depths
+end
+
+return commands[ARGV[1]]()

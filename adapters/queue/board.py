@@ -1,0 +1,227 @@
+"""The job board: the service's own records of jobs, shards and votes; RQ only carries ids and wakes workers.
+
+Every change is one atomic command of board.lua. All methods raise QueueUnavailableError when the server does not
+answer, and may be called again after that without harm.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from adapters.queue.keys import QUEUES, new_job_id
+from adapters.queue.messages import JobError, JobRecord, JobRequest, Shard, WorkerRecord
+from adapters.queue.outcomes import address
+from adapters.queue.script import BoardScript
+from adapters.settings import Settings
+from robustify.errors import QueueFullError
+from robustify.types import Phase
+
+LOST_LIMIT = 10
+"""A shard whose worker vanished so often is taken to be what kills them."""
+WORKER_LOST = JobError(
+    type="worker-lost",
+    title="Workers were lost",
+    detail="Worker after worker vanished during this job, probably for lack of memory: tell the operator.",
+)
+RECORD_FIELDS = ("status", "created_at", "started_at", "ended_at", "samples_done", "samples_total")
+RECORD_DOCUMENTS = ("request", "result", "error")
+
+
+@dataclass(frozen=True)
+class VoteReceipt:
+    """What became of a shard's votes. `counted`: they are in now; `phase_complete`: these were the last of their phase.
+
+    `refusal` tells why they were not counted: not-live, other-phase, not-planned, duplicate, other-fingerprint or
+    impossible-votes.
+    """
+
+    counted: bool
+    phase_complete: bool
+    refusal: str | None = None
+
+
+class JobBoard:
+    """All that the service and the workers know of jobs."""
+
+    def __init__(self, connection: redis.Redis, settings: Settings) -> None:
+        self._call = BoardScript(connection)
+        self._settings = settings
+
+    # For the service.
+
+    def submit(self, request: JobRequest, shard_samples: int) -> JobRecord:
+        """The job of this request: the one that is there, a done one if its outcome is known, or a new one.
+
+        Raises QueueFullError when as many jobs wait as the settings allow.
+        """
+        plan = self._plan(request, shard_samples)
+        answer = self._call("submit", max_queued=self._settings.max_queued_jobs, **plan)
+        if answer[0] == "full":
+            raise QueueFullError(f"{self._settings.max_queued_jobs} jobs are waiting: try again later")
+        if answer[0] == "stored":
+            result = address(json.loads(answer[1]), request)
+            answer = ["job", *self._call("adopt", result=_json(result), **plan)]
+        return _record(answer[1], answer[2])
+
+    def get(self, job_id: str) -> JobRecord | None:
+        return _record_if_any(job_id, self._call("get", job=job_id))
+
+    def cancel(self, job_id: str) -> JobRecord | None:
+        """Ends a job that is not done; workers notice between two batches. None when there is no such job."""
+        return _record_if_any(job_id, self._call("cancel", job=job_id))
+
+    def workers(self) -> list[WorkerRecord]:
+        """The workers that showed themselves lately."""
+        return [WorkerRecord.model_validate_json(record) for record in self._call("workers")]
+
+    def ping(self) -> None:
+        """Raises QueueUnavailableError unless the server runs commands."""
+        self._call("workers")
+
+    def queue_depths(self) -> dict[str, int]:
+        """The number of shards that wait in each queue."""
+        return dict(zip(QUEUES, self._call("depths", queues=QUEUES), strict=True))
+
+    # For workers.
+
+    def register(self, worker: WorkerRecord, ttl: float) -> None:
+        """Shows a worker for `ttl` seconds; 0 takes it off."""
+        self._call("register", name=worker.name, record=worker.model_dump_json(), seconds=ttl)
+
+    def lease(self, job_id: str, shard: Shard, owner: str) -> bool:
+        """Gives a shard to a worker for `lease_seconds` and begins the job; False if it is not wanted or another's."""
+        return bool(self._shard("lease", job_id, shard, owner=owner, seconds=self._settings.lease_seconds))
+
+    def renew(self, job_id: str, shard: Shard, owner: str) -> bool:
+        """Lengthens a lease; False when there is none any more: the work is another's or not wanted."""
+        return bool(self._shard("renew", job_id, shard, owner=owner, seconds=self._settings.lease_seconds))
+
+    def release(self, job_id: str, shard: Shard, owner: str) -> None:
+        """Gives a leased shard back, to the front of its queue."""
+        self._shard("release", job_id, shard, owner=owner)
+
+    def is_live(self, job_id: str) -> bool:
+        """Whether work on the job is still wanted."""
+        return bool(self._call("live", job=job_id))
+
+    def record_votes(self, job_id: str, shard: Shard, fingerprint: str, votes: Sequence[int]) -> VoteReceipt:
+        """Counts a shard's votes, one number for each label, once: whatever comes later or does not fit is refused."""
+        why, complete = self._shard(
+            "record",
+            job_id,
+            shard,
+            fingerprint=fingerprint,
+            votes=_json([int(vote) for vote in votes]),
+            seconds=self._settings.lease_seconds,
+        )
+        counted = why == "counted"
+        return VoteReceipt(counted, bool(complete), None if counted else why)
+
+    def phase_votes(self, job_id: str, phase: Phase) -> list[int]:
+        """The sum over the recorded shards of a phase, one number for each label."""
+        classes, shards = self._call("votes", job=job_id, phase=phase)
+        return [sum(votes) for votes in zip([0] * int(classes), *map(json.loads, shards), strict=True)]
+
+    def selection(self, job_id: str) -> int | None:
+        """The class chosen from the selection samples, once it is."""
+        chosen = _pairs(self._call("get", job=job_id)).get("selected")
+        return None if chosen is None else int(chosen)
+
+    def select(self, job_id: str, index: int) -> int | None:
+        """Stores the chosen class and enqueues the estimation shards; returns the class that was stored first.
+
+        None when there is nothing to choose from: the selection votes are not complete, or the job is done.
+        """
+        chosen = self._call("select", job=job_id, index=index)
+        return None if chosen is None else int(chosen)
+
+    def finish(self, job_id: str, result: dict[str, Any]) -> bool:
+        """Ends a job with its result; False when it is done already or votes are missing.
+
+        If the image and the configuration have an outcome from another job, that one is the result.
+        """
+        answer = self._call("finish", job=job_id, result=_json(result), is_stored=False)
+        if answer[0] == "stored":
+            record = self.get(job_id)
+            if record is None:
+                return False
+            stored = _json(address(json.loads(answer[1]), record.request))
+            answer = self._call("finish", job=job_id, result=stored, is_stored=True)
+        return bool(answer[0] == "finished")
+
+    def fail(self, job_id: str, error: JobError) -> bool:
+        """Ends a job that is not done with an error."""
+        return bool(self._call("fail", job=job_id, problem=error.model_dump_json()))
+
+    def note_attempt(self, job_id: str, step: str) -> int:
+        """Counts a failed attempt at a step, such as a shard's key; returns their number."""
+        return int(self._call("attempt", job=job_id, step=step))
+
+    def reconcile(self, pause: float = 1.0) -> list[str]:
+        """Delivers lost shards again and ends overdue jobs; returns the jobs whose next step the caller must take now.
+
+        Does nothing when anybody did it less than `pause` seconds ago.
+        """
+        due: list[str] = self._call(
+            "reconcile",
+            queues=QUEUES,
+            pause_milliseconds=max(1, int(pause * 1000)),
+            seconds=self._settings.lease_seconds,
+            lost_limit=LOST_LIMIT,
+            lost_problem=WORKER_LOST.model_dump_json(),
+        )
+        return due
+
+    def drop_delivery(self, queue: str, name: str) -> None:
+        """Forgets that an RQ job was popped."""
+        self._call("drop", queue=queue, name=name)
+
+    def bury_delivery(self, queue: str, name: str) -> None:
+        """Puts an RQ job that must not be run among the dead letters."""
+        self._call("bury", queue=queue, name=name)
+
+    def _shard(self, command: str, job_id: str, shard: Shard, **arguments: Any) -> Any:
+        place = {"job": job_id, "phase": shard.phase, "first": shard.first, "count": shard.count}
+        return self._call(command, **place, **arguments)
+
+    def _plan(self, request: JobRequest, shard_samples: int) -> dict[str, Any]:
+        if shard_samples < 1 or any(samples < 1 for _, samples in request.phases):
+            raise ValueError("every phase and every shard needs at least one sample")
+        document = request.model_dump_json()
+        return {
+            "job": new_job_id(),
+            "request": document,
+            "latest": hashlib.sha256(document.encode()).hexdigest(),
+            "outcome": request.outcome_key,
+            "queue": request.kind,
+            "phases": _json(request.phases),
+            "samples_total": sum(samples for _, samples in request.phases),
+            "shard_samples": shard_samples,
+            "classes": len(request.labels),
+            "fingerprint": request.fingerprint,
+            "queue_seconds": self._settings.queue_seconds,
+            "retention": self._settings.retention_seconds,
+        }
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, allow_nan=False)
+
+
+def _pairs(answer: list[str]) -> dict[str, str]:
+    return dict(zip(answer[::2], answer[1::2], strict=True))
+
+
+def _record_if_any(job_id: str, answer: list[str]) -> JobRecord | None:
+    return _record(job_id, answer) if answer else None
+
+
+def _record(job_id: str, answer: list[str]) -> JobRecord:
+    stored = _pairs(answer)
+    values: dict[str, Any] = {name: stored[name] for name in RECORD_FIELDS if name in stored}
+    values |= {name: json.loads(stored[name]) for name in RECORD_DOCUMENTS if name in stored}
+    return JobRecord.model_validate({"id": job_id, **values})

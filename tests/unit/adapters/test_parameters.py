@@ -1,0 +1,106 @@
+"""Bounds, defaults, and what must fit together."""
+
+from typing import Any
+
+import pytest
+
+from adapters.parameters import CertifyParameters, PredictParameters, check_fit, parse_parameters, rounded_down
+from adapters.profiles import find_profile
+from adapters.queue.messages import JobKind
+from robustify.smoothing.statistics import largest_radius
+
+LABELS = {"labels": ["cat", "dog"]}
+MINI = find_profile("mini")
+
+
+def parsed(kind: JobKind, strict: bool = True, **values: Any) -> PredictParameters:
+    parameters, problems = parse_parameters(kind, {**LABELS, **values}, strict)
+    assert parameters is not None, problems
+    return parameters
+
+
+def refused(kind: JobKind, strict: bool = True, **values: Any) -> list[str]:
+    parameters, problems = parse_parameters(kind, {**LABELS, **values}, strict)
+    assert parameters is None
+    return [problem.field for problem in problems]
+
+
+def misfits(kind: JobKind, profile: str = "mini", **values: Any) -> list[str]:
+    return [problem.detail for problem in check_fit(parsed(kind, **values), find_profile(profile))]
+
+
+def test_defaults() -> None:
+    """The paper's numbers."""
+    predict, certify = parsed(JobKind.PREDICT), parsed(JobKind.CERTIFY)
+    assert (predict.n, predict.alpha, predict.sigma) == (100, 0.001, None)
+    assert isinstance(certify, CertifyParameters)
+    assert (certify.n0, certify.n, certify.alpha, certify.target_radius) == (100, 10_000, 0.001, None)
+    assert predict.template == certify.template == "This is a photo of a {}"
+    assert not misfits(JobKind.PREDICT)
+    assert not misfits(JobKind.CERTIFY)
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [("sigma", 0.05, 1.0), ("n", 1, 100_000), ("n0", 1, 10_000), ("alpha", 1e-12, 0.05)],
+)
+@pytest.mark.parametrize("strict", [True, False])
+def test_bounds(name: str, low: float, high: float, strict: bool) -> None:
+    """Both ends of a range are in it, as numbers and, where numbers come as text, as texts; what is beyond is not."""
+    form = (lambda value: value) if strict else str
+    for value in (low, high):
+        assert getattr(parsed(JobKind.CERTIFY, strict, **{name: form(value)}), name) == value
+    for value in (low - abs(low) / 2 - (low >= 1), high * 2):
+        assert refused(JobKind.CERTIFY, strict, **{name: form(value)}) == [name]
+
+
+def test_text_as_number() -> None:
+    """A number that is a text in JSON is a mistake."""
+    assert refused(JobKind.PREDICT, n="100", sigma="0.25") == ["sigma", "n"]
+    assert parsed(JobKind.PREDICT, strict=False, n="100", sigma="0.25").sigma == 0.25
+
+
+def test_unknown_fields() -> None:
+    """A field that is not there is refused by its name, made safe to print, with those that are."""
+    _, problems = parse_parameters(JobKind.PREDICT, {**LABELS, "seed": 1, "\x1b[31m" + "x" * 99: 1}, strict=True)
+    assert [problem.field for problem in problems] == ["seed", "?[31m" + "x" * 35]
+    assert "labels, task, template" in problems[0].detail
+
+
+@pytest.mark.parametrize(("alpha", "fewest"), [(0.001, 11), (0.05, 6), (1e-12, 41)])
+def test_fewest_to_predict(alpha: float, fewest: int) -> None:
+    """An n with which even unanimous votes abstain is refused with the smallest that can answer."""
+    assert f"at least {fewest}" in misfits(JobKind.PREDICT, n=fewest - 1, alpha=alpha)[0]
+    assert not misfits(JobKind.PREDICT, n=fewest, alpha=alpha)
+
+
+@pytest.mark.parametrize(("alpha", "fewest"), [(0.001, 10), (0.05, 5), (1e-12, 40)])
+def test_fewest_to_certify(alpha: float, fewest: int) -> None:
+    """The same for a certificate."""
+    assert f"at least {fewest}" in misfits(JobKind.CERTIFY, n=fewest - 1, alpha=alpha)[0]
+    assert not misfits(JobKind.CERTIFY, n=fewest, alpha=alpha)
+
+
+def test_reachable_radius() -> None:
+    """A radius is refused only when even unanimous votes do not reach it."""
+    largest = largest_radius(10_000, 0.001, MINI.default_sigma) or 0.0
+    assert not misfits(JobKind.CERTIFY, target_radius=largest)
+    assert str(rounded_down(largest)) in misfits(JobKind.CERTIFY, target_radius=largest * 1.001)[0]
+
+
+def test_labels_or_task() -> None:
+    """One of both, not neither and not both."""
+    assert misfits(JobKind.PREDICT, labels=None) == misfits(JobKind.PREDICT, task="pets") != []
+    assert not misfits(JobKind.PREDICT, labels=None, task="pets")
+
+
+def test_fixed_number_of_classes() -> None:
+    """A profile with so many classes takes so many labels."""
+    labels = ["cat", "dog", "owl"]
+    assert "exactly 2" in misfits(JobKind.PREDICT, profile="oracle-linear", labels=labels)[0]
+    assert not misfits(JobKind.PREDICT, labels=labels)
+
+
+def test_radius_rounded_down() -> None:
+    """A rounded radius is never more than the radius."""
+    assert [rounded_down(radius) for radius in (0.79965, 0.24999, 0.25)] == [0.7996, 0.2499, 0.25]

@@ -1,0 +1,95 @@
+"""A thread that says that the worker lives, and renews the lease of the shard that it works on."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import structlog
+
+from adapters.queue.board import JobBoard
+from adapters.queue.messages import Shard, WorkerRecord
+from robustify.errors import QueueUnavailableError
+
+STALL_SECONDS = 600.0
+"""A batch that takes longer counts as hung: its lease is not renewed, so that another worker gets the shard."""
+BEATS_PER_LEASE = 4
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Holding:
+    """A leased shard. `lost` is set when the lease is gone; `touch` says that the work moves."""
+
+    job_id: str
+    shard: Shard
+    lost: bool = False
+    moved_at: float = field(default_factory=time.monotonic)
+
+    def touch(self) -> None:
+        self.moved_at = time.monotonic()
+
+    @property
+    def is_stalled(self) -> bool:
+        return time.monotonic() - self.moved_at > STALL_SECONDS
+
+
+class Heartbeat:
+    """Beats several times in the time of a lease, from `start` to `stop`."""
+
+    def __init__(self, board: JobBoard, worker: WorkerRecord, lease_seconds: float) -> None:
+        self._board = board
+        self._worker = worker
+        self._lease_seconds = lease_seconds
+        self._holding: Holding | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    @property
+    def owner(self) -> str:
+        return self._worker.name
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Takes the worker off the list of live ones."""
+        self._ended.set()
+        self._thread.join()
+        try:
+            self._board.register(self._worker, ttl=0)
+        except QueueUnavailableError:
+            log.warning("not_unregistered", worker=self.owner)
+
+    @contextmanager
+    def holding(self, job_id: str, shard: Shard) -> Iterator[Holding]:
+        """Keeps the lease of a shard while the block runs."""
+        self._holding = Holding(job_id, shard)
+        try:
+            yield self._holding
+        finally:
+            self._holding = None
+
+    def count_shard(self) -> None:
+        self._worker = self._worker.model_copy(update={"shards_done": self._worker.shards_done + 1})
+
+    def beat(self) -> None:
+        """Shows the worker, and renews the lease unless the work is stalled."""
+        self._board.register(self._worker, ttl=2 * self._lease_seconds)
+        holding = self._holding
+        if holding is not None and not holding.is_stalled:
+            holding.lost = not self._board.renew(holding.job_id, holding.shard, self.owner)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.beat()
+            except QueueUnavailableError:
+                log.warning("heartbeat_missed", worker=self.owner)
+            except Exception:
+                # Without this thread the worker would lose every lease without knowing why.
+                log.exception("heartbeat_failed", worker=self.owner)
+            if self._ended.wait(self._lease_seconds / BEATS_PER_LEASE):
+                return

@@ -1,0 +1,205 @@
+"""What a worker does with one shard, and what follows when a phase is complete. Knows the board, but not RQ."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
+
+import structlog
+import torch
+
+from adapters.profiles import Profile, fingerprint
+from adapters.queue.board import JobBoard, VoteReceipt
+from adapters.queue.messages import JobError, JobKind, JobRecord, JobRequest, Shard
+from adapters.settings import Settings
+from adapters.store.files import ImageStore
+from robustify.errors import InvalidInputError, QueueUnavailableError, RobustifyError, StoredImageError
+from robustify.smoothing.algorithms import select
+from robustify.smoothing.noise import KeyedNoise
+from robustify.smoothing.votes import BaseClassifier, NoisyVotes
+from robustify.types import Phase, Task
+from workers.heartbeat import Heartbeat, Holding
+from workers.problems import INPUT_LOST, INTERNAL_ERROR, MODEL_CHANGED, invalid_input
+from workers.results import Document, certify_result, predict_result
+from workers.stop import StopFlag
+
+ATTEMPTS = 3
+OUTAGE_SECONDS = 600.0
+"""How long a worker keeps the votes of a shard while the queue server is away."""
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 2.0
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+class BaseClassifiers(Protocol):
+    """The resident models of a profile: f of Eq. 4 for a task and sigma."""
+
+    def base_classifier(self, task: Task, sigma: float) -> BaseClassifier: ...
+
+
+class ModelChangedError(RobustifyError):
+    """The job was submitted for another function than this worker computes."""
+
+
+class NotWantedError(RobustifyError):
+    """The worker is to stop, the job is over, or the shard is another's by now."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """The models in memory, what they are, and the key of their noise."""
+
+    profile: Profile
+    digest: str
+    """`profile.model_digest` when they were loaded: the files may have changed since."""
+    classifiers: BaseClassifiers
+    settings: Settings
+    noise_secret: bytes
+
+    def votes_of(self, request: JobRequest, image: torch.Tensor, phase: Phase) -> NoisyVotes:
+        """The VoteCounter of a request. Raises ModelChangedError when it is for another function."""
+        self._check(request)
+        return NoisyVotes(
+            self.classifiers.base_classifier(request.label_task, request.sigma),
+            image,
+            request.sigma,
+            KeyedNoise(self.noise_secret, request.certificate_id),
+            phase,
+            len(request.labels),
+            self.settings.batch_size or self.profile.batch_size,
+            torch.device(self.settings.device),
+        )
+
+    def _check(self, request: JobRequest) -> None:
+        own = fingerprint(self.profile, self.settings, request.label_task, request.sigma)
+        if (request.profile, request.fingerprint) != (self.profile.name, own):
+            raise ModelChangedError("the job names another model or other settings than this worker has")
+        if self.profile.model_digest != self.digest:
+            raise ModelChangedError("the model files have changed since this worker loaded them: restart it")
+
+
+class ShardRunner:
+    """Runs shards, one at a time, and takes the next step of a job whose phase is complete."""
+
+    def __init__(
+        self, board: JobBoard, store: ImageStore, model: LoadedModel, heartbeat: Heartbeat, stop: StopFlag
+    ) -> None:
+        self._board = board
+        self._store = store
+        self._model = model
+        self._heartbeat = heartbeat
+        self._stop = stop
+
+    def run_shard(self, job_id: str, shard: Shard) -> None:
+        """Counts the votes of a shard and records them; does nothing when the shard is not wanted or another's."""
+        record = self._board.get(job_id)
+        if record is None or not self._board.lease(job_id, shard, self._heartbeat.owner):
+            log.info("shard_dropped", job=job_id, shard=shard.key)
+            return
+        with self._heartbeat.holding(job_id, shard) as holding:
+            try:
+                votes = self._count_votes(record.request, holding)
+                receipt = self._record(record, shard, votes)
+            except NotWantedError:
+                self._board.release(job_id, shard, self._heartbeat.owner)
+                log.info("shard_given_back", job=job_id, shard=shard.key)
+                return
+            except QueueUnavailableError:
+                raise
+            except Exception as error:
+                self._note_failure(job_id, shard, error)
+                return
+        if receipt.phase_complete:
+            self.take_next_step(job_id)
+
+    def take_next_step(self, job_id: str) -> None:
+        """Chooses the class, or ends the job with its result. Harmless when somebody else has done it."""
+        try:
+            self._persistently(lambda: self._take_next_step(job_id))
+        except QueueUnavailableError:
+            raise
+        except Exception as error:
+            log.exception("next_step_failed", job=job_id)
+            self._fail_after_attempts(job_id, "next-step", problem_of(error))
+
+    def _count_votes(self, request: JobRequest, holding: Holding) -> Sequence[int]:
+        shard = holding.shard
+        image = torch.from_numpy(self._store.get(request.image.sha256))
+        count = self._model.votes_of(request, image, shard.phase)
+        return replace(count, before_batch=lambda done: self._check_wanted(holding))(shard.first, shard.count)
+
+    def _check_wanted(self, holding: Holding) -> None:
+        holding.touch()
+        if self._stop.requested or holding.lost or not self._is_live(holding.job_id):
+            raise NotWantedError("the shard is given back")
+
+    def _is_live(self, job_id: str) -> bool:
+        try:
+            return self._board.is_live(job_id)
+        except QueueUnavailableError:
+            return True  # Work goes on while the server is away; its result is offered when it is back.
+
+    def _record(self, record: JobRecord, shard: Shard, votes: Sequence[int]) -> VoteReceipt:
+        receipt = self._persistently(
+            lambda: self._board.record_votes(record.id, shard, record.request.fingerprint, votes)
+        )
+        missing = shard.count - sum(votes)
+        log.info("shard_recorded", job=record.id, shard=shard.key, missing=missing, refusal=receipt.refusal)
+        self._heartbeat.count_shard()
+        return receipt
+
+    def _note_failure(self, job_id: str, shard: Shard, error: Exception) -> None:
+        if isinstance(error, InvalidInputError):
+            log.info("input_refused", job=job_id)  # Its message may quote a label: it is for the client only.
+            self._persistently(lambda: self._board.fail(job_id, invalid_input(error)))
+            return
+        log.error("shard_failed", job=job_id, shard=shard.key, exc_info=error)
+        if self._fail_after_attempts(job_id, shard.key, problem_of(error)):
+            return
+        # Another worker may have what this one lacks: it has a chance while the lease runs out.
+        if not isinstance(error, ModelChangedError | StoredImageError):
+            self._persistently(lambda: self._board.release(job_id, shard, self._heartbeat.owner))
+
+    def _fail_after_attempts(self, job_id: str, step: str, problem: JobError) -> bool:
+        attempts = self._persistently(lambda: self._board.note_attempt(job_id, step))
+        return attempts >= ATTEMPTS and self._persistently(lambda: self._board.fail(job_id, problem))
+
+    def _take_next_step(self, job_id: str) -> None:
+        record = self._board.get(job_id)
+        if record is None or record.status.done:
+            return
+        if record.request.kind is JobKind.CERTIFY and self._board.selection(job_id) is None:
+            self._board.select(job_id, select(self._board.phase_votes(job_id, Phase.SELECT)))
+        elif self._board.finish(job_id, self._result(record)):
+            log.info("job_finished", job=job_id)
+
+    def _result(self, record: JobRecord) -> Document:
+        seconds = max(0.0, time.time() - (record.started_at or record.created_at))
+        if record.request.kind is JobKind.PREDICT:
+            return predict_result(record.request, self._board.phase_votes(record.id, Phase.PREDICT), seconds)
+        index = self._board.selection(record.id)
+        assert index is not None
+        selection_votes = self._board.phase_votes(record.id, Phase.SELECT)
+        votes = self._board.phase_votes(record.id, Phase.ESTIMATE)
+        return certify_result(record.request, index, selection_votes, votes, seconds)
+
+    def _persistently(self, action: Callable[[], T]) -> T:
+        """Repeats the action while the queue server is away; gives up when the worker is to stop."""
+        deadline = time.monotonic() + OUTAGE_SECONDS
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return action()
+            except QueueUnavailableError:
+                if time.monotonic() > deadline or self._stop.wait(pause):
+                    raise
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def problem_of(error: Exception) -> JobError:
+    """What a client is told of an exception."""
+    if isinstance(error, ModelChangedError):
+        return MODEL_CHANGED
+    return INPUT_LOST if isinstance(error, StoredImageError) else INTERNAL_ERROR

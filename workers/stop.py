@@ -1,0 +1,32 @@
+"""The wish to stop, as a flag that is looked at between two batches."""
+
+import signal
+import time
+from types import FrameType
+
+GLANCE_SECONDS = 0.05
+
+
+class StopFlag:
+    """Set by SIGTERM or SIGINT; a second SIGINT ends the process at once."""
+
+    def __init__(self) -> None:
+        # A plain attribute: setting a threading.Event in a signal handler can deadlock.
+        self.requested = False
+
+    def install(self) -> None:
+        """Call it from the main thread."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+
+    def wait(self, seconds: float) -> bool:
+        """Sleeps for so long, or until it is set; returns whether it is."""
+        end = time.monotonic() + seconds
+        while not self.requested and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, GLANCE_SECONDS))
+        return self.requested
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.requested and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.requested = True

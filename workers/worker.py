@@ -1,0 +1,124 @@
+"""The RQ worker: models stay resident, nothing is forked, and RQ brings nothing but the ids of shards.
+
+The only file that subclasses RQ's worker. Leases, retries and recovery are the job board's; RQ's registries stay empty.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+import structlog
+from rq import SimpleWorker
+from rq.job import Job
+from rq.queue import Queue
+from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
+from rq.worker_registration import clean_worker_registry
+
+from adapters.queue.board import JobBoard
+from adapters.queue.rq_queue import POLL_SECONDS, RefusedDeliveryError, SafeJob, SafeQueue, queues, shard_of
+from robustify.errors import QueueUnavailableError
+from workers.jobs import ShardRunner
+from workers.stop import StopFlag
+
+RQ_RECORD_SECONDS = 20
+"""RQ's own record of this worker lives for a minute more than this without a sign."""
+RESTART_SECONDS = 0.5
+
+log = structlog.get_logger()
+
+
+class ShardWorker(SimpleWorker):
+    """Pops from all queues atomically, the first one first, and hands each shard to the runner."""
+
+    queue_class = SafeQueue
+    job_class = SafeJob
+
+    def __init__(
+        self, connection: redis.Redis, board: JobBoard, runner: ShardRunner, stop: StopFlag, tick_seconds: float
+    ) -> None:
+        super().__init__(
+            queues(connection), connection=connection, serializer=JSONSerializer, worker_ttl=RQ_RECORD_SECONDS
+        )
+        self._board = board
+        self._runner = runner
+        self._stop = stop
+        self._tick_seconds = tick_seconds
+        self._ticked_at = float("-inf")
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Runs the shard that the RQ job carries; anything else is put among the dead letters."""
+        try:
+            job_id, shard = shard_of(job)
+        except RefusedDeliveryError:
+            self._bury(queue.name, job.id)
+            return
+        self.set_state(WorkerStatus.BUSY)
+        self._runner.run_shard(job_id, shard)
+        self._board.drop_delivery(queue.name, job.id)
+        self.set_state(WorkerStatus.IDLE)
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """The next RQ job; None when the worker is to stop."""
+        while not self._stop.requested:
+            if self.should_run_maintenance_tasks:
+                self.run_maintenance_tasks()
+            popped = self._pop()
+            if popped is not None:
+                return popped
+            self._stop.wait(POLL_SECONDS)
+        return None
+
+    @property
+    def should_run_maintenance_tasks(self) -> bool:
+        return time.monotonic() - self._ticked_at >= self._tick_seconds
+
+    def run_maintenance_tasks(self) -> None:
+        """Repairs what crashes left behind, instead of RQ's cleaning, which would fail or repeat jobs on its own."""
+        self._ticked_at = time.monotonic()
+        self.heartbeat()
+        for queue in self.queues:
+            clean_worker_registry(queue)
+        for job_id in self._board.reconcile(pause=self._tick_seconds / 2):
+            self._runner.take_next_step(job_id)
+
+    def subscribe(self) -> None:
+        """No remote commands: who can write to the queue server must not stop workers."""
+
+    def unsubscribe(self) -> None:
+        """There is no subscription."""
+
+    def _install_signal_handlers(self) -> None:
+        """The stop flag has them."""
+
+    def _pop(self) -> tuple[Job, Queue] | None:
+        try:
+            return self.queue_class.dequeue_any(
+                self.queues, None, connection=self.connection, job_class=self.job_class, serializer=self.serializer
+            )
+        except (redis.RedisError, QueueUnavailableError):
+            raise
+        except Exception as error:
+            # RQ cannot even read it, and says what it was.
+            queue, name = getattr(error, "queue", None), getattr(error, "job_id", None)
+            if queue is None or name is None:
+                raise
+            self._bury(queue.name, name)
+            return None
+
+    def _bury(self, queue: str, name: str) -> None:
+        log.error("delivery_refused", queue=queue, rq_job=name)
+        self._board.bury_delivery(queue, name)
+
+
+def work_until_stopped(make_worker: Callable[[], Any], stop: StopFlag) -> None:
+    """Works in one process until it is to stop: RQ's loop ends on any trouble with the server, and is begun anew."""
+    while not stop.requested:
+        try:
+            make_worker().work()
+        except (redis.RedisError, QueueUnavailableError) as error:
+            log.warning("queue_unavailable", error=type(error).__name__)
+        stop.wait(RESTART_SECONDS)
