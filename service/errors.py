@@ -1,0 +1,223 @@
+"""Problem documents (RFC 9457): the one table of what can go wrong, and from any exception to its document.
+
+Nothing that an exception says reaches a client, except for the messages of RobustifyError, which are written for one.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from adapters.parameters import FieldProblem
+from robustify.errors import (
+    InvalidInputError,
+    ModelError,
+    QueueFullError,
+    QueueUnavailableError,
+    RobustifyError,
+    UnreadableImageError,
+    UnsupportedImageError,
+)
+from service.limits import BODY_SECONDS
+from service.schemas import Problem, problem_type
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5
+MOST_FIELD_PROBLEMS = 20
+
+
+@dataclass(frozen=True)
+class ProblemKind:
+    """A fixed type with its status and title; `detail` stands in where an occurrence has none of its own."""
+
+    slug: str
+    status: int
+    title: str
+    detail: str = ""
+    retry: bool = False
+
+    @property
+    def type(self) -> str:
+        return problem_type(self.slug)
+
+
+MALFORMED_BODY = ProblemKind("malformed-body", 400, "The body cannot be read")
+NOT_FOUND = ProblemKind("not-found", 404, "No such page", "Nothing is served at this path: see /docs.")
+UNKNOWN_JOB = ProblemKind(
+    "unknown-job",
+    404,
+    "No such job",
+    "There is no such job, or it ended so long ago that it is forgotten: send it again.",
+)
+UNKNOWN_TASK = ProblemKind(
+    "unknown-task", 404, "No such task", "There is no task of this name: give `labels` instead of `task`."
+)
+METHOD_NOT_ALLOWED = ProblemKind(
+    "method-not-allowed", 405, "Method not allowed", "This path does not take this method: see /docs."
+)
+CONFLICT = ProblemKind("conflict", 409, "Conflict", "The request does not fit the present state of the resource.")
+BODY_TIMEOUT = ProblemKind(
+    "body-timeout", 408, "The body did not come", f"The body was not complete after {BODY_SECONDS} s: send it again."
+)
+TOO_LARGE = ProblemKind("too-large", 413, "The body or the file is too large")
+UNSUPPORTED_MEDIA_TYPE = ProblemKind("unsupported-media-type", 415, "The body is of a kind that is not accepted")
+UNSUPPORTED_IMAGE = ProblemKind("unsupported-image", 415, "The image is of a kind that is not accepted")
+UNREADABLE_IMAGE = ProblemKind("unreadable-image", 422, "The image cannot be used")
+INVALID_INPUT = ProblemKind("invalid-input", 422, "A parameter is missing or out of range")
+BAD_REQUEST = ProblemKind("bad-request", 400, "Bad request", "The request is not valid HTTP for this path: see /docs.")
+INTERNAL_ERROR = ProblemKind(
+    "internal-error", 500, "Internal error", "The service failed; the request may be sent again. It has been logged."
+)
+QUEUE_FULL = ProblemKind(
+    "queue-full", 503, "Too many jobs wait", "As many jobs wait as are allowed: send it again later.", retry=True
+)
+QUEUE_UNAVAILABLE = ProblemKind(
+    "queue-unavailable", 503, "The queue cannot be reached", "No job can be taken or read now: try again.", retry=True
+)
+MODEL_UNAVAILABLE = ProblemKind(
+    "model-unavailable", 503, "The model cannot be used", "The model's files are not in place: tell the operator.", True
+)
+STORE_UNAVAILABLE = ProblemKind(
+    "store-unavailable", 503, "The image store cannot be written", "No image can be taken now: try again.", retry=True
+)
+NOT_READY = ProblemKind("not-ready", 503, "The service is not ready", retry=True)
+
+PROBLEM_KINDS = (
+    MALFORMED_BODY,
+    BAD_REQUEST,
+    NOT_FOUND,
+    UNKNOWN_JOB,
+    UNKNOWN_TASK,
+    METHOD_NOT_ALLOWED,
+    BODY_TIMEOUT,
+    CONFLICT,
+    TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE,
+    UNSUPPORTED_IMAGE,
+    UNREADABLE_IMAGE,
+    INVALID_INPUT,
+    INTERNAL_ERROR,
+    QUEUE_FULL,
+    QUEUE_UNAVAILABLE,
+    MODEL_UNAVAILABLE,
+    STORE_UNAVAILABLE,
+    NOT_READY,
+)
+FRAMEWORK_PROBLEMS = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 409: CONFLICT, 413: TOO_LARGE}
+"""What the framework itself refuses; any other 4xx of its own is BAD_REQUEST."""
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem document; `errors` name the fields at fault."""
+
+    def __init__(
+        self,
+        kind: ProblemKind,
+        detail: str = "",
+        errors: Sequence[FieldProblem] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(kind.slug)
+        self.kind = kind
+        self.detail = detail or kind.detail or summary(errors[:MOST_FIELD_PROBLEMS])
+        self.errors = tuple(errors[:MOST_FIELD_PROBLEMS])
+        self.headers = dict(headers or {})
+
+
+def summary(errors: Sequence[FieldProblem]) -> str:
+    """What is wrong with the fields, in one text."""
+    return " ".join(f"{problem.field}: {problem.detail}" for problem in errors)
+
+
+def problem_response(error: ProblemError) -> Response:
+    """The document; its headers hold also where the response passes by the middleware."""
+    kind = error.kind
+    body = Problem(
+        type=kind.type, title=kind.title, status=kind.status, detail=error.detail, errors=error.errors or None
+    )
+    headers = {"X-Content-Type-Options": "nosniff", **error.headers}
+    if kind.retry:
+        headers["Retry-After"] = str(RETRY_SECONDS)
+    return JSONResponse(body.model_dump(exclude_none=True), kind.status, headers, media_type=MEDIA_TYPE)
+
+
+def problem_of(error: RobustifyError) -> ProblemError:
+    """The problem that a failure of the layers below is to a client; raises a failure that no client can cause."""
+    match error:
+        case UnsupportedImageError():
+            return field_problem(UNSUPPORTED_IMAGE, error)
+        case UnreadableImageError():
+            return field_problem(UNREADABLE_IMAGE, error)
+        case InvalidInputError():
+            return field_problem(INVALID_INPUT, error)
+        case QueueFullError():
+            return ProblemError(QUEUE_FULL)
+        case QueueUnavailableError():
+            return ProblemError(QUEUE_UNAVAILABLE)
+        case ModelError():
+            return ProblemError(MODEL_UNAVAILABLE)
+    raise error
+
+
+def field_problem(kind: ProblemKind, error: InvalidInputError) -> ProblemError:
+    errors = [] if error.field is None else [FieldProblem(field=error.field, detail=str(error))]
+    return ProblemError(kind, str(error), errors)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Every error response of the application is a problem document from here on."""
+    app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(RobustifyError, _on_expected_failure)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
+    app.add_exception_handler(Exception, _on_unplanned_failure)
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    if error.__cause__ is not None:
+        log.warning("answered with %s: %r", error.kind.slug, error.__cause__)
+    return problem_response(error)
+
+
+async def _on_expected_failure(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RobustifyError)
+    problem = problem_of(error)
+    if problem.kind.status >= 500:
+        log.warning("answered with %s: %r", problem.kind.slug, error.__cause__ or error)
+    return problem_response(problem)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code < 400:
+        return Response(status_code=error.status_code, headers=error.headers)
+    kind = FRAMEWORK_PROBLEMS.get(error.status_code, BAD_REQUEST if error.status_code < 500 else INTERNAL_ERROR)
+    return problem_response(ProblemError(kind, headers=error.headers))
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    fields = [".".join(str(part) for part in item["loc"][1:]) for item in error.errors()]
+    return problem_response(
+        ProblemError(
+            INVALID_INPUT, errors=[FieldProblem(field=name, detail="This value is not valid.") for name in fields]
+        )
+    )
+
+
+async def _on_disconnect(request: Request, error: Exception) -> Response:
+    # Nobody reads this; without it a client that goes away would be logged as a failure of the service.
+    return problem_response(ProblemError(BAD_REQUEST))
+
+
+async def _on_unplanned_failure(request: Request, error: Exception) -> Response:
+    return problem_response(ProblemError(INTERNAL_ERROR))

@@ -1,0 +1,70 @@
+"""Is the process alive; can it answer."""
+
+import tempfile
+from collections.abc import Callable
+
+import anyio.to_thread
+from fastapi import APIRouter
+
+from adapters.parameters import FieldProblem
+from robustify.errors import RobustifyError
+from service.dependencies import Service, ServiceDependency, image_folder
+from service.errors import NOT_READY, ProblemError
+from service.openapi import problems
+from service.schemas import Health, Readiness
+
+NO_QUEUE = "The queue server does not answer."
+NO_STORE = "The image store cannot be written."
+NO_WORKER = "No live worker has the profile and the models of this service."
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", operation_id="getHealth", summary="Is the process alive", responses=problems())
+async def get_health() -> Health:
+    """Says nothing of the queue or the workers: a process that answers need not be restarted."""
+    return Health()
+
+
+@router.get("/readyz", operation_id="getReadiness", summary="Can requests be answered now", responses=problems(503))
+async def get_readiness(service: ServiceDependency) -> Readiness:
+    """Ready when the queue answers, the store can be written, and a worker with the same models lives."""
+    return await anyio.to_thread.run_sync(check_readiness, service)
+
+
+def check_readiness(service: Service) -> Readiness:
+    checks: list[tuple[str, str, Callable[[Service], bool]]] = [
+        ("queue", NO_QUEUE, queue_answers),
+        ("store", NO_STORE, store_can_be_written),
+        ("worker", NO_WORKER, lambda service: matching_workers(service) > 0),
+    ]
+    failed = [FieldProblem(field=name, detail=detail) for name, detail, check in checks if not holds(check, service)]
+    if failed:
+        raise ProblemError(NOT_READY, errors=failed)
+    return Readiness(workers=matching_workers(service), queued=service.board.queue_depths())
+
+
+def holds(check: Callable[[Service], bool], service: Service) -> bool:
+    """Whether a check passes; one that cannot be made does not."""
+    try:
+        return check(service)
+    except (RobustifyError, OSError):
+        return False
+
+
+def queue_answers(service: Service) -> bool:
+    service.board.ping()
+    return True
+
+
+def store_can_be_written(service: Service) -> bool:
+    folder = image_folder(service.settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        return True
+
+
+def matching_workers(service: Service) -> int:
+    """Live workers whose models are those of the profile that is served."""
+    wanted = (service.profile.name, service.profile.model_digest)
+    return sum((worker.profile, worker.model_digest) == wanted for worker in service.board.workers())

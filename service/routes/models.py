@@ -1,0 +1,30 @@
+"""What this service can answer with."""
+
+from fastapi import APIRouter
+
+from adapters.profiles import PROFILES, Profile
+from service.dependencies import ServiceDependency
+from service.openapi import problems
+from service.schemas import ModelDescription, Models
+
+router = APIRouter(tags=["models"])
+
+
+@router.get("/models", operation_id="listModels", summary="The models and their licences", responses=problems())
+async def list_models(service: ServiceDependency) -> Models:
+    """The served profile first, then the others that can be configured; those for tests only where one is served."""
+    served = service.profile
+    others = [profile for profile in PROFILES.values() if profile != served and not profile.for_tests]
+    return Models(models=[describe_model(profile, served) for profile in (served, *others)])
+
+
+def describe_model(profile: Profile, served: Profile) -> ModelDescription:
+    return ModelDescription(
+        name=profile.name,
+        description=profile.description,
+        licence=profile.licence,
+        served=profile == served,
+        side=profile.side,
+        default_sigma=profile.default_sigma,
+        classes=profile.classes,
+    )

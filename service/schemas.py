@@ -1,0 +1,142 @@
+"""The bodies of the responses, as the API documents them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from adapters.parameters import FieldProblem
+from adapters.queue.messages import JobError, JobKind, JobRecord, JobRequest, JobStatus
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457); `type` is one of a fixed list. `errors` name the fields at fault, if any are."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: Sequence[FieldProblem] | None = None
+
+
+class Progress(BaseModel):
+    done: int
+    total: int
+    unit: Literal["samples"] = "samples"
+
+
+class Links(BaseModel):
+    self: str
+    events: str
+    cancel: str
+
+
+class Job(BaseModel):
+    """One piece of queued work. Wait for `done`, not for a certain status. Times are ISO 8601 in UTC.
+
+    An abstention is a result of a job that succeeded.
+    """
+
+    id: str
+    kind: JobKind
+    status: JobStatus
+    done: bool
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+    progress: Progress
+    params: dict[str, Any]
+    result: dict[str, Any] | None
+    error: JobError | None
+    links: Links
+
+
+class JobProgress(BaseModel):
+    """What a progress event says."""
+
+    status: JobStatus
+    progress: Progress
+
+
+class ModelDescription(BaseModel):
+    """A named set of models. `served`: this service uses it. `classes`: how many labels it needs, null for any."""
+
+    name: str
+    description: str
+    licence: str
+    served: bool
+    side: int
+    default_sigma: float
+    classes: int | None
+
+
+class Models(BaseModel):
+    models: Sequence[ModelDescription]
+
+
+class Health(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    status: Literal["ready"] = "ready"
+    workers: int
+    queued: dict[str, int]
+
+
+def describe_job(record: JobRecord) -> Job:
+    """What a client sees of a job."""
+    path = job_path(record.id)
+    return Job(
+        id=record.id,
+        kind=record.request.kind,
+        status=record.status,
+        done=record.status.done,
+        created_at=iso_time(record.created_at),
+        started_at=None if record.started_at is None else iso_time(record.started_at),
+        ended_at=None if record.ended_at is None else iso_time(record.ended_at),
+        progress=describe_progress(record),
+        params=describe_parameters(record.request),
+        result=record.result,
+        error=None if record.error is None else describe_error(record.error),
+        links=Links(self=path, events=f"{path}/events", cancel=path),
+    )
+
+
+def describe_progress(record: JobRecord) -> Progress:
+    return Progress(done=record.samples_done, total=record.samples_total)
+
+
+def describe_error(error: JobError) -> JobError:
+    """A job's error with its type as the errors of the API have theirs."""
+    return error.model_copy(update={"type": problem_type(error.type)})
+
+
+def describe_parameters(request: JobRequest) -> dict[str, Any]:
+    """The parameters of a request with all defaults filled in."""
+    parameters = {
+        "labels": list(request.labels),
+        "task": request.task,
+        "template": request.template,
+        "classifier": "default",
+        "sigma": request.sigma,
+        "n": request.n,
+        "alpha": request.alpha,
+    }
+    if request.kind is JobKind.CERTIFY:
+        parameters |= {"n0": request.n0, "target_radius": request.target_radius}
+    return parameters
+
+
+def problem_type(slug: str) -> str:
+    return f"/problems/{slug}"
+
+
+def job_path(job_id: str) -> str:
+    return f"/jobs/{job_id}"
+
+
+def iso_time(seconds: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,54 @@
+"""From what a client sent to a job: check the parameters, decode the image, store it, and put the job on the board."""
+
+import anyio.to_thread
+
+from adapters.images import CanonicalImage, canonicalise
+from adapters.parameters import PredictParameters, check_fit, parse_parameters
+from adapters.queue.messages import InputImage, JobKind, JobRecord
+from adapters.requests import job_request
+from service.dependencies import Service
+from service.errors import INVALID_INPUT, STORE_UNAVAILABLE, UNKNOWN_TASK, ProblemError
+from service.received import Received
+
+
+async def submit(service: Service, kind: JobKind, received: Received) -> JobRecord:
+    """The job of this request. The image is looked at last, when everything else is in order."""
+    parameters, image = check_received(service, kind, received)
+    canonical = await anyio.to_thread.run_sync(
+        canonicalise, image, service.profile.side, limiter=service.decoders, abandon_on_cancel=False
+    )
+    return await anyio.to_thread.run_sync(enqueue, service, kind, parameters, canonical)
+
+
+def check_received(service: Service, kind: JobKind, received: Received) -> tuple[PredictParameters, bytes]:
+    """The parameters and the image; raises one problem with all that is wrong with the fields."""
+    parameters, problems = parse_parameters(kind, received.values, received.strict)
+    if parameters is not None:
+        problems = list(check_fit(parameters, service.profile))
+    problems = [*received.problems, *problems]
+    if problems or parameters is None or received.image is None:
+        raise ProblemError(INVALID_INPUT, errors=problems)
+    if parameters.task is not None:
+        raise ProblemError(UNKNOWN_TASK)
+    return parameters, received.image
+
+
+def enqueue(service: Service, kind: JobKind, parameters: PredictParameters, image: CanonicalImage) -> JobRecord:
+    """Stores the canonical tensor, then submits the job that names it."""
+    request = job_request(kind, parameters, store_image(service, image), service.profile, service.settings)
+    return service.board.submit(request, service.settings.shard_samples or service.profile.shard_samples)
+
+
+def store_image(service: Service, image: CanonicalImage) -> InputImage:
+    try:
+        sha256 = service.store.put(image.tensor)
+    except OSError as error:
+        raise ProblemError(STORE_UNAVAILABLE) from error
+    _, height, width = image.tensor.shape
+    return InputImage(
+        sha256=sha256,
+        height=height,
+        width=width,
+        source_sha256=image.source_sha256,
+        source_norm=image.source_norm,
+    )

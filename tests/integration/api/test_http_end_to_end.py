@@ -1,0 +1,72 @@
+"""From a file over HTTP through the queue and a real worker to a certificate whose truth is known."""
+
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from adapters.images import canonicalise
+from adapters.oracles import exact_margin
+from adapters.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.integration.api.conftest import Api
+
+LABELS = ["left", "right"]
+
+
+def certain_picture(height: int, width: int) -> tuple[bytes, float]:
+    """A picture far from the oracle's boundary, and the margin of its canonical tensor."""
+    generator = np.random.default_rng(0)
+    candidates = [generator.integers(0, 256, (height, width, 3), dtype=np.uint8) for _ in range(40)]
+    files = [encoded(pixels) for pixels in candidates]
+    margins = [exact_margin(canonicalise(file, 32).tensor) for file in files]
+    best = int(np.argmax(np.abs(margins)))
+    return files[best], margins[best]
+
+
+def encoded(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def working_api(
+    queue_settings: Settings,
+    start_api: Callable[[Settings], "Api"],
+    start_product_worker: Callable[[], Any],
+    wait_until: Callable[..., None],
+) -> "Api":
+    """An API with a worker as it is shipped."""
+    api = start_api(queue_settings)
+    start_product_worker()
+    wait_until(lambda: api.client.get("/readyz").status_code == 200)
+    return api
+
+
+def test_predict_and_certify(working_api: "Api") -> None:
+    """The answers name the right class, and the radius is not beyond the exact one, in either space."""
+    picture, margin = certain_picture(48, 40)
+    right = 0 if margin > 0 else 1
+    predicted = post(working_api, "/predict", picture, n=1000)["result"]
+    assert (predicted["outcome"], predicted["index"]) == ("predicted", right)
+    assert sum(vote["count"] for vote in predicted["votes"]) == 1000
+    result = post(working_api, "/certify", picture, n=2000, n0=100)["result"]
+    assert (result["outcome"], result["label"]) == ("certified", LABELS[right])
+    assert 0.5 * abs(margin) < result["radius"] <= abs(margin)
+    norm = canonicalise(picture, 32).source_norm
+    assert result["radius"] / norm * (1 - 1e-6) < result["radius_source_pixels"] <= result["radius"] / norm
+
+
+def post(api: "Api", path: str, picture: bytes, **fields: Any) -> dict[str, Any]:
+    """The job, done."""
+    data = {"labels": LABELS, **fields}
+    response = api.client.post(path, files={"image": picture}, data=data, headers={"Prefer": "wait=25"})
+    assert response.status_code == 200, response.text
+    job: dict[str, Any] = response.json()
+    assert job["status"] == "succeeded", job["error"]
+    return job

@@ -1,0 +1,113 @@
+"""From an exception to a problem document."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from adapters.parameters import FieldProblem
+from robustify.errors import (
+    InvalidInputError,
+    ModelFilesError,
+    QueueFullError,
+    QueueUnavailableError,
+    RobustifyError,
+    StoredImageError,
+    UnreadableImageError,
+    UnsupportedImageError,
+)
+from service.errors import INVALID_INPUT, PROBLEM_KINDS, ProblemError, install_error_handlers, problem_of
+
+SECRET = "/home/someone/0x7f3a55aa1100"
+
+
+def answer_to(error: Exception) -> httpx.Response:
+    """What a client sees when a route raises this."""
+    app = FastAPI()
+    install_error_handlers(app)
+
+    @app.get("/")
+    def fail(number: int = 0) -> None:
+        raise error
+
+    return get(app, "/")
+
+
+def get(app: FastAPI, path: str) -> httpx.Response:
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.get(path)
+
+    return asyncio.run(send())
+
+
+def test_table() -> None:
+    """Every kind has a type of its own, an error status, and words."""
+    assert len({kind.type for kind in PROBLEM_KINDS}) == len(PROBLEM_KINDS)
+    assert all(400 <= kind.status < 600 and kind.title and kind.slug == kind.slug.lower() for kind in PROBLEM_KINDS)
+    assert all(kind.retry for kind in PROBLEM_KINDS if kind.status == 503)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "slug"),
+    [
+        (InvalidInputError("too big", "n"), 422, "invalid-input"),
+        (UnreadableImageError("too big"), 422, "unreadable-image"),
+        (UnsupportedImageError("a film"), 415, "unsupported-image"),
+        (QueueFullError(SECRET), 503, "queue-full"),
+        (QueueUnavailableError(SECRET), 503, "queue-unavailable"),
+        (ModelFilesError(SECRET), 503, "model-unavailable"),
+        (StoredImageError(SECRET), 500, "internal-error"),
+        (RobustifyError(SECRET), 500, "internal-error"),
+    ],
+)
+def test_expected_failures(error: RobustifyError, status: int, slug: str) -> None:
+    """Each failure of the layers below has its own problem; only what is meant for a client is told to it."""
+    response = answer_to(error)
+    assert (response.status_code, response.json()["type"]) == (status, f"/problems/{slug}")
+    assert response.headers["content-type"] == "application/problem+json"
+    assert ("retry-after" in response.headers) == (status == 503)
+    assert SECRET not in response.text
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError(SECRET), KeyError(SECRET), OSError(5, SECRET), ExceptionGroup(SECRET, [OSError(SECRET)])]
+)
+def test_unplanned_failures(error: Exception) -> None:
+    """Whatever else happens, the client sees one fixed text."""
+    response = answer_to(error)
+    assert response.status_code == 500
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.json()["type"] == "/problems/internal-error"
+    assert SECRET not in response.text
+
+
+def test_framework_validation() -> None:
+    """The framework's own validation errors are problem documents that name the field."""
+    app = FastAPI()
+    install_error_handlers(app)
+
+    @app.get("/")
+    def read(number: int) -> int:
+        return number
+
+    response = get(app, "/?number=abc")
+    assert response.status_code == 422
+    assert response.json()["errors"] == [{"field": "number", "detail": "This value is not valid."}]
+
+
+def test_many_fields() -> None:
+    """A thousand mistakes make no huge answer."""
+    errors = [FieldProblem(field=f"a{number}", detail="wrong") for number in range(1000)]
+    body: dict[str, Any] = answer_to(ProblemError(INVALID_INPUT, errors=errors)).json()
+    assert len(body["errors"]) == 20
+    assert len(body["detail"]) < 1000
+
+
+def test_no_fields() -> None:
+    """A problem without a field at fault has no list of fields."""
+    assert "errors" not in answer_to(problem_of(QueueFullError(""))).json()
