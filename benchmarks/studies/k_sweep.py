@@ -1,0 +1,96 @@
+"""The correction factor of Eq. 8: certified accuracy for several k, as Fig. 4 of the paper has it.
+
+    python -m benchmarks.studies.k_sweep ../shared/data/cifar10 --split test_500 --output docs/results/k_sweep
+
+Cost: images x (n0 + n) x sigmas x ks samples; 500 x 120 x 2 x 6 = 720,000 at 150 to 300 a second on 2 cores.
+Writes OUTPUT.md and OUTPUT.png; rows go to evaluations/, and a stopped run goes on there. The last line is JSON.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import track
+
+from adapters.datasets import Dataset, read_dataset
+from adapters.profiles import find_profile
+from adapters.settings import Settings
+from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
+from workers.evaluate import Evaluation, evaluate
+from workers.evaluator import row_source
+
+KS = (0.0, 0.5, 1.0, 1.4, 1.8, 2.4)
+SIGMAS = (0.25, 0.5)
+RADII = ("0.0", "0.25", "0.5")
+Sweep = dict[float, dict[float, dict[str, Any]]]
+"""sigma -> k -> summary of the run."""
+
+
+def sweep(dataset: Dataset, n0: int, n: int, settings: Settings, rows: Path, workers: int) -> Sweep:
+    runs = [(sigma, k) for sigma in SIGMAS for k in KS]
+    found: Sweep = {sigma: {} for sigma in SIGMAS}
+    for sigma, k in track(runs, "sigma and k"):
+        evaluation = Evaluation(
+            settings=settings.model_copy(update={"k": k}),
+            task=Task(dataset.class_names, DEFAULT_TEMPLATE),
+            method="denoised",
+            parameters=SmoothingParameters(sigma, n0, n, alpha=0.001),
+        )
+        found[sigma][k] = evaluate(
+            evaluation, len(dataset), rows / f"{evaluation.digest}.jsonl", row_source(evaluation, dataset, workers)
+        )
+    return found
+
+
+def table(found: Sweep) -> str:
+    lines = ["| sigma | k | top class right | certified at 0 | at .25 | at .5 | ACR |", "|---|---|---|---|---|---|---|"]
+    for sigma, runs in found.items():
+        for k, run in runs.items():
+            certified = [f"{run['certified_accuracy'].get(radius, 0.0):.1%}" for radius in RADII]
+            cells = [f"{sigma:g}", f"{k:g}", f"{run['clean_accuracy']:.1%}", *certified, f"{run['acr']:.4f}"]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def plot(found: Sweep, path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.5))
+    for axis, quantity in zip(axes, ("clean_accuracy", "acr"), strict=True):
+        for sigma, runs in found.items():
+            axis.plot(list(runs), [run[quantity] for run in runs.values()], marker="o", label=f"sigma {sigma:g}")
+        axis.set_xlabel("correction factor k")
+    axes[0].set_ylabel("top class is right")
+    axes[1].set_ylabel("average certified radius")
+    axes[1].legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+
+
+def main(
+    dataset: Path,
+    split: Annotated[str, typer.Option()],
+    output: Annotated[Path, typer.Option(help="Path of the table and the plot, without suffix.")],
+    profile: str = "mini",
+    dtype: str = "float32",
+    limit: int | None = None,
+    n0: int = 20,
+    n: int = 100,
+    workers: int = 2,
+) -> None:
+    settings = Settings(profile=profile, dtype=dtype, threads=1 if workers > 1 else None)
+    images = read_dataset(dataset, split, find_profile(profile).side, limit)
+    found = sweep(images, n0, n, settings, Path("evaluations"), workers)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    about = (
+        f"{len(images)} images of {dataset.name} {split}, n0 = {n0}, n = {n}, alpha = .001, profile {profile}, {dtype}"
+    )
+    output.with_suffix(".md").write_text(f"{about}\n\n{table(found)}\n", encoding="utf-8")
+    plot(found, output.with_suffix(".png"))
+    typer.echo(table(found))
+    typer.echo(json.dumps({"study": "k_sweep", "runs": found}))
+
+
+if __name__ == "__main__":
+    typer.run(main)

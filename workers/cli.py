@@ -1,0 +1,282 @@
+"""The command line `robustify`. Options are the HTTP field names with dashes; exit 0 done, 2 bad usage, 1 failed."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from adapters.datasets import read_dataset
+from adapters.profiles import PROFILES, Profile, find_profile
+from adapters.queue.messages import JobKind
+from adapters.settings import Settings
+from robustify.errors import InvalidInputError, RobustifyError
+from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
+from workers.preparation import prepare
+
+app = typer.Typer(
+    name="robustify",
+    help="Certified image classification with labels you name.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+output = Console()
+messages = Console(stderr=True)
+
+ImageFile = Annotated[Path, typer.Argument(metavar="IMAGE", help="A JPEG, PNG or WebP file.")]
+Labels = Annotated[list[str] | None, typer.Option("--labels", help="A class name; repeat it for each class.")]
+Template = Annotated[str | None, typer.Option(help="Prompt of a class; {} stands for the label.")]
+Sigma = Annotated[float | None, typer.Option(help="Standard deviation of the noise for pixels in [0, 1].")]
+Samples = Annotated[int | None, typer.Option("--n", help="Samples.")]
+SelectionSamples = Annotated[int | None, typer.Option("--n0", help="Selection samples.")]
+Alpha = Annotated[float | None, typer.Option(help="Accepted probability of a wrong answer.")]
+ServerUrl = Annotated[str | None, typer.Option("--server", metavar="URL", help="Ask a running server instead.")]
+ProfileName = Annotated[str | None, typer.Option("--profile", help="Models to use; see `robustify models`.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.command()
+def up(
+    workers: Annotated[int, typer.Option(help="Worker processes.")] = 1,
+    host: Annotated[str | None, typer.Option(help="Address of the API.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the API.")] = None,
+    profile: ProfileName = None,
+) -> None:
+    """Run the whole service on this machine until Ctrl-C: queue, workers, API."""
+    from workers.stack import running_stack
+
+    settings = settings_with(host=host, port=port, profile=profile)
+    with running_stack(settings, workers) as supervisor:
+        messages.print(f"API on http://{settings.host}:{settings.port}, state in {settings.state_dir}; Ctrl-C stops")
+        supervisor.run_until_signal()
+
+
+@app.command()
+def api(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Run the API alone; the queue is at ROBUSTIFY_REDIS_URL."""
+    from workers.stack import api_child, environment_of
+
+    settings = settings_with(host=host, port=port)
+    require_queue(settings)
+    child = api_child(settings, environment_of(settings))
+    os.execve(sys.executable, [sys.executable, *child.command], {**os.environ, **child.environment})
+
+
+@app.command()
+def worker(profile: ProfileName = None) -> None:
+    """Run one worker; the queue is at ROBUSTIFY_REDIS_URL."""
+    from workers.wiring import run_worker
+
+    settings = settings_with(profile=profile)
+    require_queue(settings)
+    run_worker(settings)
+
+
+@app.command()
+def predict(
+    image: ImageFile,
+    labels: Labels = None,
+    template: Template = None,
+    sigma: Sigma = None,
+    n: Samples = None,
+    alpha: Alpha = None,
+    server: ServerUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Classify an image under noise, or abstain."""
+    from workers.presentation import print_prediction
+
+    fields = given(labels=labels, template=template, sigma=sigma, n=n, alpha=alpha)
+    show(answer(JobKind.PREDICT, image, fields, server, profile), as_json, print_prediction)
+
+
+@app.command()
+def certify(
+    image: ImageFile,
+    labels: Labels = None,
+    template: Template = None,
+    sigma: Sigma = None,
+    n: Samples = None,
+    n0: SelectionSamples = None,
+    alpha: Alpha = None,
+    target_radius: Annotated[float | None, typer.Option(help="L2 radius that is wanted.")] = None,
+    server: ServerUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Classify an image and prove an L2 radius within which the class cannot change, or abstain."""
+    from workers.presentation import print_certificate
+
+    fields = given(labels=labels, template=template, sigma=sigma, n=n, n0=n0, alpha=alpha, target_radius=target_radius)
+    show(answer(JobKind.CERTIFY, image, fields, server, profile), as_json, print_certificate)
+
+
+@app.command()
+def evaluate(
+    dataset: Annotated[Path, typer.Argument(help="Folder of sheets with labels.json, or one folder for each class.")],
+    split: Annotated[str | None, typer.Option(help="Split of the data set.")] = None,
+    labels: Labels = None,
+    template: Annotated[str, typer.Option(help="Prompt of a class; {} stands for the label.")] = DEFAULT_TEMPLATE,
+    sigma: Annotated[float, typer.Option(help="Standard deviation of the noise.", min=0.05, max=1.0)] = 0.25,
+    n: Annotated[int, typer.Option("--n", help="Estimation samples.", min=1)] = 1000,
+    n0: Annotated[int, typer.Option("--n0", help="Selection samples.", min=1)] = 100,
+    alpha: Annotated[float, typer.Option(help="Accepted probability of a wrong row.", min=1e-12, max=0.05)] = 0.001,
+    limit: Annotated[int | None, typer.Option(help="Only the first images.", min=1)] = None,
+    no_denoiser: Annotated[bool, typer.Option(help="Smooth the bare classifier (CLIP-Smooth).")] = False,
+    no_smoothing: Annotated[bool, typer.Option(help="The bare classifier on the clean image.")] = False,
+    k: Annotated[float | None, typer.Option("--k", help="Correction factor of Eq. 8.", min=0.0, max=10.0)] = None,
+    workers: Annotated[int, typer.Option(help="Processes of one thread each.", min=1)] = 1,
+    rows: Annotated[Path | None, typer.Option("--output", help="JSONL file of the rows; resumed if it exists.")] = None,
+    profile: ProfileName = None,
+    server: ServerUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Certify every image of a data set; one JSON row an image, resumed where it stopped."""
+    if no_denoiser and no_smoothing:
+        raise InvalidInputError("--no-denoiser and --no-smoothing exclude each other", field="no-denoiser")
+    settings = settings_with(profile=profile, k=k, threads=1 if workers > 1 else None)
+    images = read_dataset(dataset, split, find_profile(settings.profile).side, limit)
+    task = task_for(images.class_names, labels, template)
+    from workers.evaluate import Evaluation, Method
+    from workers.evaluate import evaluate as run_evaluation
+    from workers.evaluator import row_source
+    from workers.presentation import print_evaluation
+
+    method: Method = "no-smoothing" if no_smoothing else "no-denoiser" if no_denoiser else "denoised"
+    evaluation = Evaluation(settings, task, method, SmoothingParameters(sigma, n0, n, alpha))
+    rows_file = rows or Path("evaluations") / f"{dataset.name}-{split or 'all'}-{evaluation.digest}.jsonl"
+    with progress_bar("images") as advance:
+        source = row_source(evaluation, images, workers, server)
+        summary = run_evaluation(evaluation, len(images), rows_file, source, advance)
+    show(summary, as_json, print_evaluation)
+
+
+@app.command()
+def models(server: ServerUrl = None, as_json: AsJson = False) -> None:
+    """List the sets of models with their licences."""
+    from workers.presentation import print_models
+    from workers.remote import Server
+
+    document = Server(server).models() if server else {"models": [describe(profile) for profile in PROFILES.values()]}
+    show(document, as_json, print_models)
+
+
+@app.command()
+def selftest(
+    images: Annotated[int, typer.Option(help="Random images to certify.", min=1)] = 500,
+    alpha: Annotated[float, typer.Option(help="Accepted share of wrong radii.", min=1e-6, max=0.05)] = 0.01,
+    workers: Annotated[int, typer.Option(help="Worker processes.", min=1, max=16)] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Certify images whose exact radius is known; exit 1 if more radii exceed it than alpha allows."""
+    from workers.selftest import selftest as run_selftest
+
+    with TemporaryDirectory(prefix="robustify-selftest-") as state, progress_bar("certificates") as advance:
+        report = run_selftest(Path(state), images, alpha, workers, lambda: advance(1, images))
+    document = {**report.__dict__, "passed": report.passed}
+    show(document, as_json, lambda console, values: console.print(values))
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo() -> None:
+    """Start the service, predict and certify a bundled image over HTTP, and stop."""
+    from workers.demo import demo as run_demo
+
+    run_demo(output)
+
+
+def answer(
+    kind: JobKind, image: Path, fields: Mapping[str, Any], server: str | None, profile: str | None
+) -> dict[str, Any]:
+    """One result document, from a server or from models loaded in this process."""
+    if not image.is_file():
+        raise InvalidInputError(f"{image} is no file", field="image")
+    with progress_bar("samples") as advance_to:
+        if server:
+            from workers.remote import Server
+
+            return Server(server).answer(kind, image, fields, advance_to)
+        settings = settings_with(profile=profile)
+        request, tensor = prepare(kind, image.read_bytes(), fields, settings)
+        # Imported once the request is in order: the model libraries take seconds.
+        from workers.local import LocalAnswer
+
+        return LocalAnswer(request, tensor, settings, advance_to).result()
+
+
+def task_for(class_names: tuple[str, ...], labels: list[str] | None, template: str) -> Task:
+    """The data set's own names, or other names for its classes in the same order."""
+    if labels and len(labels) != len(class_names):
+        raise InvalidInputError(
+            f"the data set has {len(class_names)} classes: give {len(class_names)} labels, or none", field="labels"
+        )
+    return Task(tuple(labels) if labels else class_names, template)
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """The fields that were given on the command line."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def settings_with(**overrides: Any) -> Settings:
+    """The environment's settings, with what the command line says instead."""
+    try:
+        return Settings(**given(**overrides))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InvalidInputError(f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def require_queue(settings: Settings) -> None:
+    if settings.redis_url is None:
+        raise InvalidInputError("set ROBUSTIFY_REDIS_URL, or run everything on this machine with `robustify up`")
+
+
+def describe(profile: Profile) -> dict[str, Any]:
+    names = ("name", "description", "licence", "side", "default_sigma", "classes")
+    return {name: getattr(profile, name) for name in names}
+
+
+def show(document: Mapping[str, Any], as_json: bool, print_for_people: Any) -> None:
+    if as_json:
+        typer.echo(json.dumps(document, allow_nan=False))
+    else:
+        print_for_people(output, document)
+
+
+@contextmanager
+def progress_bar(unit: str) -> Iterator[Any]:
+    """A bar on standard error while the work lasts; yields `advance(done, total)`."""
+    columns = (TextColumn(unit), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=messages, transient=True, disable=not messages.is_terminal) as progress:
+        bar = progress.add_task(unit, total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)
+
+
+def main() -> None:
+    """Entry point: expected failures become one line and an exit code."""
+    try:
+        app()
+    except InvalidInputError as error:
+        messages.print(f"error: {error}", style="red", highlight=False, markup=False)
+        sys.exit(2)
+    except (RobustifyError, OSError) as error:
+        messages.print(f"error: {error}", style="red", highlight=False, markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,64 @@
+"""`robustify demo`: the whole service, one prediction and one certificate over HTTP, then everything stops."""
+
+import socket
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from adapters.profiles import BUNDLED
+from adapters.settings import Settings
+from robustify.errors import RobustifyError
+from workers.presentation import print_certificate, print_prediction
+from workers.processes import Supervisor
+from workers.remote import Server
+from workers.stack import running_stack
+
+IMAGE = BUNDLED / "examples" / "horse.png"
+LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CERTIFY_SAMPLES = 1000
+READY_SECONDS = 120.0
+
+
+def demo(console: Console) -> None:
+    """Print label, votes, p-value, certified radius with alpha and n, and seconds, for a bundled test image."""
+    with tempfile.TemporaryDirectory(prefix="robustify-demo-") as state:
+        settings = Settings(profile="mini", state_dir=Path(state), port=free_port(), log_level="WARNING")
+        console.print("starting the queue, one worker and the API ...")
+        with running_stack(settings) as supervisor:
+            server = Server(f"http://{settings.host}:{settings.port}")
+            wait_until_ready(server, supervisor)
+            ask(console, server)
+
+
+def ask(console: Console, server: Server) -> None:
+    labels = {"labels": list(LABELS)}
+    console.rule(f"POST /predict   {IMAGE.name}, {len(LABELS)} labels")
+    print_prediction(console, server.answer("predict", IMAGE, labels, lambda done, total: None))
+    console.rule(f"POST /certify   {IMAGE.name}, n = {CERTIFY_SAMPLES}")
+    with console.status("certifying ...") as status:
+        result = server.answer(
+            "certify",
+            IMAGE,
+            {**labels, "n": CERTIFY_SAMPLES},
+            lambda done, total: status.update(f"certifying: {done} of {total} samples"),
+        )
+    print_certificate(console, result)
+
+
+def wait_until_ready(server: Server, supervisor: Supervisor, seconds: float = READY_SECONDS) -> None:
+    """Wait for the queue, a worker with its models, and the API."""
+    deadline = time.monotonic() + seconds
+    while not server.is_ready():
+        if time.monotonic() > deadline:
+            raise RobustifyError(f"the service did not become ready within {seconds:.0f} s: see its log above")
+        for child in supervisor.children:
+            child.revive()
+        time.sleep(0.1)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,114 @@
+"""`robustify evaluate`: certify every image of a data set, one JSON row an image, and summarise the rows."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from adapters.profiles import find_profile
+from adapters.settings import Settings
+from robustify.errors import InvalidInputError
+from robustify.evaluation.metrics import (
+    ImageOutcome,
+    abstention_rate,
+    average_certified_radius,
+    certified_accuracy,
+    clean_accuracy,
+    distinct_answers,
+)
+from robustify.smoothing.statistics import largest_radius
+from robustify.types import SmoothingParameters, Task
+
+Method = Literal["denoised", "no-denoiser", "no-smoothing"]
+"""Denoised smoothing; smoothing of the bare classifier (CLIP-Smooth); the bare classifier on the clean image."""
+RowSource = Callable[[list[int]], Iterable[dict[str, Any]]]
+"""From the indices of images to their rows."""
+RADIUS_STEP = 0.25
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that decides a run's rows, but for the images."""
+
+    settings: Settings
+    task: Task
+    method: Method
+    parameters: SmoothingParameters
+
+    @property
+    def digest(self) -> str:
+        """Rows of one file carry one digest: a run is never continued with other settings."""
+        profile, settings = find_profile(self.settings.profile), self.settings
+        parts = {
+            "model": profile.model_digest,
+            "labels": self.task.labels,
+            "template": self.task.template,
+            "method": self.method,
+            "parameters": asdict(self.parameters),
+            "k": profile.k if settings.k is None else settings.k,
+            "timestep_rule": settings.timestep_rule,
+            "dtype": settings.dtype,
+            "batch_size": settings.batch_size or profile.batch_size,
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def evaluate(
+    evaluation: Evaluation,
+    images: int,
+    rows_file: Path,
+    new_rows: RowSource,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Append a row for each of the first images that `rows_file` does not have yet, then summarise them all."""
+    rows = {row["index"]: row for row in read_rows(rows_file, evaluation.digest)}
+    missing = [index for index in range(images) if index not in rows]
+    rows_file.parent.mkdir(parents=True, exist_ok=True)
+    with rows_file.open("a", encoding="utf-8") as file:
+        for row in new_rows(missing) if missing else ():
+            file.write(json.dumps(row, allow_nan=False) + "\n")
+            file.flush()
+            rows[row["index"]] = row
+            on_progress(len(rows), images)
+    return summary(evaluation, [rows[index] for index in range(images)])
+
+
+def read_rows(path: Path, digest: str) -> Iterator[dict[str, Any]]:
+    """The rows of an earlier run with the same settings; a last line that was cut off is dropped from the file."""
+    if not path.exists():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        path.write_text("".join(lines[:-1]), encoding="utf-8")
+        lines.pop()
+    for line in lines:
+        row = json.loads(line)
+        if row.get("run") != digest:
+            raise InvalidInputError(f"{path} holds a run with other settings: name another --output", field="output")
+        yield row
+
+
+def summary(evaluation: Evaluation, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The run in numbers; a classifier that is not smoothed certifies nothing and never abstains."""
+    outcomes = [ImageOutcome(row["label"], row["answer"], row["radius"]) for row in rows]
+    parameters, smoothed = evaluation.parameters, evaluation.method != "no-smoothing"
+    samples = len(rows) * (parameters.n0 + parameters.n) if smoothed else len(rows)
+    certified = {str(radius): certified_accuracy(outcomes, radius) for radius in radii(parameters)}
+    return {
+        "images": len(rows),
+        "clean_accuracy": clean_accuracy(outcomes),
+        "certified_accuracy": certified if smoothed else {},
+        "acr": average_certified_radius(outcomes),
+        "abstained": abstention_rate(outcomes) if smoothed else 0.0,
+        "distinct_answers": distinct_answers(outcomes),
+        "samples": samples,
+        "seconds": round(sum(row["seconds"] for row in rows), 1),
+    }
+
+
+def radii(parameters: SmoothingParameters) -> list[float]:
+    """0, .25, .5, ... up to the largest radius that this n, alpha and sigma can give."""
+    largest = largest_radius(parameters.n, parameters.alpha, parameters.sigma) or 0.0
+    return [step * RADIUS_STEP for step in range(int(largest / RADIUS_STEP) + 1)]

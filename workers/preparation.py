@@ -1,0 +1,45 @@
+"""From a command line to the request that the models answer: everything that can be refused without loading one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from adapters.images import canonicalise
+from adapters.parameters import PredictParameters, check_fit, parse_parameters
+from adapters.profiles import find_profile
+from adapters.queue.messages import InputImage, JobKind, JobRequest
+from adapters.requests import job_request
+from adapters.settings import Settings
+from adapters.store.files import tensor_digest
+from robustify.errors import InvalidInputError
+
+
+def prepare(
+    kind: JobKind, image: bytes, fields: Mapping[str, Any], settings: Settings
+) -> tuple[JobRequest, np.ndarray]:
+    """The checked request and the canonical tensor (3, H, W) that it names."""
+    profile = find_profile(settings.profile)
+    parameters = checked_parameters(kind, fields, settings)
+    canonical = canonicalise(image, profile.side)
+    _, height, width = canonical.tensor.shape
+    input_image = InputImage(
+        sha256=tensor_digest(canonical.tensor),
+        height=height,
+        width=width,
+        source_sha256=canonical.source_sha256,
+        source_norm=canonical.source_norm,
+    )
+    return job_request(kind, parameters, input_image, profile, settings), canonical.tensor
+
+
+def checked_parameters(kind: JobKind, fields: Mapping[str, Any], settings: Settings) -> PredictParameters:
+    """The parameters of the request; raises one error with all that is wrong."""
+    parameters, problems = parse_parameters(kind, fields, strict=False)
+    if parameters is not None:
+        problems = list(check_fit(parameters, find_profile(settings.profile)))
+    if problems or parameters is None:
+        raise InvalidInputError("; ".join(f"{problem.field}: {problem.detail}" for problem in problems))
+    if parameters.task is not None:
+        raise InvalidInputError(f"unknown task {parameters.task!r}", field="task")
+    return parameters

@@ -1,0 +1,74 @@
+"""What the command line prints for people; `--json` prints the same documents as they are."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+RADIUS_DIGITS = 4
+
+
+def floor_radius(radius: float) -> str:
+    """Four digits, rounded down: a printed radius is never larger than the proven one."""
+    scale = 10**RADIUS_DIGITS
+    return f"{int(radius * scale) / scale:.{RADIUS_DIGITS}f}"
+
+
+def print_prediction(console: Console, result: Mapping[str, Any]) -> None:
+    answer = result["label"] if result["outcome"] == "predicted" else "abstained: no class leads clearly"
+    console.print(f"[bold]{answer}[/bold]", highlight=False)
+    console.print(votes_table(result["votes"]))
+    console.print(
+        f"n {result['n']}   p-value {result['p_value']:.3g}   alpha {result['alpha']:g}   "
+        f"sigma {result['sigma']:g}   {result['seconds']:.2f} s",
+        highlight=False,
+    )
+
+
+def print_certificate(console: Console, result: Mapping[str, Any]) -> None:
+    console.print(f"[bold]{certificate_line(result)}[/bold]", highlight=False)
+    console.print(votes_table(result["votes"]))
+    console.print(
+        f"n0 {result['n0']}   n {result['n']}   alpha {result['alpha']:g}   p lower {result['p_lower']:.4f}   "
+        f"sigma {result['sigma']:g}   {result['seconds']:.2f} s",
+        highlight=False,
+    )
+
+
+def certificate_line(result: Mapping[str, Any]) -> str:
+    if result["outcome"] != "certified":
+        return "abstained: no radius can be certified"
+    radius, source = floor_radius(result["radius"]), floor_radius(result["radius_source_pixels"])
+    return (
+        f"{result['label']} within L2 radius {radius} of the canonical image ({source} in pixels of the file), "
+        f"wrong with probability at most {result['alpha']:g}"
+    )
+
+
+def votes_table(votes: list[Mapping[str, Any]], rows: int = 5) -> Table:
+    """The classes with the most votes."""
+    table = Table("label", "votes", box=None, pad_edge=False)
+    for vote in sorted(votes, key=lambda vote: -vote["count"])[:rows]:
+        table.add_row(vote["label"], str(vote["count"]))
+    return table
+
+
+def print_models(console: Console, document: Mapping[str, Any]) -> None:
+    table = Table("profile", "images", "licence", "what it is")
+    for model in document["models"]:
+        table.add_row(model["name"], f"{model['side']} x {model['side']}", model["licence"], model["description"])
+    console.print(table)
+
+
+def print_evaluation(console: Console, summary: Mapping[str, Any]) -> None:
+    table = Table("figure", "value", box=None, pad_edge=False)
+    for name, value in summary.items():
+        if name == "certified_accuracy":
+            for radius, accuracy in value.items():
+                table.add_row(f"certified accuracy at {radius}", f"{accuracy:.1%}")
+        elif name in ("clean_accuracy", "abstained"):
+            table.add_row(name.replace("_", " "), f"{value:.1%}")
+        else:
+            table.add_row(name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
+    console.print(table)

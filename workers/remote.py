@@ -1,0 +1,78 @@
+"""A running server as the CLI uses it: submit, wait, show progress, return the result document."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from robustify.errors import InvalidInputError, RobustifyError
+
+WAIT_SECONDS = 30
+Progress = Callable[[int, int], None]
+
+
+class Server:
+    """One server by its URL; problems that it answers with are raised with their own text."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.client = httpx.Client(base_url=url, timeout=WAIT_SECONDS + 30)
+
+    def answer(self, kind: str, image: Path, fields: Mapping[str, object], on_progress: Progress) -> dict[str, Any]:
+        """Submit one image file (kind: predict or certify) and return its result once the job is done."""
+        return self.answer_bytes(kind, image.read_bytes(), fields, on_progress)
+
+    def answer_bytes(
+        self, kind: str, image: bytes, fields: Mapping[str, object], on_progress: Progress
+    ) -> dict[str, Any]:
+        files = {"image": ("image", image)}
+        job = self.request("POST", f"/{kind}", files=files, data=form_of(fields), headers={"Prefer": "wait=1"})
+        while not job["done"]:
+            on_progress(job["progress"]["done"], job["progress"]["total"])
+            job = self.wait(job)
+        if job["status"] != "succeeded":
+            problem = job["error"] or {"detail": f"the job was {job['status']}"}
+            raise RobustifyError(problem["detail"])
+        result: dict[str, Any] = job["result"]
+        return result
+
+    def wait(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        return self.request("GET", job["links"]["self"], headers={"Prefer": "wait=0.5"})
+
+    def models(self) -> dict[str, Any]:
+        return self.request("GET", "/models")
+
+    def request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        try:
+            return document(self.client.request(method, path, **options))
+        except httpx.TransportError as error:
+            raise RobustifyError(f"the server {self.url} cannot be reached: is it running?") from error
+
+    def is_ready(self) -> bool:
+        try:
+            return self.client.get("/readyz").status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+
+def form_of(fields: Mapping[str, object]) -> dict[str, str | list[str]]:
+    """Form fields of what was given; a sequence becomes a repeated field."""
+    form: dict[str, str | list[str]] = {}
+    for name, value in fields.items():
+        if isinstance(value, str):
+            form[name] = value
+        elif isinstance(value, Sequence):
+            form[name] = [str(item) for item in value]
+        elif value is not None:
+            form[name] = str(value)
+    return form
+
+
+def document(response: httpx.Response) -> dict[str, Any]:
+    """The JSON body; a problem document becomes an error, of the client's input where the status says so."""
+    body: dict[str, Any] = response.json()
+    if response.is_success:
+        return body
+    text = body.get("detail") or body.get("title") or f"the server answered {response.status_code}"
+    raise InvalidInputError(text) if response.is_client_error else RobustifyError(text)

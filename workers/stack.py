@@ -1,0 +1,37 @@
+"""The whole service on one machine: the queue server when none is given, one worker, and the API."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from adapters.queue.embedded import EmbeddedServer
+from adapters.settings import Settings
+from workers.processes import Child, Supervisor
+
+
+@contextmanager
+def running_stack(settings: Settings, workers: int = 1) -> Iterator[Supervisor]:
+    """Start everything that `settings` do not name as running elsewhere; end it on the way out."""
+    settings.noise_secret()
+    with ExitStack() as stack:
+        url = settings.redis_url or stack.enter_context(EmbeddedServer(settings.state_dir)).url
+        environment = environment_of(settings.model_copy(update={"redis_url": url}))
+        children = [worker_child(index, environment) for index in range(workers)]
+        yield stack.enter_context(Supervisor([*children, api_child(settings, environment)]))
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The settings as the environment variables that a child process reads them from; the secret stays in its file."""
+    prefix = settings.model_config["env_prefix"]
+    values = settings.model_dump(mode="json", exclude_none=True, exclude={"secret"})
+    return {f"{prefix}{name}".upper(): str(value) for name, value in values.items()}
+
+
+def worker_child(index: int, environment: dict[str, str]) -> Child:
+    return Child(f"worker-{index}", ("-m", "workers"), environment)
+
+
+def api_child(settings: Settings, environment: dict[str, str]) -> Child:
+    """uvicorn by name: this package never imports the service."""
+    command = ("-m", "uvicorn", "service.app:app_from_settings", "--factory", "--no-access-log")
+    address = ("--host", settings.host, "--port", str(settings.port), "--log-level", settings.log_level.lower())
+    return Child("api", (*command, *address), environment)
