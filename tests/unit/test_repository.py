@@ -1,0 +1,149 @@
+"""The repository keeps what it says of itself: packages, file map, settings, glossary, decisions, versions."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+from adapters.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("robustify", "adapters", "workers", "service")
+MODEL_LIBRARIES = ("torch", "torchvision", "diffusers", "transformers", "open_clip", "timm")
+GLOSSARY_WORDS = (
+    "task", "job", "shard", "sample", "vote", "batch", "profile", "fingerprint", "certificate", "abstain",
+)  # fmt: skip
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def project() -> dict[str, Any]:
+    return tomllib.loads(read("pyproject.toml"))
+
+
+def modules_on_disk() -> set[str]:
+    """Every module that has something in it."""
+    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    return {path.relative_to(ROOT).as_posix() for path in paths if path.stat().st_size}
+
+
+def modules_in_the_file_map() -> set[str]:
+    block = read("README.md").split("## File map", 1)[1].split("```")[1]
+    package, modules = "", set()
+    for line in block.splitlines():
+        if head := re.match(r"(\w+)/\s", line):
+            package = head[1]
+        elif entry := re.match(r"  (\S+\.py)\s+\S", line):
+            modules.add(f"{package}/{entry[1]}")
+    return {module for module in modules if module.split("/")[0] in PACKAGES}
+
+
+def run_python(code: str, folder: Path) -> str:
+    """What a fresh interpreter prints that sees the installed packages and nothing of its working folder."""
+    command = [sys.executable, "-I", "-c", code]
+    finished = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+def printed(default: object) -> str:
+    return "not set" if default is None else str(default)
+
+
+def test_package_names_when_looked_up_from_another_folder(tmp_path):
+    """The four names resolve inside this repository, whatever else is installed under such common names."""
+    code = f"import importlib.util as u; print(*(u.find_spec(name).origin for name in {PACKAGES}), sep='\\n')"
+    origins = run_python(code, tmp_path).split()
+    assert [Path(origin).resolve() for origin in origins] == [ROOT / name / "__init__.py" for name in PACKAGES]
+
+
+def test_service_when_all_of_it_is_imported(tmp_path):
+    """No module of the front end loads a model library."""
+    names = sorted(name[:-3].replace("/", ".") for name in modules_on_disk() if name.startswith("service/"))
+    loading = "; ".join(f"import {name.removesuffix('.__init__')}" for name in names if not name.endswith("__main__"))
+    code = f"import sys; {loading or 'pass'}; print(*(name for name in {MODEL_LIBRARIES} if name in sys.modules))"
+    assert run_python(code, tmp_path).split() == []
+
+
+def test_file_map_when_modules_come_and_go():
+    """The README's file map names every module of the four packages, and none that is gone."""
+    on_disk, in_map = modules_on_disk(), modules_in_the_file_map()
+    assert sorted(on_disk - in_map) == [], "missing in the README's file map"
+    assert sorted(in_map - on_disk) == [], "in the README's file map, but gone"
+
+
+def test_readme_when_it_names_make_targets():
+    """Every `make` command of the README exists."""
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"^make ([a-z]+)|`make ([a-z]+)", read("README.md"), re.MULTILINE))
+    assert {first or second for first, second in named} - targets == set()
+
+
+def test_configuration_when_settings_change():
+    """docs/configuration.md has one row for every setting, with its environment variable and its default."""
+    rows = re.findall(r"^\| `(ROBUSTIFY_\w+)` \| `?([^|`]*)`? \|", read("docs/configuration.md"), re.MULTILINE)
+    settings = {f"ROBUSTIFY_{name.upper()}": printed(field.default) for name, field in Settings.model_fields.items()}
+    assert {name: default.strip() for name, default in rows} == settings
+
+
+@pytest.mark.parametrize("word", GLOSSARY_WORDS)
+def test_glossary_when_the_project_uses_a_word(word):
+    """Each of the project's words has an entry of its own."""
+    assert re.search(rf"^\*\*{word}\*\*", read("docs/glossary.md"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_when_a_document_points_to_a_file(document):
+    """Every relative link leads to a file of the repository."""
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", document.read_text(encoding="utf-8"))
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_decisions_when_one_is_added():
+    """Decisions are numbered without a gap and say context, decision, consequences and alternatives."""
+    assert [path.name[:4] for path in DECISIONS] == [f"{number:04}" for number in range(1, len(DECISIONS) + 1)]
+    for path in DECISIONS:
+        headings = re.findall(r"^## (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert headings == ["Context", "Decision", "Consequences", "Alternatives"], path.name
+
+
+def test_changelog_when_the_version_is_raised():
+    """The newest version of the changelog is the project's."""
+    newest = re.search(r"^## \[(\d[^\]]*)\]", read("CHANGELOG.md"), re.MULTILINE)
+    assert newest
+    assert newest[1] == project()["project"]["version"]
+
+
+def test_project_when_somebody_tries_to_upload_it():
+    """The classifier that makes package indexes refuse an upload is there."""
+    assert "Private :: Do Not Upload" in project()["project"]["classifiers"]
+
+
+def test_lock_when_a_requirement_changes():
+    """Every requirement is pinned once, at a version within its bounds."""
+    pins = re.findall(r"^([a-z0-9.-]+)==(\S+)", read("requirements.lock"), re.MULTILINE)
+    versions = dict(pins)
+    wanted = project()["project"]["dependencies"] + project()["project"]["optional-dependencies"]["dev"]
+    assert len(pins) == len(versions)
+    for requirement in map(Requirement, [*wanted, *project()["build-system"]["requires"]]):
+        assert requirement.specifier.contains(versions[requirement.name.lower().replace("_", "-")]), requirement
+
+
+def test_lock_when_it_is_made():
+    """The lock file is pip's resolution without the project, CUDA's packages for Linux alone."""
+    versions = {"Robustify": "0.1.0", "nvidia_cublas": "13.1", "PyYAML": "6.0"}
+    report = {"install": [{"metadata": {"name": name, "version": version}} for name, version in versions.items()]}
+    command = [sys.executable, str(ROOT / ".ci" / "lock.py")]
+    output = subprocess.run(command, input=json.dumps(report), check=True, capture_output=True, text=True).stdout
+    lines = [line for line in output.splitlines() if not line.startswith("#")]
+    assert lines == ['nvidia-cublas==13.1 ; sys_platform == "linux"', "pyyaml==6.0"]
