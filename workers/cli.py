@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -179,13 +180,18 @@ def selftest(
     images: Annotated[int, typer.Option(help="Random images to certify.", min=1)] = 500,
     alpha: Annotated[float, typer.Option(help="Accepted share of wrong radii.", min=1e-6, max=0.05)] = 0.01,
     workers: Annotated[int, typer.Option(help="Worker processes.", min=1, max=16)] = 1,
+    coins: Annotated[int, typer.Option(help="Certificates of a fair coin, whose votes must vary as chance does.")] = 0,
+    kill_every: Annotated[float, typer.Option(help="Kill a worker with SIGKILL every so many seconds.", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Certify images whose exact radius is known; exit 1 if more radii exceed it than alpha allows."""
     from workers.selftest import selftest as run_selftest
 
+    done = count()
     with TemporaryDirectory(prefix="robustify-selftest-") as state, progress_bar("certificates") as advance:
-        report = run_selftest(Path(state), images, alpha, workers, lambda: advance(1, images))
+        report = run_selftest(
+            Path(state), images, alpha, workers, coins, kill_every, lambda: advance(next(done) + 1, images + coins)
+        )
     document = {**report.__dict__, "passed": report.passed}
     show(document, as_json, lambda console, values: console.print(values))
     if not report.passed:

@@ -4,12 +4,12 @@ The images go through a real queue and real worker processes of profile `oracle-
 scale of sigma, votes counted twice or dropped with a bias all show here.
 """
 
-import json
-import os
+import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,24 @@ from robustify.errors import RobustifyError
 from robustify.types import DEFAULT_TEMPLATE, Task
 from workers.processes import Child, Supervisor
 
-PROFILE = "oracle-linear"
+LINEAR, COIN = "oracle-linear", "oracle-coin"
 LABELS = ("above", "below")
 SIGMA, N0, N = 0.25, 100, 1000
 WORKERS_READY_SECONDS = 120.0
 IN_FLIGHT = 40
+COIN_RATIOS = (0.8, 1.25)
+"""What the variance of independent votes may be off by: noise that is shared by four votes would quadruple it."""
+
+Verdict = tuple[np.ndarray, dict[str, Any]]
+"""An image and the result of its certificate."""
 
 
 @dataclass(frozen=True)
 class SelfTestReport:
-    """`exceeded`: radii above the exact one; `allowed`: the 99.9 % quantile of Binomial(images, alpha)."""
+    """`exceeded`: radii above the exact one; `allowed`: the 99.9 % quantile of Binomial(images, alpha).
+
+    `coin_variance_ratio`: the variance of fair coins' votes over that of independent ones; None without coins.
+    """
 
     images: int
     alpha: float
@@ -46,11 +54,107 @@ class SelfTestReport:
     exceeded: int
     wrong_labels: int
     allowed: int
+    coins: int
+    coin_variance_ratio: float | None
+    killed_workers: int
     seconds: float
 
     @property
     def passed(self) -> bool:
-        return self.exceeded <= self.allowed and self.wrong_labels <= self.allowed
+        low, high = COIN_RATIOS
+        coins_pass = self.coin_variance_ratio is None or low <= self.coin_variance_ratio <= high
+        return self.exceeded <= self.allowed and self.wrong_labels == 0 and coins_pass
+
+
+@dataclass
+class Killer:
+    """Ends a random worker with SIGKILL every `seconds`; 0 for never."""
+
+    seconds: float
+    kills: int = 0
+    last: float = field(default_factory=time.monotonic)
+
+    def __call__(self, supervisor: Supervisor) -> None:
+        if not self.seconds or time.monotonic() - self.last < self.seconds:
+            return
+        self.last = time.monotonic()
+        process = random.choice(supervisor.children).process
+        if process is not None and process.poll() is None:
+            process.kill()
+            self.kills += 1
+
+
+def selftest(
+    state_dir: Path,
+    images: int,
+    alpha: float,
+    workers: int,
+    coins: int = 0,
+    kill_every: float = 0.0,
+    on_result: Callable[[], None] = lambda: None,
+) -> SelfTestReport:
+    """Certify random images and compare with the truth; then flip coins and compare their variance."""
+    started, killer = time.monotonic(), Killer(kill_every)
+    linear = list(certify_random_images(state_dir / "linear", LINEAR, images, alpha, workers, killer, on_result))
+    coin = list(certify_random_images(state_dir / "coin", COIN, coins, alpha, workers, killer, on_result))
+    certified = [(exact_margin(image), result) for image, result in linear if result["outcome"] == "certified"]
+    return SelfTestReport(
+        images=len(linear),
+        alpha=alpha,
+        certified=len(certified),
+        abstained=len(linear) - len(certified),
+        exceeded=sum(exceeds(margin, result) for margin, result in certified),
+        wrong_labels=sum(is_wrong(margin, result) for margin, result in certified),
+        allowed=int(binom.ppf(0.999, len(linear), alpha)),
+        coins=len(coin),
+        coin_variance_ratio=variance_ratio(coin) if len(coin) > 1 else None,
+        killed_workers=killer.kills,
+        seconds=round(time.monotonic() - started, 1),
+    )
+
+
+def exceeds(margin: float, result: Mapping[str, Any]) -> bool:
+    return bool(result["radius"] > abs(margin)) or is_wrong(margin, result)
+
+
+def is_wrong(margin: float, result: Mapping[str, Any]) -> bool:
+    return bool(result["label"] != (LABELS[0] if margin > 0 else LABELS[1]))
+
+
+def variance_ratio(verdicts: Sequence[Verdict]) -> float:
+    """Var(k) / (n / 4) of the votes for the first label."""
+    counts = [result["votes"][0]["count"] for _, result in verdicts]
+    return float(np.var(counts, ddof=1) / (N / 4))
+
+
+def certify_random_images(
+    state_dir: Path,
+    profile: str,
+    images: int,
+    alpha: float,
+    workers: int,
+    killer: Killer,
+    on_result: Callable[[], None],
+) -> Iterator[Verdict]:
+    """Submit random images, a few at a time, and yield each with its result."""
+    if not images:
+        return
+    with running_workers(state_dir, profile, workers) as (settings, board, supervisor):
+        store = ImageStore(settings.state_dir / "images")
+        pending = random_images(images, find_profile(profile).side)
+        in_flight: dict[str, np.ndarray] = {}
+        while in_flight or images:
+            for image in islice(pending, IN_FLIGHT - len(in_flight)):
+                request = request_for(image, store, settings, alpha)
+                in_flight[board.submit(request, find_profile(profile).shard_samples).id] = image
+                images -= 1
+            for job_id, result in finished(board, list(in_flight)):
+                yield in_flight.pop(job_id), result
+                on_result()
+            killer(supervisor)
+            for child in supervisor.children:
+                child.revive()
+            time.sleep(0.02)
 
 
 @contextmanager
@@ -84,8 +188,9 @@ def wait_for_workers(board: JobBoard, supervisor: Supervisor, count: int) -> Non
         time.sleep(0.1)
 
 
-def random_images(count: int, side: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def random_images(count: int, side: int) -> Iterator[np.ndarray]:
     """8-bit images (3, side, side) in [0, 1] whose exact radii spread over what n can certify."""
+    rng = np.random.default_rng()
     for _ in range(count):
         yield rng.integers(0, 256, (3, side, side)).astype(np.float32) / 255
 
@@ -108,65 +213,11 @@ def request_for(image: np.ndarray, store: ImageStore, settings: Settings, alpha:
     )
 
 
-def selftest(
-    state_dir: Path,
-    images: int,
-    alpha: float,
-    workers: int,
-    on_result: Callable[[], None] = lambda: None,
-    disturb: Callable[[Supervisor], None] = lambda supervisor: None,
-) -> SelfTestReport:
-    """Certify random images and compare with the truth; `disturb` is called while it runs."""
-    started = time.monotonic()
-    rng = np.random.default_rng(int.from_bytes(os.urandom(8), "little"))
-    with running_workers(state_dir, PROFILE, workers) as (settings, board, supervisor):
-        store = ImageStore(settings.state_dir / "images")
-        shard_samples = find_profile(PROFILE).shard_samples
-        margins: dict[str, float] = {}
-        verdicts: list[tuple[float, dict[str, Any]]] = []
-        pending = random_images(images, find_profile(PROFILE).side, rng)
-        while len(verdicts) < images:
-            for image in pending:
-                job = board.submit(request_for(image, store, settings, alpha), shard_samples)
-                margins[job.id] = exact_margin(image)
-                if len(margins) >= IN_FLIGHT:
-                    break
-            for job_id, result in finished(board, margins):
-                verdicts.append((margins.pop(job_id), result))
-                on_result()
-            disturb(supervisor)
-            for child in supervisor.children:
-                child.revive()
-            time.sleep(0.02)
-    return report(verdicts, alpha, time.monotonic() - started)
-
-
-def finished(board: JobBoard, job_ids: dict[str, float]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for job_id in list(job_ids):
+def finished(board: JobBoard, job_ids: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The jobs that have ended, with their results; one that failed is an error."""
+    for job_id in job_ids:
         record = board.get(job_id)
         if record is None or (record.status.done and record.status is not JobStatus.SUCCEEDED):
             raise RobustifyError(f"job {job_id} did not succeed: {record and record.error}")
         if record.result is not None:
             yield job_id, record.result
-
-
-def report(verdicts: list[tuple[float, dict[str, Any]]], alpha: float, seconds: float) -> SelfTestReport:
-    certified = [(margin, result) for margin, result in verdicts if result["outcome"] == "certified"]
-    return SelfTestReport(
-        images=len(verdicts),
-        alpha=alpha,
-        certified=len(certified),
-        abstained=len(verdicts) - len(certified),
-        exceeded=sum(result["radius"] > abs(margin) or wrong(margin, result) for margin, result in certified),
-        wrong_labels=sum(wrong(margin, result) for margin, result in certified),
-        allowed=int(binom.ppf(0.999, len(verdicts), alpha)),
-        seconds=round(seconds, 1),
-    )
-
-
-def wrong(margin: float, result: dict[str, Any]) -> bool:
-    return bool(result["label"] != (LABELS[0] if margin > 0 else LABELS[1]))
-
-
-def as_json(outcome: SelfTestReport) -> str:
-    return json.dumps({**outcome.__dict__, "passed": outcome.passed})

@@ -99,11 +99,16 @@ def test_evaluate_prints_one_document_and_resumes(robustify: Run, tmp_path: Path
 
 
 def test_selftest_passes_through_real_workers(robustify: Run) -> None:
-    """Certificates of the linear oracle exceed its exact radius no more often than alpha allows."""
-    done = robustify("selftest", "--images", 60, "--workers", 2, "--json")
+    """Radii of the linear oracle exceed the exact one no more often than alpha allows, and coins vary as chance does.
+
+    Also while a worker is killed every few seconds.
+    """
+    done = robustify("selftest", "--images", 100, "--coins", 400, "--workers", 2, "--kill-every", 4, "--json")
     report = json.loads(done.stdout)
 
     assert done.returncode == 0
     assert report["passed"]
-    assert report["certified"] > 30
+    assert report["certified"] > 50
+    assert report["killed_workers"] > 0
+    assert 0.8 <= report["coin_variance_ratio"] <= 1.25
     assert report["wrong_labels"] == 0

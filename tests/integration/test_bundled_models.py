@@ -1,0 +1,191 @@
+"""What the bundled weights achieve on the 50 CIFAR-10 test images of the repository; the model card has all 500."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDPMScheduler, IFSuperResolutionPipeline
+from transformers import T5EncoderModel, T5Tokenizer
+
+from adapters.catalogue import Models, load_models, verify_manifest
+from adapters.classifiers.clip import load_clip
+from adapters.datasets import Dataset, read_dataset
+from adapters.denoisers.diffusion import load_one_step_denoiser
+from adapters.embedded.recipe.super_resolution import create_unet
+from adapters.profiles import BUNDLED, find_profile
+from adapters.settings import Settings
+from robustify.errors import InvalidInputError, ModelFilesError
+from robustify.smoothing.noise import KeyedNoise
+from robustify.smoothing.votes import NoisyVotes
+from robustify.types import Task
+
+IMAGES = Path(__file__).parents[1] / "data" / "cifar10"
+SYNONYMS = {"automobile": "car", "ship": "boat", "airplane": "plane"}
+CPU = torch.device("cpu")
+PLAIN_ACCURACY = 0.5
+DENOISED_ACCURACY = 0.4
+"""Ours, less four standard errors of 50 images; see the model card."""
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    return load_models(find_profile("mini"), Settings(profile="mini"))
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    return read_dataset(IMAGES, None, 32)
+
+
+@pytest.fixture(scope="module")
+def noise() -> torch.Tensor:
+    draw = KeyedNoise(b"bundled models", "test")
+    return torch.from_numpy(np.stack([draw("estimate", index, (3, 32, 32)) for index in range(50)]))
+
+
+@torch.inference_mode()
+def accuracy(classify: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor, labels: list[int]) -> float:
+    return float((classify(images).argmax(1) == torch.tensor(labels)).float().mean())
+
+
+def test_plain_clip_names_most_images(models: Models, dataset: Dataset) -> None:
+    """Zero-shot with the ten class names."""
+    classifier = models.classifier_for(Task(dataset.class_names))
+
+    assert accuracy(classifier, torch.from_numpy(dataset.images), list(dataset.labels)) >= PLAIN_ACCURACY
+
+
+@torch.inference_mode()
+def test_synonyms_give_the_same_answer(models: Models, dataset: Dataset) -> None:
+    """Nine of ten images keep their class when it is called by another name that CLIP was trained on."""
+    images = torch.from_numpy(dataset.images)
+    other = tuple(SYNONYMS.get(name, name) for name in dataset.class_names)
+    answers = [models.classifier_for(Task(names))(images).argmax(1) for names in (dataset.class_names, other)]
+
+    assert float((answers[0] == answers[1]).float().mean()) >= 0.9
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(("sigma", "gain_db"), [(0.12, 5.0), (0.25, 9.0), (0.5, 11.0)])
+def test_denoiser_removes_noise_in_one_step(
+    models: Models, dataset: Dataset, noise: torch.Tensor, sigma: float, gain_db: float
+) -> None:
+    """The mean squared error falls by at least so many decibels."""
+    clean = torch.from_numpy(dataset.images)
+    error = (models.denoiser(clean + sigma * noise, sigma) - clean).square().mean()
+
+    assert 10 * torch.log10(sigma**2 / error) >= gain_db
+
+
+def test_denoising_makes_noisy_images_readable(models: Models, dataset: Dataset, noise: torch.Tensor) -> None:
+    """Under noise of .25 denoise-and-classify reads far more images than the bare classifier."""
+    noisy, labels = torch.from_numpy(dataset.images) + 0.25 * noise, list(dataset.labels)
+    denoised = accuracy(models.base_classifier(Task(dataset.class_names), 0.25), noisy, labels)
+    bare = accuracy(models.classifier_for(Task(dataset.class_names)), noisy, labels)
+
+    assert denoised >= DENOISED_ACCURACY
+    assert denoised >= bare + 0.2
+
+
+def test_votes_hardly_depend_on_the_batch_shape(models: Models, dataset: Dataset) -> None:
+    """The noise is the same bits, so at most one of 300 votes differs between batches of 64, 32, 7 and 1."""
+    names = dataset.class_names
+    votes = [
+        NoisyVotes(
+            models.base_classifier(Task(names), 0.25),
+            torch.from_numpy(dataset.images[3]),
+            0.25,
+            KeyedNoise(b"key", "id"),
+            "estimate",
+            len(names),
+            batch_size,
+        )(0, 300)
+        for batch_size in (64, 32, 7, 1)
+    ]
+
+    assert all(np.abs(np.subtract(other, votes[0])).sum() <= 2 for other in votes[1:])
+
+
+@pytest.mark.parametrize("label", ["word " * 19, "汉字" * 20])
+def test_label_that_the_text_tower_cannot_read_is_refused(models: Models, label: str) -> None:
+    """A prompt that would be cut off is an error: two long labels might become one."""
+    with pytest.raises(InvalidInputError, match="too long"):
+        models.classifier_for(Task(("cat", label.strip() + " and more words to come")))
+
+
+def test_labels_that_are_one_to_the_model_are_refused(models: Models) -> None:
+    """CLIP's tokenizer ignores case and extra spaces: such labels get the same features."""
+    with pytest.raises(InvalidInputError, match="the same to the model"):
+        models.classifier_for(Task(("cat", "CAT")))
+
+
+def test_weights_are_small_safetensors() -> None:
+    """Under 40 MB a file, 80 MB together, and nothing that could run code."""
+    files = [path for path in BUNDLED.rglob("*") if path.is_file()]
+
+    assert max(path.stat().st_size for path in files) < 40e6
+    assert sum(path.stat().st_size for path in files) < 80e6
+    assert {path.suffix for path in files} <= {".safetensors", ".json", ".md", ".png"}
+
+
+def test_changed_weights_are_not_loaded(tmp_path: Path) -> None:
+    """One flipped byte in a file of the manifest, or a missing file, is an error before anything is loaded."""
+    folder = tmp_path / "weights"
+    shutil.copytree(BUNDLED, folder)
+    path = folder / "denoiser" / "unet" / "config.json"
+    path.write_bytes(path.read_bytes().replace(b"silu", b"gelu", 1))
+    with pytest.raises(ModelFilesError, match="not the one of the manifest"):
+        verify_manifest(folder)
+    path.unlink()
+    with pytest.raises(ModelFilesError, match="is missing"):
+        verify_manifest(folder)
+
+
+def test_the_same_loader_reads_any_pipeline_folder(tmp_path: Path) -> None:
+    """A super-resolution pipeline that diffusers saved elsewhere denoises too."""
+    text = BUNDLED / "denoiser"
+    pipeline = IFSuperResolutionPipeline(
+        tokenizer=T5Tokenizer.from_pretrained(text, subfolder="tokenizer"),
+        text_encoder=T5EncoderModel.from_pretrained(text, subfolder="text_encoder"),
+        unet=create_unet(64),
+        scheduler=DDPMScheduler(beta_schedule="squaredcos_cap_v2"),
+        image_noising_scheduler=DDPMScheduler(beta_schedule="squaredcos_cap_v2"),
+        safety_checker=None,
+        feature_extractor=None,
+        watermarker=None,
+        requires_safety_checker=False,
+    )
+    pipeline.save_pretrained(tmp_path)
+    denoiser = load_one_step_denoiser(str(tmp_path), "a photo of a sks", 1.0, "search", CPU, torch.bfloat16)
+    denoised = denoiser(torch.rand(2, 3, 32, 32), 0.25)
+
+    assert denoised.shape == (2, 3, 32, 32)
+    assert denoised.dtype == torch.float32
+    assert 0 <= denoised.min() <= denoised.max() <= 1
+
+
+def test_the_same_loader_reads_open_clips_own_models() -> None:
+    """A model of open_clip's list, here without its pretrained weights, becomes a zero-shot classifier."""
+    clip = load_clip("ViT-S-32-alt/", CPU, torch.float32)
+    logits = clip.zero_shot(Task(("cat", "dog", "frog")))(torch.rand(2, 3, 32, 32))
+
+    assert clip.size == (224, 224)
+    assert logits.shape == (2, 3)
+
+
+def test_missing_classifier_folder_is_one_clear_error(tmp_path: Path) -> None:
+    """No traceback of a vendor's."""
+    with pytest.raises(ModelFilesError, match="cannot be loaded"):
+        load_clip(f"local-dir:{tmp_path}", CPU, torch.float32)
+
+
+def test_model_card_names_the_data_of_the_weights() -> None:
+    """The card and the manifest lie beside the weights."""
+    card = (BUNDLED / "card.md").read_text()
+
+    assert all(word in card for word in ("CIFAR-10", "Tiny-ImageNet", "seed", "licence"))
+    assert json.loads((BUNDLED / "manifest.json").read_text())
