@@ -47,7 +47,7 @@ def load_models(profile: Profile, settings: Settings) -> Models:
     silence_vendors()
     verify_manifest(profile.folder)
     dtype: torch.dtype = getattr(torch, settings.dtype)
-    k = profile.k if settings.k is None else settings.k
+    k = profile.correction_factor(settings)
     denoiser = load_one_step_denoiser(
         str(profile.folder / "denoiser"), profile.prompt, k, settings.timestep_rule, device, dtype
     )

@@ -13,6 +13,8 @@ from robustify.types import Task
 
 PREPROCESSING_VERSION = "1"
 """Changes whenever `adapters/images.py` makes another tensor of the same file."""
+PIPELINE_VERSION = "1"
+"""Changes whenever our code or a new lock file makes other logits of the same canonical tensor, noise and weights."""
 BUNDLED = Path(__file__).parent / "embedded" / "weights"
 
 
@@ -36,6 +38,16 @@ class Profile:
     shard_samples: int = 100
     folder: Path | None = None
     for_tests: bool = False
+
+    def samples_per_batch(self, settings: Settings) -> int:
+        return settings.batch_size or self.batch_size
+
+    def samples_per_shard(self, settings: Settings) -> int:
+        return settings.shard_samples or self.shard_samples
+
+    def correction_factor(self, settings: Settings) -> float:
+        """k of Eq. 8."""
+        return self.k if settings.k is None else settings.k
 
     @property
     def model_digest(self) -> str:
@@ -91,19 +103,38 @@ def find_profile(name: str) -> Profile:
     return PROFILES[name]
 
 
+def engine_digest(profile: Profile, settings: Settings) -> str:
+    """sha256 over what decides f but for labels, template and sigma: only workers of one engine share a job.
+
+    Versions of the libraries are pinned by the lock file, and `PIPELINE_VERSION` counts our own changes.
+    """
+    return _digest(
+        {
+            "model": profile.model_digest,
+            "lora": None,
+            "prompt": profile.prompt,
+            "timestep_rule": settings.timestep_rule,
+            "k": profile.correction_factor(settings),
+            "preprocessing": f"{PREPROCESSING_VERSION}/{profile.side}",
+            "pipeline": PIPELINE_VERSION,
+            "device": settings.device.partition(":")[0],
+            "dtype": settings.dtype,
+            "batch_size": profile.samples_per_batch(settings),
+        }
+    )
+
+
 def fingerprint(profile: Profile, settings: Settings, task: Task, sigma: float) -> str:
     """sha256 over everything that decides f: two workers with the same fingerprint are the same function."""
-    parts = {
-        "model": profile.model_digest,
-        "lora": None,
-        "labels": task.labels,
-        "template": task.template,
-        "prompt": profile.prompt,
-        "sigma": sigma,
-        "timestep_rule": settings.timestep_rule,
-        "k": settings.k if settings.k is not None else profile.k,
-        "preprocessing": f"{PREPROCESSING_VERSION}/{profile.side}",
-        "dtype": settings.dtype,
-        "batch_size": settings.batch_size or profile.batch_size,
-    }
+    return _digest(
+        {
+            "engine": engine_digest(profile, settings),
+            "labels": task.labels,
+            "template": task.template,
+            "sigma": sigma,
+        }
+    )
+
+
+def _digest(parts: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()).hexdigest()

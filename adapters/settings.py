@@ -23,30 +23,35 @@ class Settings(BaseSettings):
 
     profile: str = Field("mini", description="The models to serve: see `robustify models`.")
     state_dir: Path = Field(
-        Path("state"), description="Folder of the secret, the images and the embedded queue's data."
+        default_factory=lambda: Path.home() / ".local" / "state" / "robustify",
+        description="Folder of the secret, the images and the embedded queue's data.",
     )
     redis_url: str | None = Field(None, description="Queue server; without it `robustify up` starts an embedded one.")
     secret: SecretStr | None = Field(
         None, description="Hex key of the noise; made at first start and kept in the state folder."
     )
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
-    port: int = Field(8000, description="Port that the API listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on.")
     device: str = Field("cpu", description="Torch device of the worker.")
     dtype: Literal["float32", "bfloat16"] = Field(
         "float32", description="Number format of the models; part of the fingerprint."
     )
-    threads: int | None = Field(None, description="Threads of one worker; by default torch chooses.")
+    threads: int | None = Field(None, ge=1, description="Threads of one worker; by default torch chooses.")
     batch_size: int | None = Field(
-        None, description="Samples of one forward pass; part of the fingerprint; by default the profile's."
+        None, ge=1, description="Samples of one forward pass; part of the fingerprint; by default the profile's."
     )
-    shard_samples: int | None = Field(None, description="Samples of one shard; by default the profile's.")
+    shard_samples: int | None = Field(None, ge=1, description="Samples of one shard; by default the profile's.")
     timestep_rule: Literal["exact", "search"] = Field("exact", description="How Eq. 6 is solved.")
-    k: float | None = Field(None, description="Correction factor of Eq. 8; by default the profile's.")
-    max_upload_bytes: int = Field(10 * MEBIBYTE, description="Largest accepted image file.")
-    max_queued_jobs: int = Field(1000, description="Jobs that may wait; more are refused with 503.")
-    queue_seconds: int = Field(3600, description="A job that has not started by then expires.")
-    retention_seconds: int = Field(86400, description="How long a finished job can be read; its outcome stays.")
-    lease_seconds: float = Field(10.0, description="A shard of a worker that is silent for so long goes to another.")
+    k: float | None = Field(
+        None, ge=0, le=10, allow_inf_nan=False, description="Correction factor of Eq. 8; by default the profile's."
+    )
+    max_upload_bytes: int = Field(10 * MEBIBYTE, ge=1024, description="Largest accepted image file.")
+    max_queued_jobs: int = Field(1000, ge=1, description="Jobs that may wait; more are refused with 503.")
+    queue_seconds: int = Field(3600, ge=1, description="A job that has not started by then expires.")
+    retention_seconds: int = Field(86400, ge=60, description="How long a finished job can be read; its outcome stays.")
+    lease_seconds: float = Field(
+        10.0, ge=0.1, allow_inf_nan=False, description="A shard of a worker that is silent for so long goes to another."
+    )
     log_level: str = Field("INFO", description="Least severe level that is logged.")
 
     def noise_secret(self) -> bytes:

@@ -36,7 +36,7 @@ def check_received(service: Service, kind: JobKind, received: Received) -> tuple
 def enqueue(service: Service, kind: JobKind, parameters: PredictParameters, image: CanonicalImage) -> JobRecord:
     """Stores the canonical tensor, then submits the job that names it."""
     request = job_request(kind, parameters, store_image(service, image), service.profile, service.settings)
-    return service.board.submit(request, service.settings.shard_samples or service.profile.shard_samples)
+    return service.board.submit(request, service.profile.samples_per_shard(service.settings))
 
 
 def store_image(service: Service, image: CanonicalImage) -> InputImage:

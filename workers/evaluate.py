@@ -47,10 +47,10 @@ class Evaluation:
             "template": self.task.template,
             "method": self.method,
             "parameters": asdict(self.parameters),
-            "k": profile.k if settings.k is None else settings.k,
+            "k": profile.correction_factor(settings),
             "timestep_rule": settings.timestep_rule,
             "dtype": settings.dtype,
-            "batch_size": settings.batch_size or profile.batch_size,
+            "batch_size": profile.samples_per_batch(settings),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -99,7 +99,7 @@ class Evaluator:
         self.evaluation = evaluation
         profile, settings = find_profile(evaluation.settings.profile), evaluation.settings
         self.models = load_models(profile, settings)
-        self.batch_size = settings.batch_size or profile.batch_size
+        self.batch_size = profile.samples_per_batch(settings)
         self.classifier = self.models.classifier_for(evaluation.task)
         denoiser = identity_denoiser if evaluation.method == "no-denoiser" else self.models.denoiser
         self.base_classifier = DenoiseAndClassify(denoiser, self.classifier, evaluation.parameters.sigma)

@@ -68,7 +68,7 @@ class LoadedModel:
             KeyedNoise(self.noise_secret, request.certificate_id),
             phase,
             len(request.labels),
-            self.settings.batch_size or self.profile.batch_size,
+            self.profile.samples_per_batch(self.settings),
             torch.device(self.settings.device),
         )
 

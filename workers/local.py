@@ -27,7 +27,7 @@ class LocalAnswer:
         self.device = models.device
         self.base_classifier = models.base_classifier(request.label_task, request.sigma)
         self.noise = KeyedNoise(settings.noise_secret(), request.certificate_id)
-        self.batch_size = settings.batch_size or profile.batch_size
+        self.batch_size = profile.samples_per_batch(settings)
         self.total = sum(samples for _, samples in request.phases)
         self.started = time.perf_counter()
 
