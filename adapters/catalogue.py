@@ -42,6 +42,7 @@ def load_models(profile: Profile, settings: Settings) -> Models:
     device = torch.device(settings.device)
     if settings.threads:
         torch.set_num_threads(settings.threads)
+    torch.backends.cudnn.allow_tf32 = False  # float32 in the fingerprint means float32.
     if profile.folder is None:
         return load_oracle(profile, device)
     silence_vendors()
@@ -67,8 +68,15 @@ def two_classes(classifier: Classifier, task: Task) -> Classifier:
 
 
 def verify_manifest(folder: Path) -> None:
-    """Every file of `manifest.json` ({name: sha256}) must be there, unchanged."""
+    """Every file of `manifest.json` ({name: sha256}) must be there, unchanged, and no other beside them.
+
+    A loader that finds an index or a tokenizer file that is not listed may load other weights than those checked.
+    """
     manifest: dict[str, str] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    for model in {name.partition("/")[0] for name in manifest}:
+        for path in (folder / model).rglob("*"):
+            if path.is_file() and path.relative_to(folder).as_posix() not in manifest:
+                raise ModelFilesError(f"model file {path.relative_to(folder)} is not in the manifest: remove it")
     for name, digest in manifest.items():
         path = folder / name
         if not path.is_file():

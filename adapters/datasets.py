@@ -1,5 +1,6 @@
 """Labelled images to evaluate on: a folder of sheets as in `../shared/data`, or a folder with one folder a class."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +18,15 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
 @dataclass(frozen=True)
 class Dataset:
-    """Canonical tensors (N, 3, side, side) float32 in [0, 1], their labels, and the names that the labels index."""
+    """Canonical tensors (N, 3, side, side) float32 in [0, 1], their labels, and the names that the labels index.
+
+    `digest` names the whole split, of which these may be the first images.
+    """
 
     images: np.ndarray
     labels: Sequence[int]
     class_names: tuple[str, ...]
+    digest: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -34,7 +39,8 @@ def read_dataset(folder: Path, split: str | None, side: int, limit: int | None =
     else:
         dataset = read_class_folders(folder / split if split and (folder / split).is_dir() else folder, side)
     count = min(len(dataset), limit) if limit else len(dataset)
-    return Dataset(dataset.images[:count], dataset.labels[:count], dataset.class_names)
+    digest = hashlib.sha256(dataset.images.tobytes() + bytes(str(list(dataset.labels)), "ascii")).hexdigest()
+    return Dataset(dataset.images[:count], dataset.labels[:count], dataset.class_names, digest)
 
 
 def read_sheets(folder: Path, split: str | None, side: int) -> Dataset:

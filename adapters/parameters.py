@@ -22,7 +22,12 @@ from adapters.bounds import (
 from adapters.labels import Labels, Template
 from adapters.profiles import Profile
 from adapters.queue.messages import JobKind
-from robustify.smoothing.statistics import fewest_samples_to_certify, fewest_samples_to_predict, largest_radius
+from robustify.smoothing.statistics import (
+    fewest_samples_to_certify,
+    fewest_samples_to_predict,
+    largest_radius,
+    rounded_down,
+)
 from robustify.types import DEFAULT_TEMPLATE
 
 SHOWN_NAME_LENGTH = 40
@@ -115,11 +120,6 @@ def too_few_samples(fewest: int) -> FieldProblem:
     return FieldProblem(
         field="n", detail=f"With this alpha even unanimous votes would abstain; give at least {fewest}."
     )
-
-
-def rounded_down(radius: float) -> float:
-    """A radius to four digits, never more than it is."""
-    return int(radius * 10_000) / 10_000
 
 
 def describe_error(kind: JobKind, error: Mapping[str, Any]) -> FieldProblem:

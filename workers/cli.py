@@ -157,10 +157,10 @@ def evaluate(
     from workers.presentation import print_evaluation
 
     method: Method = "no-smoothing" if no_smoothing else "no-denoiser" if no_denoiser else "denoised"
-    evaluation = Evaluation(settings, task, method, SmoothingParameters(sigma, n0, n, alpha))
+    evaluation = Evaluation(settings, task, method, SmoothingParameters(sigma, n0, n, alpha), images.digest, server)
     rows_file = rows or Path("evaluations") / f"{dataset.name}-{split or 'all'}-{evaluation.digest}.jsonl"
     with progress_bar("images") as advance:
-        source = row_source(evaluation, images, workers, server)
+        source = row_source(evaluation, images, workers)
         summary = run_evaluation(evaluation, len(images), rows_file, source, advance)
     show(summary, as_json, print_evaluation)
 

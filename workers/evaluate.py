@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from adapters.profiles import find_profile
+from adapters.profiles import engine_digest, find_profile
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError
 from robustify.evaluation.metrics import (
@@ -30,27 +30,27 @@ RADIUS_STEP = 0.25
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that decides a run's rows, but for the images."""
+    """Everything that decides a run's rows."""
 
     settings: Settings
     task: Task
     method: Method
     parameters: SmoothingParameters
+    dataset_digest: str
+    server: str | None = None
 
     @property
     def digest(self) -> str:
         """Rows of one file carry one digest: a run is never continued with other settings."""
         profile, settings = find_profile(self.settings.profile), self.settings
         parts = {
-            "model": profile.model_digest,
+            "engine": engine_digest(profile, settings),
+            "dataset": self.dataset_digest,
+            "server": self.server,
             "labels": self.task.labels,
             "template": self.task.template,
             "method": self.method,
             "parameters": asdict(self.parameters),
-            "k": profile.correction_factor(settings),
-            "timestep_rule": settings.timestep_rule,
-            "dtype": settings.dtype,
-            "batch_size": profile.samples_per_batch(settings),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -91,7 +91,12 @@ def read_rows(path: Path, digest: str) -> Iterator[dict[str, Any]]:
 
 
 def summary(evaluation: Evaluation, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The run in numbers; a classifier that is not smoothed certifies nothing and never abstains."""
+    """The run in numbers; refuses rows of several functions.
+
+    A classifier that is not smoothed certifies nothing and never abstains.
+    """
+    if len({row.get("fingerprint") for row in rows}) > 1:
+        raise InvalidInputError("the server changed its models during the run: name another --output", field="output")
     outcomes = [ImageOutcome(row["label"], row["answer"], row["radius"]) for row in rows]
     parameters, smoothed = evaluation.parameters, evaluation.method != "no-smoothing"
     samples = len(rows) * (parameters.n0 + parameters.n) if smoothed else len(rows)

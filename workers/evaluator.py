@@ -29,12 +29,12 @@ PUBLIC_KEY = b"robustify evaluate"
 """Anyone can repeat the figures: rows are measurements, not certificates."""
 
 
-def row_source(evaluation: Evaluation, dataset: Dataset, workers: int = 1, server: str | None = None) -> RowSource:
+def row_source(evaluation: Evaluation, dataset: Dataset, workers: int = 1) -> RowSource:
     """One process, several, or a server."""
-    if server:
+    if evaluation.server:
         if evaluation.method != "denoised":
             raise InvalidInputError("a server only answers with denoised smoothing", field="server")
-        return partial(server_rows, evaluation, dataset, Server(server))
+        return partial(server_rows, evaluation, dataset, Server(evaluation.server))
     if workers > 1:
         return partial(parallel_rows, evaluation, dataset, workers)
     return partial(local_rows, evaluation, dataset)
@@ -81,6 +81,7 @@ def server_rows(
             "selection_votes": [vote["count"] for vote in result["selection_votes"]],
             "votes": [vote["count"] for vote in result["votes"]],
             "seconds": result["seconds"],
+            "fingerprint": result["model"]["fingerprint"],
             "run": evaluation.digest,
         }
 

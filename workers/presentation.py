@@ -6,13 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-RADIUS_DIGITS = 4
-
-
-def floor_radius(radius: float) -> str:
-    """Four digits, rounded down: a printed radius is never larger than the proven one."""
-    scale = 10**RADIUS_DIGITS
-    return f"{int(radius * scale) / scale:.{RADIUS_DIGITS}f}"
+from robustify.smoothing.statistics import rounded_down
 
 
 def print_prediction(console: Console, result: Mapping[str, Any]) -> None:
@@ -39,7 +33,7 @@ def print_certificate(console: Console, result: Mapping[str, Any]) -> None:
 def certificate_line(result: Mapping[str, Any]) -> str:
     if result["outcome"] != "certified":
         return "abstained: no radius can be certified"
-    radius, source = floor_radius(result["radius"]), floor_radius(result["radius_source_pixels"])
+    radius, source = (f"{rounded_down(result[name]):.4f}" for name in ("radius", "radius_source_pixels"))
     return (
         f"{result['label']} within L2 radius {radius} of the canonical image ({source} in pixels of the file), "
         f"wrong with probability at most {result['alpha']:g}"

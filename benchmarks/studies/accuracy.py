@@ -38,7 +38,9 @@ def study(dataset: Dataset, runs: list[tuple[float, int]], settings: Settings, r
     found: list[Row] = []
     for method, sigma, n in track(planned, "runs"):
         parameters = SmoothingParameters(sigma, N0, n, ALPHA)
-        evaluation = Evaluation(settings, Task(dataset.class_names, DEFAULT_TEMPLATE), method, parameters)
+        evaluation = Evaluation(
+            settings, Task(dataset.class_names, DEFAULT_TEMPLATE), method, parameters, dataset.digest
+        )
         found.append(
             (
                 method,

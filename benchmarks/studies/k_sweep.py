@@ -36,6 +36,7 @@ def sweep(dataset: Dataset, n0: int, n: int, settings: Settings, rows: Path, wor
             task=Task(dataset.class_names, DEFAULT_TEMPLATE),
             method="denoised",
             parameters=SmoothingParameters(sigma, n0, n, alpha=0.001),
+            dataset_digest=dataset.digest,
         )
         found[sigma][k] = evaluate(
             evaluation, len(dataset), rows / f"{evaluation.digest}.jsonl", row_source(evaluation, dataset, workers)

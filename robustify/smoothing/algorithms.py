@@ -45,11 +45,11 @@ def select(votes: Sequence[int]) -> int:
 def bound_radius(
     index: int, selection_votes: Sequence[int], votes: Sequence[int], parameters: SmoothingParameters
 ) -> Certificate:
-    """CERTIFY once the class is chosen and the votes are in."""
+    """CERTIFY once the votes are in; a class that no selection sample voted for is not claimed."""
     check_votes(selection_votes, parameters.n0)
     check_votes(votes, parameters.n)
     p_lower = lower_confidence_bound(votes[index], parameters.n, parameters.alpha)
-    radius = certified_radius(p_lower, parameters.sigma)
+    radius = certified_radius(p_lower, parameters.sigma) if selection_votes[index] else None
     return Certificate(index, radius, p_lower, tuple(selection_votes), tuple(votes), parameters)
 
 

@@ -41,6 +41,13 @@ def certified_radius(p_lower: float, sigma: float) -> float | None:
     return radius if radius > 0 else None
 
 
+def rounded_down(radius: float, digits: int = 4) -> float:
+    """The radius to so many decimal digits, never more than it is."""
+    scale = 10.0**digits
+    rounded = math.floor(radius * scale) / scale
+    return rounded if rounded <= radius else (math.floor(radius * scale) - 1) / scale
+
+
 def largest_radius(n: int, alpha: float, sigma: float) -> float | None:
     """The radius that n unanimous votes give: no request for more can be met."""
     return certified_radius(lower_confidence_bound(n, n, alpha), sigma)

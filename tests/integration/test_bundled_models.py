@@ -145,6 +145,15 @@ def test_changed_weights_are_not_loaded(tmp_path: Path) -> None:
         verify_manifest(folder)
 
 
+def test_files_beside_the_manifest_are_not_loaded(tmp_path: Path) -> None:
+    """An index file that would lead the loader to other weights is an error."""
+    folder = tmp_path / "weights"
+    shutil.copytree(BUNDLED, folder)
+    (folder / "denoiser" / "unet" / "diffusion_pytorch_model.safetensors.index.json").write_text("{}")
+    with pytest.raises(ModelFilesError, match="not in the manifest"):
+        verify_manifest(folder)
+
+
 def test_the_same_loader_reads_any_pipeline_folder(tmp_path: Path) -> None:
     """A super-resolution pipeline that diffusers saved elsewhere denoises too."""
     text = BUNDLED / "denoiser"

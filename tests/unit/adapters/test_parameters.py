@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from adapters.parameters import CertifyParameters, PredictParameters, check_fit, parse_parameters, rounded_down
+from adapters.parameters import CertifyParameters, PredictParameters, check_fit, parse_parameters
 from adapters.profiles import find_profile
 from adapters.queue.messages import JobKind
-from robustify.smoothing.statistics import largest_radius
+from robustify.smoothing.statistics import largest_radius, rounded_down
 
 LABELS = {"labels": ["cat", "dog"]}
 MINI = find_profile("mini")
@@ -99,8 +99,3 @@ def test_fixed_number_of_classes() -> None:
     labels = ["cat", "dog", "owl"]
     assert "exactly 2" in misfits(JobKind.PREDICT, profile="oracle-linear", labels=labels)[0]
     assert not misfits(JobKind.PREDICT, labels=labels)
-
-
-def test_radius_rounded_down() -> None:
-    """A rounded radius is never more than the radius."""
-    assert [rounded_down(radius) for radius in (0.79965, 0.24999, 0.25)] == [0.7996, 0.2499, 0.25]

@@ -83,6 +83,11 @@ def test_certify_counts_missing_votes_against_the_class() -> None:
     assert partial.radius < whole.radius
 
 
+def test_certify_without_selection_votes_abstains() -> None:
+    """A class that was chosen by no vote at all is not certified, whatever the estimation says."""
+    assert bound_radius(0, [0, 0], [1000, 0], PARAMETERS).radius is None
+
+
 def test_certify_without_any_vote_abstains() -> None:
     """A model whose every output is NaN certifies nothing."""
     assert bound_radius(0, [0, 0], [0, 0], PARAMETERS).radius is None
@@ -102,7 +107,8 @@ def test_losing_votes_never_gains_radius(votes: list[int], data: st.DataObject) 
     parameters = SmoothingParameters(sigma=0.5, n0=10, n=n, alpha=0.01)
     kept = [data.draw(st.integers(0, count)) for count in votes]
     index = select(votes)
-    selection = [0] * len(votes)
+    selection = [1] + [0] * (len(votes) - 1)
+    selection[index], selection[0] = selection[0], selection[index]
 
     full = bound_radius(index, selection, votes, parameters).radius or 0.0
     faulty = bound_radius(index, selection, kept, parameters).radius or 0.0

@@ -13,6 +13,7 @@ from robustify.smoothing.statistics import (
     fewest_samples_to_predict,
     largest_radius,
     lower_confidence_bound,
+    rounded_down,
     two_sided_p_value,
 )
 
@@ -72,6 +73,15 @@ def test_radius_is_rounded_down(p_lower: float, sigma: float) -> None:
     radius = certified_radius(p_lower, sigma)
 
     assert radius is None or 0 < radius <= sigma * norm.ppf(p_lower)
+
+
+@given(st.floats(0, 10), st.integers(1, 6))
+def test_printed_radius_is_never_more_than_the_radius(radius: float, digits: int) -> None:
+    """Rounding to digits goes down, by less than one unit of the last digit."""
+    printed = rounded_down(radius, digits)
+
+    assert printed <= radius
+    assert radius - printed < 10.0**-digits * (1 + 1e-6) + 1e-12
 
 
 def test_largest_radius_is_that_of_unanimous_votes() -> None:

@@ -22,7 +22,7 @@ def dataset(images: int) -> Dataset:
 
 def evaluation(sigma: float = 0.25) -> Evaluation:
     parameters = SmoothingParameters(sigma, n0=50, n=200, alpha=0.001)
-    return Evaluation(Settings(profile="oracle-linear"), Task(("above", "below")), "denoised", parameters)
+    return Evaluation(Settings(profile="oracle-linear"), Task(("above", "below")), "denoised", parameters, "digest")
 
 
 def test_evaluation_writes_a_row_for_each_image_and_sums_them_up(tmp_path: Path) -> None:
