@@ -62,7 +62,6 @@ UNKNOWN_TASK = ProblemKind(
 METHOD_NOT_ALLOWED = ProblemKind(
     "method-not-allowed", 405, "Method not allowed", "This path does not take this method: see /docs."
 )
-CONFLICT = ProblemKind("conflict", 409, "Conflict", "The request does not fit the present state of the resource.")
 BODY_TIMEOUT = ProblemKind(
     "body-timeout", 408, "The body did not come", f"The body was not complete after {BODY_SECONDS} s: send it again."
 )
@@ -97,7 +96,6 @@ PROBLEM_KINDS = (
     UNKNOWN_TASK,
     METHOD_NOT_ALLOWED,
     BODY_TIMEOUT,
-    CONFLICT,
     TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
     UNSUPPORTED_IMAGE,
@@ -110,7 +108,7 @@ PROBLEM_KINDS = (
     STORE_UNAVAILABLE,
     NOT_READY,
 )
-FRAMEWORK_PROBLEMS = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 409: CONFLICT, 413: TOO_LARGE}
+FRAMEWORK_PROBLEMS = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}
 """What the framework itself refuses; any other 4xx of its own is BAD_REQUEST."""
 
 

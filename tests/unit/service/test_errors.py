@@ -1,6 +1,7 @@
 """From an exception to a problem document."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from adapters.parameters import FieldProblem
+from adapters.queue.board import WORKER_LOST
 from robustify.errors import (
     InvalidInputError,
     ModelFilesError,
@@ -19,6 +21,7 @@ from robustify.errors import (
     UnsupportedImageError,
 )
 from service.errors import INVALID_INPUT, PROBLEM_KINDS, ProblemError, install_error_handlers, problem_of
+from workers.problems import INPUT_LOST, INTERNAL_ERROR, MODEL_CHANGED
 
 SECRET = "/home/someone/0x7f3a55aa1100"
 
@@ -111,3 +114,12 @@ def test_many_fields() -> None:
 def test_no_fields() -> None:
     """A problem without a field at fault has no list of fields."""
     assert "errors" not in answer_to(problem_of(QueueFullError(""))).json()
+
+
+def test_every_problem_is_documented() -> None:
+    """The page of the HTTP API names each type that a problem document or a failed job can have."""
+    page = (Path(__file__).parents[3] / "docs" / "http-api.md").read_text(encoding="utf-8")
+    jobs = (MODEL_CHANGED, INPUT_LOST, INTERNAL_ERROR)
+    types = {kind.slug for kind in PROBLEM_KINDS} | {error.type for error in jobs} | {WORKER_LOST.type}
+
+    assert {slug for slug in types if f"`{slug}`" not in page} == set()
