@@ -126,14 +126,12 @@ def engine_digest(profile: Profile, settings: Settings) -> str:
 
 def fingerprint(profile: Profile, settings: Settings, task: Task, sigma: float) -> str:
     """sha256 over everything that decides f: two workers with the same fingerprint are the same function."""
-    return _digest(
-        {
-            "engine": engine_digest(profile, settings),
-            "labels": task.labels,
-            "template": task.template,
-            "sigma": sigma,
-        }
-    )
+    return function_digest(engine_digest(profile, settings), task, sigma)
+
+
+def function_digest(engine: str, task: Task, sigma: float) -> str:
+    """The fingerprint of what an engine computes for a task and sigma."""
+    return _digest({"engine": engine, "labels": task.labels, "template": task.template, "sigma": sigma})
 
 
 def _digest(parts: Mapping[str, object]) -> str:

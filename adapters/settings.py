@@ -5,9 +5,9 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from robustify.errors import InvalidInputError
@@ -22,8 +22,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ROBUSTIFY_", frozen=True)
 
     profile: str = Field("mini", description="The models to serve: see `robustify models`.")
-    state_dir: Path = Field(
-        default_factory=lambda: Path.home() / ".local" / "state" / "robustify",
+    state_dir: Annotated[Path, AfterValidator(Path.expanduser), AfterValidator(Path.absolute)] = Field(
+        Path("~/.local/state/robustify"),
+        validate_default=True,
         description="Folder of the secret, the images and the embedded queue's data.",
     )
     redis_url: str | None = Field(None, description="Queue server; without it `robustify up` starts an embedded one.")
@@ -47,7 +48,9 @@ class Settings(BaseSettings):
     )
     max_upload_bytes: int = Field(10 * MEBIBYTE, ge=1024, description="Largest accepted image file.")
     max_queued_jobs: int = Field(1000, ge=1, description="Jobs that may wait; more are refused with 503.")
-    queue_seconds: int = Field(3600, ge=1, description="A job that has not started by then expires.")
+    queue_seconds: int = Field(
+        3600, ge=1, description="A job that has waited so long for a worker, or for its next votes, expires."
+    )
     retention_seconds: int = Field(86400, ge=60, description="How long a finished job can be read; its outcome stays.")
     lease_seconds: float = Field(
         10.0, ge=0.1, allow_inf_nan=False, description="A shard of a worker that is silent for so long goes to another."

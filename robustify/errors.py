@@ -6,7 +6,6 @@ RobustifyError
             UnsupportedImageError
     ModelError                  a model cannot be used as it is
         ModelFilesError
-        NonFiniteLogitsError
     QueueUnavailableError
     QueueFullError
     StoredImageError
@@ -42,10 +41,6 @@ class ModelError(RobustifyError):
 
 class ModelFilesError(ModelError):
     """A model's files are missing, changed, or in a format that is not loaded."""
-
-
-class NonFiniteLogitsError(ModelError):
-    """A model returned so many NaN or infinite logits that its answers mean nothing."""
 
 
 class QueueUnavailableError(RobustifyError):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import redis
 
-from adapters.profiles import find_profile, fingerprint
+from adapters.profiles import engine_digest, find_profile, fingerprint
 from adapters.queue.connection import connect
 from adapters.queue.embedded import EmbeddedServer
 from adapters.queue.messages import InputImage, JobKind, JobRequest
@@ -66,6 +66,7 @@ def make_request(queue_settings: Settings) -> MakeRequest:
             "n": n,
             "alpha": alpha,
             "profile": profile.name,
+            "engine": engine_digest(profile, settings),
             "fingerprint": fingerprint(profile, settings, task, 0.25),
         }
         return JobRequest.model_validate({**values, **others})

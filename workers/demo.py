@@ -53,8 +53,7 @@ def wait_until_ready(server: Server, supervisor: Supervisor, seconds: float = RE
     while not server.is_ready():
         if time.monotonic() > deadline:
             raise RobustifyError(f"the service did not become ready within {seconds:.0f} s: see its log above")
-        for child in supervisor.children:
-            child.revive()
+        supervisor.revive()
         time.sleep(0.1)
 
 

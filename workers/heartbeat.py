@@ -1,8 +1,9 @@
-"""A thread that says that the worker lives, and renews the lease of the shard that it works on."""
+"""A thread that says that the worker lives, renews the lease of its shard, and ends a process that hangs."""
 
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -13,7 +14,7 @@ from adapters.queue.messages import Shard, WorkerRecord
 from robustify.errors import QueueUnavailableError
 
 STALL_SECONDS = 600.0
-"""A batch that takes longer counts as hung: its lease is not renewed, so that another worker gets the shard."""
+"""A batch that takes longer counts as hung, and its worker as lost."""
 BEATS_PER_LEASE = 4
 
 log = structlog.get_logger()
@@ -36,13 +37,25 @@ class Holding:
         return time.monotonic() - self.moved_at > STALL_SECONDS
 
 
-class Heartbeat:
-    """Beats several times in the time of a lease, from `start` to `stop`."""
+def end_process() -> None:
+    """Ends the process though its main thread hangs; its supervisor starts another."""
+    os._exit(1)
 
-    def __init__(self, board: JobBoard, worker: WorkerRecord, lease_seconds: float) -> None:
+
+class Heartbeat:
+    """Beats several times in the time of a lease, from `start` to `stop`; calls `on_stall` when the work hangs."""
+
+    def __init__(
+        self,
+        board: JobBoard,
+        worker: WorkerRecord,
+        lease_seconds: float,
+        on_stall: Callable[[], None] = end_process,
+    ) -> None:
         self._board = board
         self._worker = worker
         self._lease_seconds = lease_seconds
+        self._on_stall = on_stall
         self._holding: Holding | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -76,10 +89,14 @@ class Heartbeat:
         self._worker = self._worker.model_copy(update={"shards_done": self._worker.shards_done + 1})
 
     def beat(self) -> None:
-        """Shows the worker, and renews the lease unless the work is stalled."""
-        self._board.register(self._worker, ttl=2 * self._lease_seconds)
+        """Shows the worker and renews the lease; does neither when the work is stalled."""
         holding = self._holding
-        if holding is not None and not holding.is_stalled:
+        if holding is not None and holding.is_stalled:
+            log.error("worker_stalled", worker=self.owner, job=holding.job_id, shard=holding.shard.key)
+            self._on_stall()
+            return
+        self._board.register(self._worker, ttl=2 * self._lease_seconds)
+        if holding is not None:
             holding.lost = not self._board.renew(holding.job_id, holding.shard, self.owner)
 
     def _run(self) -> None:

@@ -8,12 +8,12 @@ from typing import Protocol, TypeVar
 import structlog
 import torch
 
-from adapters.profiles import Profile, fingerprint
+from adapters.profiles import Profile, engine_digest, function_digest
 from adapters.queue.board import JobBoard, VoteReceipt
 from adapters.queue.messages import JobError, JobKind, JobRecord, JobRequest, Shard
 from adapters.settings import Settings
 from adapters.store.files import ImageStore
-from robustify.errors import InvalidInputError, QueueUnavailableError, RobustifyError, StoredImageError
+from robustify.errors import InvalidInputError, ModelFilesError, QueueUnavailableError, RobustifyError, StoredImageError
 from robustify.smoothing.algorithms import select
 from robustify.smoothing.noise import KeyedNoise
 from robustify.smoothing.votes import BaseClassifier, NoisyVotes
@@ -23,7 +23,12 @@ from workers.problems import INPUT_LOST, INTERNAL_ERROR, MODEL_CHANGED, invalid_
 from workers.results import Document, certify_result, predict_result
 from workers.stop import StopFlag
 
-ATTEMPTS = 3
+ATTEMPTS = 5
+"""A step that failed so often is given up, and its job with it."""
+FAILURES = 3
+"""A worker that fails so often in a row is given up."""
+RESTING_LEASES = 2
+"""After a failure a worker takes nothing for so many times `lease_seconds`: others get the shard in the second."""
 OUTAGE_SECONDS = 600.0
 """How long a worker keeps the votes of a shard while the queue server is away."""
 FIRST_PAUSE_SECONDS = 0.1
@@ -39,10 +44,6 @@ class BaseClassifiers(Protocol):
     def base_classifier(self, task: Task, sigma: float) -> BaseClassifier: ...
 
 
-class ModelChangedError(RobustifyError):
-    """The job was submitted for another function than this worker computes."""
-
-
 class NotWantedError(RobustifyError):
     """The worker is to stop, the job is over, or the shard is another's by now."""
 
@@ -52,15 +53,14 @@ class LoadedModel:
     """The models in memory, what they are, and the key of their noise."""
 
     profile: Profile
-    digest: str
-    """`profile.model_digest` when they were loaded: the files may have changed since."""
+    engine: str
+    """Computed when they were loaded: the files may have changed since."""
     classifiers: BaseClassifiers
     settings: Settings
     noise_secret: bytes
 
     def votes_of(self, request: JobRequest, image: torch.Tensor, phase: Phase) -> NoisyVotes:
-        """The VoteCounter of a request. Raises ModelChangedError when it is for another function."""
-        self._check(request)
+        """The VoteCounter of a request."""
         return NoisyVotes(
             self.classifiers.base_classifier(request.label_task, request.sigma),
             image,
@@ -72,12 +72,21 @@ class LoadedModel:
             torch.device(self.settings.device),
         )
 
-    def _check(self, request: JobRequest) -> None:
-        own = fingerprint(self.profile, self.settings, request.label_task, request.sigma)
-        if (request.profile, request.fingerprint) != (self.profile.name, own):
-            raise ModelChangedError("the job names another model or other settings than this worker has")
-        if self.profile.model_digest != self.digest:
-            raise ModelChangedError("the model files have changed since this worker loaded them: restart it")
+    def fingerprint_of(self, request: JobRequest) -> str:
+        """The fingerprint of the function that `votes_of` counts the votes of, whatever the request says."""
+        return function_digest(self.engine, request.label_task, request.sigma)
+
+    def computes(self, request: JobRequest) -> bool:
+        """Whether that function is the one that the request was submitted for."""
+        return (request.profile, request.fingerprint) == (self.profile.name, self.fingerprint_of(request))
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the files are still those that were loaded, as far as they can be read."""
+        try:
+            return engine_digest(self.profile, self.settings) == self.engine
+        except (ModelFilesError, OSError):
+            return True
 
 
 class ShardRunner:
@@ -91,28 +100,44 @@ class ShardRunner:
         self._model = model
         self._heartbeat = heartbeat
         self._stop = stop
+        self._failures = 0
+        self._rests_until = float("-inf")
+
+    @property
+    def engine(self) -> str:
+        return self._model.engine
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether this worker has just failed, and leaves the work to others."""
+        return time.monotonic() < self._rests_until
 
     def run_shard(self, job_id: str, shard: Shard) -> None:
-        """Counts the votes of a shard and records them; does nothing when the shard is not wanted or another's."""
-        record = self._board.get(job_id)
-        if record is None or not self._board.lease(job_id, shard, self._heartbeat.owner):
-            log.info("shard_dropped", job=job_id, shard=shard.key)
-            return
-        with self._heartbeat.holding(job_id, shard) as holding:
-            try:
-                votes = self._count_votes(record.request, holding)
-                receipt = self._record(record, shard, votes)
-            except NotWantedError:
-                self._board.release(job_id, shard, self._heartbeat.owner)
-                log.info("shard_given_back", job=job_id, shard=shard.key)
-                return
-            except QueueUnavailableError:
-                raise
-            except Exception as error:
-                self._note_failure(job_id, shard, error)
-                return
-        if receipt.phase_complete:
-            self.take_next_step(job_id)
+        """Counts the votes of a shard and records them; does nothing when the shard is not wanted or another's.
+
+        After a failure the shard stays leased until the lease is over: then it is anybody's.
+        """
+        try:
+            receipt = self._receipt(job_id, shard)
+        except NotWantedError:
+            self._board.release(job_id, shard, self._heartbeat.owner)
+            log.info("shard_given_back", job=job_id, shard=shard.key)
+        except QueueUnavailableError:
+            raise
+        except InvalidInputError as error:
+            log.info("input_refused", job=job_id)  # Its message may quote a label: it is for the client only.
+            self._fail(job_id, invalid_input(error))
+        except Exception as error:
+            self._note_failure(job_id, shard, error)
+        else:
+            if receipt is not None and receipt.phase_complete:
+                self.take_next_step(job_id)
+
+    def check_models(self) -> None:
+        """Ends the worker when the files of its models have changed: the service asks for the new ones only."""
+        if not self._model.is_current:
+            log.error("models_changed", worker=self._heartbeat.owner)
+            self._stop.fail()
 
     def take_next_step(self, job_id: str) -> None:
         """Chooses the class, or ends the job with its result. Harmless when somebody else has done it."""
@@ -123,6 +148,22 @@ class ShardRunner:
         except Exception as error:
             log.exception("next_step_failed", job=job_id)
             self._fail_after_attempts(job_id, "next-step", problem_of(error))
+
+    def _receipt(self, job_id: str, shard: Shard) -> VoteReceipt | None:
+        """What became of the votes; None when the shard is not for this worker."""
+        record = self._board.get(job_id)
+        if record is None or record.request.engine != self.engine:
+            log.info("shard_dropped", job=job_id, shard=shard.key)
+            return None
+        if not self._model.computes(record.request):
+            log.error("other_function", job=job_id)
+            self._fail(job_id, MODEL_CHANGED)
+            return None
+        if not self._board.lease(job_id, shard, self._heartbeat.owner):
+            log.info("shard_dropped", job=job_id, shard=shard.key)
+            return None
+        with self._heartbeat.holding(job_id, shard) as holding:
+            return self._record(record, holding, self._count_votes(record.request, holding))
 
     def _count_votes(self, request: JobRequest, holding: Holding) -> Sequence[int]:
         shard = holding.shard
@@ -141,30 +182,36 @@ class ShardRunner:
         except QueueUnavailableError:
             return True  # Work goes on while the server is away; its result is offered when it is back.
 
-    def _record(self, record: JobRecord, shard: Shard, votes: Sequence[int]) -> VoteReceipt:
-        receipt = self._persistently(
-            lambda: self._board.record_votes(record.id, shard, record.request.fingerprint, votes)
-        )
-        missing = shard.count - sum(votes)
-        log.info("shard_recorded", job=record.id, shard=shard.key, missing=missing, refusal=receipt.refusal)
+    def _record(self, record: JobRecord, holding: Holding, votes: Sequence[int]) -> VoteReceipt:
+        shard, fingerprint = holding.shard, self._model.fingerprint_of(record.request)
+
+        def offer() -> VoteReceipt:
+            holding.touch()  # To wait for the server is no stall.
+            return self._board.record_votes(record.id, shard, fingerprint, votes)
+
+        receipt = self._persistently(offer)
+        log.info("shard_recorded", job=record.id, shard=shard.key, refusal=receipt.refusal)
+        if missing := shard.count - sum(votes):
+            log.warning("votes_missing", job=record.id, shard=shard.key, missing=missing, samples=shard.count)
         self._heartbeat.count_shard()
+        self._failures = 0
         return receipt
 
     def _note_failure(self, job_id: str, shard: Shard, error: Exception) -> None:
-        if isinstance(error, InvalidInputError):
-            log.info("input_refused", job=job_id)  # Its message may quote a label: it is for the client only.
-            self._persistently(lambda: self._board.fail(job_id, invalid_input(error)))
-            return
         log.error("shard_failed", job=job_id, shard=shard.key, exc_info=error)
-        if self._fail_after_attempts(job_id, shard.key, problem_of(error)):
-            return
-        # Another worker may have what this one lacks: it has a chance while the lease runs out.
-        if not isinstance(error, ModelChangedError | StoredImageError):
-            self._persistently(lambda: self._board.release(job_id, shard, self._heartbeat.owner))
+        self._failures += 1
+        self._rests_until = time.monotonic() + RESTING_LEASES * self._model.settings.lease_seconds
+        self._fail_after_attempts(job_id, shard.key, problem_of(error))
+        if self._failures >= FAILURES:
+            log.error("worker_given_up", worker=self._heartbeat.owner, failures=self._failures)
+            self._stop.fail()
+
+    def _fail(self, job_id: str, problem: JobError) -> bool:
+        return self._persistently(lambda: self._board.fail(job_id, problem))
 
     def _fail_after_attempts(self, job_id: str, step: str, problem: JobError) -> bool:
         attempts = self._persistently(lambda: self._board.note_attempt(job_id, step))
-        return attempts >= ATTEMPTS and self._persistently(lambda: self._board.fail(job_id, problem))
+        return attempts >= ATTEMPTS and self._fail(job_id, problem)
 
     def _take_next_step(self, job_id: str) -> None:
         record = self._board.get(job_id)
@@ -200,6 +247,4 @@ class ShardRunner:
 
 def problem_of(error: Exception) -> JobError:
     """What a client is told of an exception."""
-    if isinstance(error, ModelChangedError):
-        return MODEL_CHANGED
     return INPUT_LOST if isinstance(error, StoredImageError) else INTERNAL_ERROR

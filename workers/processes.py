@@ -1,6 +1,5 @@
 """Child processes: the API and the workers, which end with their parent and are started again when they die."""
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -9,14 +8,15 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-PR_SET_PDEATHSIG = 1
+import structlog
+
+from adapters.child_process import die_with_parent
+from adapters.queue.embedded import EmbeddedServer
+from robustify.errors import QueueUnavailableError
+
 RESTART_SECONDS = 1.0
 
-
-def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent ends; elsewhere the supervisor's own clean-up has to do."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+log = structlog.get_logger()
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Child:
         self.process = subprocess.Popen(
             [sys.executable, *self.command],
             env={**os.environ, **self.environment},
-            preexec_fn=die_with_parent,
+            preexec_fn=die_with_parent(),
         )
 
     def revive(self) -> None:
@@ -56,9 +56,13 @@ class Child:
 
 @dataclass
 class Supervisor:
-    """Starts children, keeps them alive until it is told to stop, and leaves none behind."""
+    """Starts children, keeps them alive until it is told to stop, and leaves none behind.
+
+    `server`: the queue server that they use; somebody else has started it and will stop it.
+    """
 
     children: list[Child] = field(default_factory=list)
+    server: EmbeddedServer | None = None
     stopping: bool = False
 
     def __enter__(self) -> "Supervisor":
@@ -75,6 +79,15 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: setattr(self, "stopping", True))
         while not self.stopping:
-            for child in self.children:
-                child.revive()
+            self.revive()
             time.sleep(0.2)
+
+    def revive(self) -> None:
+        """Start again whatever has died; call it from the thread that started them."""
+        for child in self.children:
+            child.revive()
+        try:
+            if self.server is not None:
+                self.server.revive()
+        except QueueUnavailableError as error:
+            log.error("queue_server_not_restarted", error=str(error))

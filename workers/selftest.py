@@ -17,7 +17,7 @@ import numpy as np
 from scipy.stats import binom, chi2
 
 from adapters.oracles import exact_margin
-from adapters.profiles import find_profile, fingerprint
+from adapters.profiles import engine_digest, find_profile, function_digest
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.queue.embedded import EmbeddedServer
@@ -160,8 +160,7 @@ def certify_random_images(
                 yield in_flight.pop(job_id), result
                 on_result()
             killer(supervisor)
-            for child in supervisor.children:
-                child.revive()
+            supervisor.revive()
             time.sleep(0.02)
 
 
@@ -191,8 +190,7 @@ def wait_for_workers(board: JobBoard, supervisor: Supervisor, count: int) -> Non
     while len(board.workers()) < count:
         if time.monotonic() > deadline:
             raise RobustifyError(f"{count} workers did not start within {WORKERS_READY_SECONDS:.0f} s: see their log")
-        for child in supervisor.children:
-            child.revive()
+        supervisor.revive()
         time.sleep(0.1)
 
 
@@ -205,7 +203,7 @@ def random_images(count: int, side: int) -> Iterator[np.ndarray]:
 
 def request_for(image: np.ndarray, store: ImageStore, settings: Settings, alpha: float) -> JobRequest:
     profile = find_profile(settings.profile)
-    digest = store.put(image)
+    digest, engine = store.put(image), engine_digest(profile, settings)
     side = profile.side
     return JobRequest(
         kind=JobKind.CERTIFY,
@@ -217,7 +215,8 @@ def request_for(image: np.ndarray, store: ImageStore, settings: Settings, alpha:
         n=N,
         alpha=alpha,
         profile=profile.name,
-        fingerprint=fingerprint(profile, settings, Task(LABELS, DEFAULT_TEMPLATE), SIGMA),
+        engine=engine,
+        fingerprint=function_digest(engine, Task(LABELS, DEFAULT_TEMPLATE), SIGMA),
     )
 
 

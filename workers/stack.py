@@ -13,10 +13,11 @@ def running_stack(settings: Settings, workers: int = 1) -> Iterator[Supervisor]:
     """Start everything that `settings` do not name as running elsewhere; end it on the way out."""
     settings.noise_secret()
     with ExitStack() as stack:
-        url = settings.redis_url or stack.enter_context(EmbeddedServer(settings.state_dir)).url
+        server = None if settings.redis_url else stack.enter_context(EmbeddedServer(settings.state_dir))
+        url = server.url if server else settings.redis_url
         environment = environment_of(settings.model_copy(update={"redis_url": url}))
         children = [worker_child(index, environment) for index in range(workers)]
-        yield stack.enter_context(Supervisor([*children, api_child(settings, environment)]))
+        yield stack.enter_context(Supervisor([*children, api_child(settings, environment)], server))
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

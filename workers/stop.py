@@ -8,16 +8,21 @@ GLANCE_SECONDS = 0.05
 
 
 class StopFlag:
-    """Set by SIGTERM or SIGINT; a second SIGINT ends the process at once."""
+    """Set by SIGTERM or SIGINT, or by a worker that is of no use; a second SIGINT ends the process at once."""
 
     def __init__(self) -> None:
         # A plain attribute: setting a threading.Event in a signal handler can deadlock.
         self.requested = False
+        self.failed = False
 
     def install(self) -> None:
         """Call it from the main thread."""
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
+
+    def fail(self) -> None:
+        """The process is to end as a failure, so that its supervisor starts another."""
+        self.failed = self.requested = True
 
     def wait(self, seconds: float) -> bool:
         """Sleeps for so long, or until it is set; returns whether it is."""

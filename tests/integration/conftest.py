@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import redis
 
+from adapters.child_process import die_with_parent
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from robustify.errors import QueueUnavailableError
-from workers.processes import die_with_parent
 
 StartWorker = Callable[..., subprocess.Popen[bytes]]
 WaitUntil = Callable[..., None]
@@ -64,7 +64,7 @@ def start_process(
     command: list[str], settings: Settings, processes: list[subprocess.Popen[bytes]]
 ) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
-        [sys.executable, *command], cwd=REPOSITORY, env=environment(settings), preexec_fn=die_with_parent
+        [sys.executable, *command], cwd=REPOSITORY, env=environment(settings), preexec_fn=die_with_parent()
     )
     processes.append(process)
     return process

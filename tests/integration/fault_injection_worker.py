@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from adapters.oracles import LinearOracle
-from adapters.profiles import find_profile
+from adapters.profiles import engine_digest, find_profile
 from adapters.settings import Settings
 from robustify.smoothing.votes import BaseClassifier
 from robustify.types import Task
@@ -52,7 +52,7 @@ def main() -> None:
     configure_logging(settings.log_level)
     torch.set_num_threads(1)
     profile = find_profile(settings.profile)
-    serve(settings, profile, profile.model_digest, FaultyOracle(**vars(parser.parse_args())))
+    serve(settings, profile, engine_digest(profile, settings), FaultyOracle(**vars(parser.parse_args())))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from adapters.oracles import LinearOracle, exact_margin, linear_weights
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.queue.embedded import EmbeddedServer
-from adapters.queue.keys import shard_name
+from adapters.queue.keys import queue_name
 from adapters.queue.messages import JobKind, JobRecord, JobRequest, JobStatus, Shard
 from adapters.settings import Settings
 from adapters.store.files import ImageStore
@@ -30,6 +30,7 @@ StartWorker = Callable[..., Popen[bytes]]
 WaitUntil = Callable[..., None]
 
 SHARD_SAMPLES = 200
+START_SECONDS = 60.0
 SLOW = ("--batch-seconds", "0.05")
 
 
@@ -97,7 +98,7 @@ def test_three_two_and_one_worker(
             wait_until(lambda: all(worker.shards_done > 0 for worker in board.workers()), seconds=5)
         retired = workers.pop()
         retired.send_signal(signal.SIGTERM)
-        assert retired.wait(10) == 0
+        assert retired.wait(START_SECONDS) == 0
     assert all(0 < radius < 0.3 for radius in radii)
 
 
@@ -172,6 +173,107 @@ def test_the_queue_server_is_killed_and_restarted(
 
 
 def test_sigterm(
+    connection: redis.Redis,
+    queue_settings: Settings,
+    make_request: MakeRequest,
+    image: np.ndarray,
+    start_worker: StartWorker,
+    wait_until: WaitUntil,
+) -> None:
+    """The worker stops between two batches, its shard is the next that anybody gets, and it is off the list.
+
+    All that before its lease would have been over.
+    """
+    settings = queue_settings.model_copy(update={"lease_seconds": 600.0})
+    board = JobBoard(connection, settings)
+    worker = start_worker("--batch-seconds", "0.5", settings=settings)
+    job = board.submit(make_request(image, n=800), SHARD_SAMPLES)
+    wait_until(lambda: samples_done(board, job) == 100 and board.queue_depths()["certify"] == 3)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(START_SECONDS) == 0
+    assert board.workers() == []
+    assert board.queue_depths()["certify"] == 4
+    given_back = Shard(phase=Phase.ESTIMATE, first=0, count=SHARD_SAMPLES)
+    queue = f"rq:queue:{queue_name(JobKind.CERTIFY, job.request.engine)}"
+    assert connection.lindex(queue, 0) == f"{job.id}-estimate-0".encode()
+    assert board.lease(job.id, given_back, "anybody")
+
+
+def test_a_worker_with_other_settings(
+    board: JobBoard,
+    connection: redis.Redis,
+    queue_settings: Settings,
+    make_request: MakeRequest,
+    image: np.ndarray,
+    start_worker: StartWorker,
+    wait_until: WaitUntil,
+) -> None:
+    """It computes another function, and leaves alone what is not for it: no job notices it."""
+    other = queue_settings.model_copy(update={"batch_size": 25})
+    start_worker(settings=other)
+    wait_until(lambda: len(board.workers()) == 1)
+    jobs = [board.submit(make_request(image, n=n), SHARD_SAMPLES) for n in (400, 600)]
+    served = board.submit(make_request(image, settings=other), SHARD_SAMPLES)
+    wait_until(lambda: done(board, served))
+    assert not any(done(board, job) for job in jobs)
+    start_worker()
+    wait_until(lambda: all(done(board, job) for job in jobs))
+    for job in (*jobs, served):
+        assert current(board, job).status is JobStatus.SUCCEEDED
+    assert list(connection.scan_iter("robustify:attempts:*")) == []
+
+
+def test_a_worker_whose_model_is_broken(
+    board: JobBoard,
+    queue_settings: Settings,
+    make_request: MakeRequest,
+    image: np.ndarray,
+    start_worker: StartWorker,
+    wait_until: WaitUntil,
+) -> None:
+    """Beside a healthy one it costs time, but no job."""
+    start_worker("--error")
+    wait_until(lambda: len(board.workers()) == 1)
+    jobs = [board.submit(make_request(image, n=n), SHARD_SAMPLES) for n in (400, 600, 800)]
+    wait_until(lambda: current(board, jobs[0]).status is JobStatus.RUNNING)
+    start_worker(*SLOW)
+    wait_until(lambda: all(done(board, job) for job in jobs))
+    for job in jobs:
+        assert_undisturbed(board, job, queue_settings)
+
+
+def test_a_broken_worker_alone(
+    board: JobBoard, make_request: MakeRequest, image: np.ndarray, start_worker: StartWorker, wait_until: WaitUntil
+) -> None:
+    """After three failures it exits, for its supervisor to see, before it has failed a job."""
+    broken = start_worker("--error")
+    job = board.submit(make_request(image, JobKind.PREDICT, n=100), SHARD_SAMPLES)
+    assert broken.wait(START_SECONDS) == 1
+    assert not done(board, job)
+    assert board.workers() == []
+
+
+def test_a_worker_with_another_secret(
+    board: JobBoard,
+    queue_settings: Settings,
+    make_request: MakeRequest,
+    start_product_worker: StartWorker,
+    wait_until: WaitUntil,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """It refuses to start with one line: the same image would meet another noise."""
+    start_product_worker()
+    wait_until(lambda: len(board.workers()) == 1)
+    stranger = start_product_worker(settings=queue_settings.model_copy(update={"state_dir": tmp_path / "other"}))
+    assert stranger.wait(START_SECONDS) == 1
+    lines = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("{")]
+    assert len(lines) == 1
+    assert "another secret" in lines[0]
+    assert len(board.workers()) == 1
+
+
+def test_somebody_suspends_the_workers_of_rq(
     board: JobBoard,
     connection: redis.Redis,
     make_request: MakeRequest,
@@ -179,19 +281,12 @@ def test_sigterm(
     start_worker: StartWorker,
     wait_until: WaitUntil,
 ) -> None:
-    """The worker stops between two batches, its shard is the next that anybody gets, and it is off the list at once."""
-    worker = start_worker("--batch-seconds", "0.5")
-    job = board.submit(make_request(image, n=800), SHARD_SAMPLES)
-    wait_until(lambda: samples_done(board, job) == 100 and board.queue_depths()["certify"] == 3)
-    worker.send_signal(signal.SIGTERM)
-    asked_at = time.monotonic()
-    assert worker.wait(10) == 0
-    assert time.monotonic() - asked_at < 3
-    assert board.workers() == []
-    assert board.queue_depths()["certify"] == 4
-    given_back = Shard(phase=Phase.ESTIMATE, first=0, count=SHARD_SAMPLES)
-    assert connection.lindex("rq:queue:certify", 0) == shard_name(job.id, given_back).encode()
-    assert board.lease(job.id, given_back, "anybody")
+    """Ours work on."""
+    connection.set("rq:suspended", 1)
+    start_worker()
+    job = board.submit(make_request(image, JobKind.PREDICT, n=100), SHARD_SAMPLES)
+    wait_until(lambda: done(board, job))
+    assert current(board, job).status is JobStatus.SUCCEEDED
 
 
 def test_cancel(
@@ -234,8 +329,9 @@ def test_an_rq_job_that_names_another_function(
     folder = tmp_path / "made-by-an-attacker"
     connection.hset("rq:job:evil", mapping={"data": json.dumps(["os.mkdir", None, [str(folder)], {}])})
     connection.hset("rq:job:odd", mapping={"data": b"\x80\x04", "status": "no such status"})
-    connection.rpush("rq:queue:predict", "evil", "odd")
-    job = board.submit(make_request(kind=JobKind.PREDICT, n=50), SHARD_SAMPLES)
+    request = make_request(kind=JobKind.PREDICT, n=50)
+    connection.rpush(f"rq:queue:{queue_name(JobKind.PREDICT, request.engine)}", "evil", "odd")
+    job = board.submit(request, SHARD_SAMPLES)
     start_worker()
     wait_until(lambda: done(board, job))
     assert not folder.exists()
@@ -281,4 +377,4 @@ def test_the_worker_as_it_is_shipped(
     assert (current(board, job).result or {})["label"] == "left"
     assert [record.profile for record in board.workers()] == ["oracle-linear"]
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(10) == 0
+    assert worker.wait(START_SECONDS) == 0

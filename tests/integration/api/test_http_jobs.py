@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adapters.profiles import find_profile
+from adapters.profiles import engine_digest, find_profile
 from adapters.queue.embedded import EmbeddedServer
 from adapters.queue.messages import JobError, WorkerRecord
 from adapters.settings import Settings
@@ -258,22 +258,22 @@ def test_models(api: "Api") -> None:
     assert all(model["licence"] for model in models.values())
 
 
-def worker_of(profile: str, digest: str) -> WorkerRecord:
-    return WorkerRecord(name="test", profile=profile, model_digest=digest, started_at=0, shards_done=0)
+def worker_of(engine: str) -> WorkerRecord:
+    return WorkerRecord(name="test", profile="oracle-linear", engine=engine, started_at=0, shards_done=0)
 
 
 def test_ready(api: "Api") -> None:
-    """The service is ready while a worker with its own profile and models lives, and says what is missing otherwise."""
-    digest = find_profile("oracle-linear").model_digest
-    for worker, status in [
-        (worker_of("oracle-coin", digest), 503),
-        (worker_of("oracle-linear", "0" * 64), 503),
-        (worker_of("oracle-linear", digest), 200),
+    """The service is ready while a worker with its models and settings lives, and says what is missing otherwise."""
+    own = engine_digest(find_profile("oracle-linear"), api.settings)
+    for engine, status in [
+        (engine_digest(find_profile("oracle-coin"), api.settings), 503),
+        (engine_digest(find_profile("oracle-linear"), api.settings.model_copy(update={"batch_size": 7})), 503),
+        (own, 200),
     ]:
-        api.board.register(worker, ttl=30)
+        api.board.register(worker_of(engine), ttl=30)
         assert api.client.get("/readyz").status_code == status
     assert api.client.get("/readyz").json()["workers"] == 1
-    api.board.register(worker_of("oracle-linear", digest), ttl=0)
+    api.board.register(worker_of(own), ttl=0)
     response = api.client.get("/readyz")
     assert [error["field"] for error in response.json()["errors"]] == ["worker"]
     assert "retry-after" in response.headers

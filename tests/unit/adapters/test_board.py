@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
+from adapters.profiles import engine_digest, find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
-from adapters.queue.keys import shard_name
+from adapters.queue.keys import queue_name
 from adapters.queue.messages import JobError, JobKind, JobRecord, JobRequest, JobStatus, Shard, WorkerRecord, shards_of
 from adapters.queue.rq_queue import queues
 from adapters.settings import Settings
@@ -20,6 +21,8 @@ MakeRequest = Callable[..., JobRequest]
 BoardWith = Callable[..., JobBoard]
 SHARD_SAMPLES = 500
 PROBLEM = JobError(type="test", title="Test", detail="It failed.")
+ENGINE = engine_digest(find_profile("oracle-linear"), Settings(profile="oracle-linear", threads=1))
+CERTIFY = f"rq:queue:{queue_name(JobKind.CERTIFY, ENGINE)}"
 
 
 @pytest.fixture
@@ -68,8 +71,8 @@ def select_shard(count: int = 100) -> Shard:
 
 def pop(server: redis.Redis) -> str | None:
     """What a worker would get next: the id of an RQ job."""
-    first, *_ = queues(server)
-    popped = first.lpop([queue.key for queue in queues(server)], None, server)
+    first, *_ = queues(server, ENGINE)
+    popped = first.lpop([queue.key for queue in queues(server, ENGINE)], None, server)
     return popped[1] if popped else None
 
 
@@ -286,9 +289,9 @@ class TestSteps:
         record_all(board, job, Phase.ESTIMATE)
         board.finish(job.id, {})
         lasting = {key.decode() for key in server.scan_iter("*") if server.ttl(key) == -1}
-        assert lasting == {f"robustify:outcome:{job.request.outcome_key}", "rq:queues", "rq:queue:certify"}
+        assert lasting == {f"robustify:outcome:{job.request.outcome_key}", "rq:queues", CERTIFY}
         assert pop(server) is None
-        assert server.llen("rq:queue:certify") == 0
+        assert server.llen(CERTIFY) == 0
 
     def test_cancel_then_fail(self, board: JobBoard, make_request: MakeRequest) -> None:
         """A job ends once: what comes first stands."""
@@ -299,6 +302,17 @@ class TestSteps:
         assert not board.fail(job.id, PROBLEM)
         assert board.cancel(job.id) == canceled
         assert not board.is_live(job.id)
+
+    def test_cancel_what_two_asked_for(self, board: JobBoard, make_request: MakeRequest) -> None:
+        """An identical request is the same job, and goes on until everybody who submitted it has canceled."""
+        job = submit(board, make_request())
+        assert submit(board, job.request).id == job.id
+        canceled = [board.cancel(job.id) for _ in range(2)]
+        assert [record.status for record in canceled if record] == [JobStatus.QUEUED, JobStatus.CANCELED]
+        again = submit(board, job.request)
+        assert again.id != job.id
+        board.cancel(again.id)
+        assert status_of(board, again) is JobStatus.CANCELED
 
     def test_a_failure(self, board: JobBoard, make_request: MakeRequest) -> None:
         """The record has the problem."""
@@ -312,6 +326,51 @@ class TestSteps:
         """They are counted for each step of its own."""
         job = submit(board, make_request())
         assert [board.note_attempt(job.id, step) for step in ("select:0", "select:0", "estimate:0")] == [1, 2, 1]
+
+    def test_attempts_at_a_job_that_is_done(
+        self, board: JobBoard, server: redis.Redis, make_request: MakeRequest
+    ) -> None:
+        """They are not counted, and leave nothing behind."""
+        job = submit(board, make_request())
+        board.cancel(job.id)
+        assert board.note_attempt(job.id, "select:0") == 0
+        assert not server.exists(f"robustify:attempts:{job.id}")
+
+    def test_it_comes_no_further(self, board_with: BoardWith, make_request: MakeRequest) -> None:
+        """A running job expires as a waiting one does; votes, and nothing else, give it as much time again."""
+        board = board_with(queue_seconds=1)
+        job = submit(board, make_request(n0=1200))
+        first, second, _ = shards_of(Phase.SELECT, 1200, SHARD_SAMPLES)
+        time.sleep(0.6)
+        assert board.record_votes(job.id, first, job.request.fingerprint, [500, 0]).counted
+        time.sleep(0.6)
+        assert board.lease(job.id, second, "worker")
+        assert board.renew(job.id, second, "worker")
+        time.sleep(0.6)
+        assert not board.renew(job.id, second, "worker")
+        assert status_of(board, job) is JobStatus.EXPIRED
+
+    def test_a_worker_of_another_engine_reconciles(
+        self, board_with: BoardWith, server: redis.Redis, make_request: MakeRequest
+    ) -> None:
+        """It ends overdue jobs, running or not, but takes over no other's shards and steps."""
+        board, other = board_with(lease_seconds=0.05), "0" * 64
+        lost, due = submit(board, make_request(n=1000)), submit(board, make_request(n=2000))
+        assert pop(server) is not None
+        board.lease(lost.id, select_shard(), "gone")
+        record_all(board, due, Phase.SELECT)
+        time.sleep(0.06)
+        assert board.reconcile(other) == []
+        assert board.queue_depths()["certify"] == 0
+        assert board.reconcile(ENGINE) == [due.id]
+        assert board.queue_depths()["certify"] == 1
+        for job in (lost, due):
+            server.hset(f"robustify:job:{job.id}", "expires_at", 0)
+            server.zadd("robustify:running", {job.id: 0})
+        time.sleep(0.002)
+        board.reconcile("1" * 64)
+        assert server.hget(f"robustify:job:{lost.id}", "status") == b"expired"
+        assert server.hget(f"robustify:job:{due.id}", "status") == b"expired"
 
     def test_nobody_begins_it_in_time(self, board_with: BoardWith, make_request: MakeRequest) -> None:
         """It expires, for a reader at once and without any worker."""
@@ -327,7 +386,7 @@ class TestSteps:
         """Also those that nobody asks for."""
         board = board_with(queue_seconds=0)
         job = submit(board, make_request())
-        board.reconcile()
+        board.reconcile(ENGINE)
         assert server.hget(f"robustify:job:{job.id}", "status") == b"expired"
 
 
@@ -345,7 +404,7 @@ class TestLeases:
     def test_it_is_given_back(self, board: JobBoard, server: redis.Redis, make_request: MakeRequest) -> None:
         """To the front of its queue, but by its owner only."""
         job = submit(board, make_request(n0=1200))
-        names = [shard_name(job.id, shard) for shard in shards_of(Phase.SELECT, 1200, SHARD_SAMPLES)]
+        names = [f"{job.id}-select-{first}" for first in (0, 500, 1000)]
         first = Shard(phase=Phase.SELECT, first=0, count=500)
         assert pop(server) == names[0]
         assert board.lease(job.id, first, "one")
@@ -376,10 +435,10 @@ class TestRecovery:
         job = submit(board, make_request(n0=1200))
         name = pop(server)
         board.lease(job.id, Shard(phase=Phase.SELECT, first=0, count=500), "gone")
-        board.reconcile(pause=0.001)
+        board.reconcile(ENGINE, pause=0.001)
         assert board.queue_depths()["certify"] == 2
         time.sleep(0.06)
-        board.reconcile(pause=0.001)
+        board.reconcile(ENGINE, pause=0.001)
         assert pop(server) == name
         assert board.lease(job.id, Shard(phase=Phase.SELECT, first=0, count=500), "another")
 
@@ -392,36 +451,36 @@ class TestRecovery:
         name = pop(server)
         assert pop(server) is None
         time.sleep(0.06)
-        board.reconcile()
+        board.reconcile(ENGINE)
         assert pop(server) == name
 
     def test_the_list_of_rq_is_lost(self, board: JobBoard, server: redis.Redis, make_request: MakeRequest) -> None:
         """All that waited is delivered again."""
         job = submit(board, make_request(n0=1200))
-        server.delete("rq:queue:certify")
-        board.reconcile()
+        server.delete(CERTIFY)
+        board.reconcile(ENGINE)
         shards = shards_of(Phase.SELECT, 1200, SHARD_SAMPLES)
-        assert {pop(server) for _ in range(3)} == {shard_name(job.id, shard) for shard in shards}
+        assert {pop(server) for _ in range(3)} == {f"{job.id}-select-{shard.first}" for shard in shards}
 
     def test_the_next_step_was_lost(self, board: JobBoard, make_request: MakeRequest) -> None:
         """A job with a complete phase is handed to whoever reconciles, and not to two at once."""
         job = submit(board, make_request())
         record_all(board, job, Phase.SELECT)
-        assert board.reconcile(pause=0.001) == []
+        assert board.reconcile(ENGINE, pause=0.001) == []
         time.sleep(0.06)
-        assert board.reconcile(pause=0.001) == [job.id]
+        assert board.reconcile(ENGINE, pause=0.001) == [job.id]
         time.sleep(0.002)
-        assert board.reconcile(pause=0.001) == []
+        assert board.reconcile(ENGINE, pause=0.001) == []
         board.select(job.id, 0)
         time.sleep(0.06)
-        assert board.reconcile(pause=0.001) == []
+        assert board.reconcile(ENGINE, pause=0.001) == []
 
     def test_one_reconciles_at_a_time(self, board: JobBoard, make_request: MakeRequest) -> None:
         """A second call within the pause does nothing."""
         job = submit(board, make_request())
         record_all(board, job, Phase.SELECT)
         time.sleep(0.06)
-        assert [board.reconcile(pause=5), board.reconcile(pause=5)] == [[job.id], []]
+        assert [board.reconcile(ENGINE, pause=5), board.reconcile(ENGINE, pause=5)] == [[job.id], []]
 
     def test_a_shard_that_kills_its_workers(
         self, board: JobBoard, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
@@ -432,30 +491,53 @@ class TestRecovery:
         for _ in range(2):
             assert board.lease(job.id, select_shard(), "doomed")
             time.sleep(0.06)
-            board.reconcile(pause=0.001)
+            board.reconcile(ENGINE, pause=0.001)
         record = board.get(job.id)
         assert record is not None
         assert record.error is not None
         assert record.error.type == "worker-lost"
 
+    def test_a_shard_that_nobody_comes_to_begin(
+        self, board: JobBoard, server: redis.Redis, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its deliveries count as lost too, though no worker ever had its lease."""
+        monkeypatch.setattr("adapters.queue.board.LOST_LIMIT", 2)
+        monkeypatch.setattr("adapters.queue.rq_queue.POPPED_SECONDS", 0.01)
+        job = submit(board, make_request())
+        for status in (JobStatus.QUEUED, JobStatus.FAILED):
+            assert pop(server) is not None
+            time.sleep(0.02)
+            board.reconcile(ENGINE, pause=0.001)
+            assert status_of(board, job) is status
+
     def test_nothing_was_lost(self, board: JobBoard, server: redis.Redis, make_request: MakeRequest) -> None:
         """Reconciling again and again changes nothing."""
         submit(board, make_request(n0=1200))
-        before = server.lrange("rq:queue:certify", 0, -1)
+        before = server.lrange(CERTIFY, 0, -1)
         for _ in range(3):
-            board.reconcile(pause=0.001)
+            board.reconcile(ENGINE, pause=0.001)
             time.sleep(0.002)
-        assert server.lrange("rq:queue:certify", 0, -1) == before
+        assert server.lrange(CERTIFY, 0, -1) == before
 
 
 class TestWorkers:
     def test_a_worker_that_falls_silent(self, board: JobBoard) -> None:
         """It is listed for its time to live; a time of 0 takes it off at once."""
-        records = [
-            WorkerRecord(name=name, profile="mini", model_digest="d", started_at=1.0, shards_done=0) for name in "abc"
-        ]
+        records = [WorkerRecord(name=name, profile="mini", engine="e", started_at=1.0, shards_done=0) for name in "abc"]
         for record, ttl in zip(records, (60, 0.05, 60), strict=True):
             board.register(record, ttl)
         time.sleep(0.06)
         board.register(records[2], ttl=0)
         assert board.workers() == [records[0]]
+
+    def test_a_worker_of_a_newer_release(self, board: JobBoard, server: redis.Redis) -> None:
+        """What this release does not know of it is ignored."""
+        record = WorkerRecord(name="new", profile="mini", engine="e", started_at=1.0, shards_done=0)
+        board.register(record, ttl=60)
+        server.hset("robustify:worker-records", "new", record.model_dump_json()[:-1] + ', "mood": "sunny"}')
+        assert board.workers() == [record]
+
+    def test_the_check_of_the_secret(self, board: JobBoard) -> None:
+        """The first one of an engine stands."""
+        assert [board.noise_check("e", check) for check in ("one", "two")] == ["one", "one"]
+        assert board.noise_check("another", "two") == "two"

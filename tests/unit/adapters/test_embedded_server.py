@@ -54,8 +54,25 @@ def test_it_crashes(tmp_path: Path) -> None:
     with EmbeddedServer(tmp_path) as server, connect(server.url) as client:
         for number in range(500):
             client.rpush("numbers", number)
-        server.restart()
+        server.kill()
+        server.start()
         assert client.llen("numbers") == 500
+
+
+def test_it_is_revived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it has died, at the same address and with the same data; never while it lives."""
+    monkeypatch.setattr("adapters.queue.embedded.REVIVAL_SECONDS", 0.0)
+    with EmbeddedServer(tmp_path) as server, connect(server.url) as client:
+        client.set("key", "value")
+        pid = server.pid
+        server.revive()
+        assert server.pid == pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        server.revive()
+        assert server.pid != pid
+        assert client.get("key") == b"value"
 
 
 def test_a_second_server_on_the_same_folder(tmp_path: Path) -> None:

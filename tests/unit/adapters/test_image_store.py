@@ -1,6 +1,8 @@
 """Canonical tensors on disk: what comes back is what was put, or nothing."""
 
+import errno
 import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -52,6 +54,18 @@ def test_the_same_tensor_in_parallel(store: ImageStore, tmp_path: Path) -> None:
         names = set(threads.map(lambda _: store.put(tensor()), range(32)))
     assert len(names) == 1
     assert len(stored_files(tmp_path)) == 1
+
+
+def test_the_disk_is_full(store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is told, and no part of a file is left."""
+
+    def refuse(number: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="no space"):
+        store.put(tensor())
+    assert stored_files(tmp_path) == []
 
 
 def test_missing(store: ImageStore) -> None:

@@ -12,6 +12,7 @@ from rq.exceptions import DequeueTimeout
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from adapters.profiles import engine_digest, find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.keys import SHARD_FUNCTION
 from adapters.queue.messages import JobKind, JobRequest, Shard
@@ -28,9 +29,14 @@ def server(connection: redis.Redis) -> redis.Redis:
     return connection
 
 
-def dequeue(server: redis.Redis) -> tuple[Job, object] | None:
+@pytest.fixture
+def engine(queue_settings: Settings) -> str:
+    return engine_digest(find_profile("oracle-linear"), queue_settings)
+
+
+def dequeue(server: redis.Redis, engine: str) -> tuple[Job, object] | None:
     popped: tuple[Job, object] | None = SafeQueue.dequeue_any(
-        queues(server), None, connection=server, job_class=SafeJob, serializer=JSONSerializer
+        queues(server, engine), None, connection=server, job_class=SafeJob, serializer=JSONSerializer
     )
     return popped
 
@@ -46,35 +52,45 @@ def job_with(server: redis.Redis, function: str = SHARD_FUNCTION, **others: Any)
     return SafeJob.create(function, **values)
 
 
-def test_a_job_of_the_board(server: redis.Redis, queue_settings: Settings, make_request: MakeRequest) -> None:
+def test_a_job_of_the_board(
+    server: redis.Redis, queue_settings: Settings, engine: str, make_request: MakeRequest
+) -> None:
     """RQ reads it as one of its own; predictions come before certificates."""
     board = JobBoard(server, queue_settings)
     certify = board.submit(make_request(), 500)
     predict = board.submit(make_request(kind=JobKind.PREDICT, n=100), 500)
-    found = [dequeue(server), dequeue(server)]
+    found = [dequeue(server, engine), dequeue(server, engine)]
     jobs = [item[0] for item in found if item]
     assert [shard_of(job) for job in jobs] == [
         (predict.id, Shard(phase=Phase.PREDICT, first=0, count=100)),
         (certify.id, Shard(phase=Phase.SELECT, first=0, count=100)),
     ]
-    assert (jobs[0].origin, jobs[0].get_status(), jobs[0].func_name) == ("predict", "queued", SHARD_FUNCTION)
-    assert dequeue(server) is None
+    origin = f"predict:{engine[:16]}"
+    assert (jobs[0].origin, jobs[0].get_status(), jobs[0].func_name) == (origin, "queued", SHARD_FUNCTION)
+    assert dequeue(server, engine) is None
 
 
-def test_a_popped_job(server: redis.Redis, queue_settings: Settings, make_request: MakeRequest) -> None:
+def test_a_job_for_another_engine(server: redis.Redis, queue_settings: Settings, make_request: MakeRequest) -> None:
+    """It is in no queue that this worker looks into."""
+    JobBoard(server, queue_settings).submit(make_request(), 500)
+    assert dequeue(server, "0" * 64) is None
+
+
+def test_a_popped_job(server: redis.Redis, queue_settings: Settings, engine: str, make_request: MakeRequest) -> None:
     """Its id is in the intermediate list until a worker has the lease."""
     board = JobBoard(server, queue_settings)
     job = board.submit(make_request(), 500)
-    dequeue(server)
-    assert server.lrange("rq:queue:certify:intermediate", 0, -1) == [f"{job.id}-select-0".encode()]
+    dequeue(server, engine)
+    intermediate = f"rq:queue:certify:{engine[:16]}:intermediate"
+    assert server.lrange(intermediate, 0, -1) == [f"{job.id}-select-0".encode()]
     board.lease(job.id, Shard(phase=Phase.SELECT, first=0, count=100), "worker")
-    assert server.llen("rq:queue:certify:intermediate") == 0
+    assert server.llen(intermediate) == 0
 
 
-def test_all_queues_are_empty(server: redis.Redis) -> None:
+def test_all_queues_are_empty(server: redis.Redis, engine: str) -> None:
     """A pop that may wait ends with RQ's exception, also for a single queue."""
     with pytest.raises(DequeueTimeout):
-        SafeQueue.dequeue_any(queues(server)[:1], 1, connection=server)
+        SafeQueue.dequeue_any(queues(server, engine)[:1], 1, connection=server)
 
 
 def test_another_function(server: redis.Redis, tmp_path: Path) -> None:

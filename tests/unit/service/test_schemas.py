@@ -18,6 +18,7 @@ def record_of(kind: JobKind, status: JobStatus) -> JobRecord:
         n=20,
         alpha=0.01,
         profile="oracle-coin",
+        engine="e" * 64,
         fingerprint="f" * 64,
     )
     return JobRecord(id="abc", request=request, status=status, created_at=0.5, samples_done=5, samples_total=30)

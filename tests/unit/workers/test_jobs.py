@@ -1,8 +1,12 @@
 """One worker's work on shards, in this process, with a real board and store, and models that do as they are told."""
 
+import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pytest
@@ -10,7 +14,7 @@ import redis
 import torch
 
 from adapters.oracles import LinearOracle, linear_weights
-from adapters.profiles import find_profile
+from adapters.profiles import engine_digest, find_profile, function_digest
 from adapters.queue.board import JobBoard
 from adapters.queue.messages import JobKind, JobRecord, JobRequest, JobStatus, Shard, WorkerRecord, shards_of
 from adapters.settings import Settings
@@ -18,12 +22,13 @@ from adapters.store.files import ImageStore
 from robustify.errors import InvalidInputError
 from robustify.smoothing.votes import BaseClassifier
 from robustify.types import Phase, Task
-from workers.heartbeat import STALL_SECONDS, Heartbeat, Holding
-from workers.jobs import LoadedModel, ShardRunner
+from workers.heartbeat import STALL_SECONDS, Heartbeat
+from workers.jobs import ATTEMPTS, LoadedModel, ShardRunner
 from workers.stop import StopFlag
 
 MakeRequest = Callable[..., JobRequest]
 SHARD_SAMPLES = 500
+OLD_ENGINE = "0" * 64
 
 
 @dataclass
@@ -56,7 +61,7 @@ class Bench:
     heartbeat: Heartbeat
     loaded: LoadedModel
 
-    @property
+    @cached_property
     def runner(self) -> ShardRunner:
         store = ImageStore(self.settings.state_dir / "images")
         return ShardRunner(self.board, store, self.loaded, self.heartbeat, self.stop)
@@ -66,6 +71,10 @@ class Bench:
         for shard in shards_of(phase, dict(job.request.phases)[phase], SHARD_SAMPLES):
             self.runner.run_shard(job.id, shard)
         return self.record(job)
+
+    def run_all(self, job: JobRecord) -> None:
+        for phase, _ in job.request.phases:
+            self.run(job, phase)
 
     def record(self, job: JobRecord) -> JobRecord:
         record = self.board.get(job.id)
@@ -78,9 +87,10 @@ def bench(connection: redis.Redis, queue_settings: Settings) -> Bench:
     settings = queue_settings.model_copy(update={"batch_size": 100})
     board = JobBoard(connection, settings)
     profile = find_profile("oracle-linear")
-    worker = WorkerRecord(name="me", profile=profile.name, model_digest="d", started_at=0.0, shards_done=0)
+    engine = engine_digest(profile, settings)
+    worker = WorkerRecord(name="me", profile=profile.name, engine=engine, started_at=0.0, shards_done=0)
     model = ObedientModel()
-    loaded = LoadedModel(profile, profile.model_digest, model, settings, settings.noise_secret())
+    loaded = LoadedModel(profile, engine, model, settings, settings.noise_secret())
     return Bench(settings, board, model, StopFlag(), Heartbeat(board, worker, settings.lease_seconds), loaded)
 
 
@@ -134,8 +144,12 @@ def test_a_job_that_nobody_knows(bench: Bench) -> None:
     assert bench.model.batches == []
 
 
+def fail(noisy: torch.Tensor) -> None:
+    raise RuntimeError("/secret/path")
+
+
 def test_the_model_fails_twice(bench: Bench, submit: Callable[..., JobRecord]) -> None:
-    """The shard is given back each time, and the third attempt counts."""
+    """The shard is not given back: it stays leased until anybody may have it. The worker takes nothing for a while."""
 
     def fail_twice(noisy: torch.Tensor) -> None:
         if len(bench.model.batches) <= 2:
@@ -145,24 +159,54 @@ def test_the_model_fails_twice(bench: Bench, submit: Callable[..., JobRecord]) -
     job = submit(JobKind.PREDICT, n=100)
     for _ in range(2):
         bench.run(job, Phase.PREDICT)
-        assert bench.board.queue_depths()["predict"] == 1
+        assert bench.runner.is_resting
+        assert bench.board.queue_depths()["predict"] == 0
+    assert not bench.board.lease(job.id, Shard(phase=Phase.PREDICT, first=0, count=100), "another")
     assert bench.run(job, Phase.PREDICT).status is JobStatus.SUCCEEDED
 
 
-def test_the_model_fails_always(bench: Bench, submit: Callable[..., JobRecord]) -> None:
-    """The third failure ends the job, with a problem that tells nothing of the machine."""
+def test_a_worker_fails_three_times_in_a_row(bench: Bench, submit: Callable[..., JobRecord]) -> None:
+    """It ends as a failure, and no job with it; a shard in between that succeeds clears its name."""
+    jobs = [submit(JobKind.PREDICT, n=n) for n in (100, 200, 300, 400, 500)]
+    for job in jobs:
+        bench.model.before = (lambda noisy: None) if job is jobs[1] else fail
+        assert not bench.stop.requested
+        bench.run(job, Phase.PREDICT)
+    assert bench.stop.failed
+    statuses = [bench.record(job).status for job in jobs]
+    assert statuses == [JobStatus.RUNNING, JobStatus.SUCCEEDED, *[JobStatus.RUNNING] * 3]
 
-    def fail(noisy: torch.Tensor) -> None:
-        raise RuntimeError("/secret/path")
 
+def test_every_worker_fails(bench: Bench, submit: Callable[..., JobRecord]) -> None:
+    """The last attempt ends the job, with a problem that tells nothing of the machine."""
     bench.model.before = fail
     job = submit(JobKind.PREDICT, n=100)
-    statuses = [bench.run(job, Phase.PREDICT).status for _ in range(3)]
-    assert statuses == [JobStatus.RUNNING, JobStatus.RUNNING, JobStatus.FAILED]
+    for _ in range(ATTEMPTS):
+        assert not bench.record(job).status.done
+        bench.stop.requested = False
+        bench.run(job, Phase.PREDICT)
     error = bench.record(job).error
     assert error is not None
     assert error.type == "internal-error"
     assert "secret" not in error.model_dump_json()
+
+
+def test_a_record_that_nobody_can_read(bench: Bench, connection: redis.Redis, submit: Callable[..., JobRecord]) -> None:
+    """It is a failure like any other, and ends the job in the end."""
+    job = submit(JobKind.PREDICT, n=100)
+    connection.hset(f"robustify:job:{job.id}", "request", "{}")
+    for _ in range(ATTEMPTS):
+        bench.runner.run_shard(job.id, Shard(phase=Phase.PREDICT, first=0, count=100))
+    assert connection.hget(f"robustify:job:{job.id}", "status") == b"failed"
+
+
+def test_a_record_of_a_newer_release(bench: Bench, connection: redis.Redis, submit: Callable[..., JobRecord]) -> None:
+    """What this release does not know of it is ignored."""
+    job = submit(JobKind.PREDICT, n=100)
+    newer = {**job.request.model_dump(mode="json"), "mood": "sunny"}
+    newer["image"]["depth"] = 8
+    connection.hset(f"robustify:job:{job.id}", "request", json.dumps(newer))
+    assert bench.run(job, Phase.PREDICT).status is JobStatus.SUCCEEDED
 
 
 def test_only_the_model_can_tell_that_a_label_is_bad(
@@ -181,26 +225,55 @@ def test_only_the_model_can_tell_that_a_label_is_bad(
     assert "left" not in "".join(capsys.readouterr())
 
 
-@pytest.mark.parametrize("change", ["fingerprint", "profile", "files"])
-def test_another_model(bench: Bench, submit: Callable[..., JobRecord], change: str) -> None:
-    """Nothing is computed, and the shard waits for another worker until its lease is over; then the job fails."""
-    if change == "files":
-        bench.loaded = replace(bench.loaded, digest="that of the files before")
-    job = submit(JobKind.PREDICT, n=100, **({} if change == "files" else {change: "another"}))
-    bench.run(job, Phase.PREDICT)
-    assert bench.board.queue_depths()["predict"] == 0
-    assert [bench.run(job, Phase.PREDICT).status for _ in range(2)] == [JobStatus.RUNNING, JobStatus.FAILED]
-    error = bench.record(job).error
+@pytest.mark.parametrize("change", ["fingerprint", "profile"])
+def test_another_function_of_the_same_engine(bench: Bench, submit: Callable[..., JobRecord], change: str) -> None:
+    """The job fails at once: no worker that could be waited for would do better."""
+    job = submit(JobKind.PREDICT, n=100, **{change: "another"})
+    error = bench.run(job, Phase.PREDICT).error
     assert error is not None
     assert error.type == "model-changed"
     assert bench.model.batches == []
+
+
+def test_another_engine(bench: Bench, submit: Callable[..., JobRecord]) -> None:
+    """The job is left alone: there is no lease, no attempt, no failure."""
+    job = submit(JobKind.PREDICT, n=100, engine="0" * 64)
+    assert bench.run(job, Phase.PREDICT) == job
+    assert bench.model.batches == []
+    assert not bench.runner.is_resting
+
+
+def test_votes_of_another_function(bench: Bench, submit: Callable[..., JobRecord]) -> None:
+    """They are refused: they bear the fingerprint of what was computed, not of what was asked for."""
+
+    class Overconfident(LoadedModel):
+        def computes(self, request: JobRequest) -> bool:
+            return True
+
+    loaded = bench.loaded
+    bench.loaded = Overconfident(loaded.profile, loaded.engine, loaded.classifiers, loaded.settings, b"k" * 32)
+    job = submit(JobKind.PREDICT, n=100, fingerprint="another")
+    assert bench.run(job, Phase.PREDICT).samples_done == 0
+    assert bench.model.batches == [100]
+
+
+def test_the_files_of_the_models_change(bench: Bench, submit: Callable[..., JobRecord]) -> None:
+    """What is in memory still answers what was submitted for it; then the worker makes room for one with the new."""
+    bench.runner.check_models()
+    assert not bench.stop.requested
+    bench = replace(bench, loaded=replace(bench.loaded, engine=OLD_ENGINE))
+    request = submit(JobKind.PREDICT, n=100).request
+    old = {"engine": OLD_ENGINE, "fingerprint": function_digest(OLD_ENGINE, request.label_task, request.sigma)}
+    assert bench.run(submit(JobKind.PREDICT, n=100, **old), Phase.PREDICT).status is JobStatus.SUCCEEDED
+    bench.runner.check_models()
+    assert bench.stop.failed
 
 
 def test_the_image_is_lost(bench: Bench, submit: Callable[..., JobRecord]) -> None:
     """The job fails after some attempts and says so."""
     job = submit(JobKind.PREDICT, n=100)
     shutil.rmtree(bench.settings.state_dir / "images")
-    for _ in range(3):
+    for _ in range(ATTEMPTS):
         bench.run(job, Phase.PREDICT)
     error = bench.record(job).error
     assert error is not None
@@ -242,23 +315,32 @@ def test_the_lease_is_lost(bench: Bench, submit: Callable[..., JobRecord]) -> No
 
 
 def test_the_heartbeat_of_a_hung_batch(bench: Bench, connection: redis.Redis, submit: Callable[..., JobRecord]) -> None:
-    """A lease is renewed only while the work moves."""
-    renewed: list[str] = []
+    """The worker is shown and its lease renewed only while the work moves; then the process is ended."""
+    beats: list[str] = []
 
     class Watched(JobBoard):
         def renew(self, job_id: str, shard: Shard, owner: str) -> bool:
-            renewed.append(job_id)
+            beats.append("renewed")
             return super().renew(job_id, shard, owner)
 
+        def register(self, worker: WorkerRecord, ttl: float) -> None:
+            beats.append("registered")
+
     board = Watched(connection, bench.settings)
-    worker = WorkerRecord(name="me", profile="p", model_digest="d", started_at=0.0, shards_done=0)
-    heartbeat, job = Heartbeat(board, worker, 1.0), submit()
+    worker = WorkerRecord(name="me", profile="p", engine="e", started_at=0.0, shards_done=0)
+    heartbeat, job = Heartbeat(board, worker, 1.0, on_stall=lambda: beats.append("ended")), submit()
     with heartbeat.holding(job.id, Shard(phase=Phase.SELECT, first=0, count=100)) as holding:
         heartbeat.beat()
         holding.moved_at -= STALL_SECONDS + 1
         heartbeat.beat()
-    assert renewed == [job.id]
-    assert isinstance(holding, Holding)
+    assert beats == ["registered", "renewed", "ended"]
+
+
+def test_a_process_that_hangs() -> None:
+    """It ends as a failure, though its main thread does not answer."""
+    code = "import threading, time; from workers.heartbeat import end_process;"
+    code += "threading.Thread(target=end_process).start(); time.sleep(60)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=50).returncode == 1
 
 
 @pytest.mark.parametrize("rows", ["one in a hundred", "all for the class", "all against it"])
@@ -306,3 +388,23 @@ def test_the_next_step_was_lost(bench: Bench, submit: Callable[..., JobRecord]) 
     record = bench.record(job)
     bench.runner.take_next_step(job.id)
     assert (record.status, bench.record(job)) == (JobStatus.SUCCEEDED, record)
+
+
+@pytest.mark.parametrize("kind", list(JobKind))
+def test_a_result_that_lacks_votes(bench: Bench, submit: Callable[..., JobRecord], kind: JobKind) -> None:
+    """It is no outcome: asking again, of a repaired worker, is answered with all votes, and that stays."""
+
+    def lose_one(logits: torch.Tensor) -> None:
+        logits[0] = torch.nan
+
+    bench.model.after = lose_one
+    first = submit(kind, n=500)
+    bench.run_all(first)
+    bench.model.after = lambda logits: None
+    second = submit(kind, n=500)
+    assert second.id != first.id
+    assert not second.status.done
+    bench.run_all(second)
+    sums = [sum(vote["count"] for vote in (bench.record(job).result or {})["votes"]) for job in (first, second)]
+    assert sums == [495, 500]
+    assert submit(kind, n=500).id == second.id

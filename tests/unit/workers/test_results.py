@@ -22,6 +22,7 @@ def request(kind: JobKind, **changes: Any) -> JobRequest:
         "n": 1000,
         "alpha": 0.001,
         "profile": "mini",
+        "engine": "e",
         "fingerprint": "f",
     }
     return JobRequest.model_validate({**values, **changes})

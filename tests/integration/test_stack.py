@@ -1,0 +1,62 @@
+"""The whole service on one machine, when a part of it dies."""
+
+import io
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import numpy as np
+from PIL import Image
+
+from adapters.settings import Settings
+from workers.stack import running_stack
+
+WaitUntil = Callable[..., None]
+
+
+def test_the_queue_server_is_killed(tmp_path: Path, wait_until: WaitUntil) -> None:
+    """It is started again, with all that it knew, and the next request is answered."""
+    settings = Settings(profile="oracle-linear", state_dir=tmp_path, port=free_port(), threads=1, log_level="WARNING")
+    address = f"http://{settings.host}:{settings.port}"
+    with running_stack(settings) as supervisor, httpx.Client(base_url=address, timeout=60) as client:
+
+        def is_ready() -> bool:
+            supervisor.revive()
+            try:
+                return client.get("/readyz").is_success
+            except httpx.TransportError:
+                return False
+
+        wait_until(is_ready)
+        first = predict(client, seed=1)
+        assert first["status"] == "succeeded"
+        assert supervisor.server is not None
+        pid = supervisor.server.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: is_ready() and supervisor.server is not None and supervisor.server.pid != pid)
+        assert predict(client, seed=2)["status"] == "succeeded"
+        assert client.get(f"/jobs/{first['id']}").json() == first
+
+
+def predict(client: httpx.Client, seed: int) -> dict[str, object]:
+    pixels = np.random.default_rng(seed).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    picture = io.BytesIO()
+    Image.fromarray(pixels).save(picture, "PNG")
+    answer = client.post(
+        "/predict",
+        files={"image": picture.getvalue()},
+        data={"labels": ["left", "right"]},
+        headers={"Prefer": "wait=30"},
+    )
+    job: dict[str, object] = answer.json()
+    return job
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
