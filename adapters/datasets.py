@@ -33,11 +33,11 @@ class Dataset:
 
 
 def read_dataset(folder: Path, split: str | None, side: int, limit: int | None = None) -> Dataset:
-    """The first `limit` images of a split; class folders have no splits but may hold one folder for each."""
+    """The first `limit` images of a split; of class folders, a split is a folder."""
     if (folder / "labels.json").is_file():
         dataset = read_sheets(folder, split, side)
     else:
-        dataset = read_class_folders(folder / split if split and (folder / split).is_dir() else folder, side)
+        dataset = read_class_folders(folder / split if split else folder, side)
     count = min(len(dataset), limit) if limit else len(dataset)
     digest = hashlib.sha256(dataset.images.tobytes() + bytes(str(list(dataset.labels)), "ascii")).hexdigest()
     return Dataset(dataset.images[:count], dataset.labels[:count], dataset.class_names, digest)

@@ -19,7 +19,7 @@ SECRET_BYTES = 32
 class Settings(BaseSettings):
     """One process's settings; processes that share jobs must share the secret and everything that decides f."""
 
-    model_config = SettingsConfigDict(env_prefix="ROBUSTIFY_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="ROBUSTIFY_", env_ignore_empty=True, frozen=True)
 
     profile: str = Field("mini", description="The models to serve: see `robustify models`.")
     state_dir: Annotated[Path, AfterValidator(Path.expanduser), AfterValidator(Path.absolute)] = Field(
@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on.")
-    device: str = Field("cpu", description="Torch device of the worker.")
+    device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?|mps)$", description="Torch device of the worker.")
     dtype: Literal["float32", "bfloat16"] = Field(
         "float32", description="Number format of the models; part of the fingerprint."
     )
@@ -55,7 +55,9 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         10.0, ge=0.1, allow_inf_nan=False, description="A shard of a worker that is silent for so long goes to another."
     )
-    log_level: str = Field("INFO", description="Least severe level that is logged.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe level that is logged."
+    )
 
     def noise_secret(self) -> bytes:
         """The key of the noise, from the environment or from `state_dir/secret`, which is made with mode 0600."""

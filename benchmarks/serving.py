@@ -69,7 +69,14 @@ def main(
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="robustify-bench-") as name:
         folder = Path(name)
-        settings = Settings(profile=profile, state_dir=folder / "state", port=free_port(), log_level="WARNING")
+        settings = Settings(
+            profile=profile,
+            state_dir=folder / "state",
+            port=free_port(),
+            redis_url=None,
+            secret=None,
+            log_level="WARNING",
+        )
         with running_stack(settings) as supervisor:
             server = Server(f"http://{settings.host}:{settings.port}")
             wait_until_ready(server, supervisor)

@@ -23,7 +23,7 @@ SUMMARY = "Certified image classification with labels you name: denoised smoothi
 
 def create_app(settings: Settings, board: JobBoard, store: ImageStore) -> FastAPI:
     """The HTTP API over a board and a store. Raises InvalidInputError when the settings name an unknown profile."""
-    app = FastAPI(title=TITLE, summary=SUMMARY, version=version("robustify"), redoc_url=None)
+    app = FastAPI(title=TITLE, summary=SUMMARY, version=version("robustify"), redoc_url=None, redirect_slashes=False)
     app.state.service = Service(settings, find_profile(settings.profile), board, store)
     install_error_handlers(app)
     for router in (jobs.router, models.router, health.router):

@@ -2,6 +2,8 @@
 
 import sys
 
+from pydantic import ValidationError
+
 from adapters.settings import Settings
 from robustify.errors import RobustifyError
 from workers.wiring import run_worker
@@ -11,7 +13,7 @@ def main() -> None:
     """Says in one line why there is no worker."""
     try:
         run_worker(Settings())
-    except RobustifyError as error:
+    except (RobustifyError, ValidationError) as error:
         sys.exit(f"robustify: {error}")
 
 

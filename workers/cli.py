@@ -12,10 +12,12 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from adapters.datasets import read_dataset
+from adapters.labels import check_labels, check_template
 from adapters.profiles import PROFILES, Profile, find_profile
 from adapters.queue.messages import JobKind
 from adapters.settings import Settings
@@ -47,7 +49,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 
 @app.command()
 def up(
-    workers: Annotated[int, typer.Option(help="Worker processes.")] = 1,
+    workers: Annotated[int, typer.Option(help="Worker processes.", min=1)] = 1,
     host: Annotated[str | None, typer.Option(help="Address of the API.")] = None,
     port: Annotated[int | None, typer.Option(help="Port of the API.")] = None,
     profile: ProfileName = None,
@@ -136,8 +138,12 @@ def evaluate(
     n0: Annotated[int, typer.Option("--n0", help="Selection samples.", min=1)] = 100,
     alpha: Annotated[float, typer.Option(help="Accepted probability of a wrong row.", min=1e-12, max=0.05)] = 0.001,
     limit: Annotated[int | None, typer.Option(help="Only the first images.", min=1)] = None,
-    no_denoiser: Annotated[bool, typer.Option(help="Smooth the bare classifier (CLIP-Smooth).")] = False,
-    no_smoothing: Annotated[bool, typer.Option(help="The bare classifier on the clean image.")] = False,
+    no_denoiser: Annotated[
+        bool, typer.Option("--no-denoiser", help="Smooth the bare classifier (CLIP-Smooth).")
+    ] = False,
+    no_smoothing: Annotated[
+        bool, typer.Option("--no-smoothing", help="The bare classifier on the clean image.")
+    ] = False,
     k: Annotated[float | None, typer.Option("--k", help="Correction factor of Eq. 8.", min=0.0, max=10.0)] = None,
     workers: Annotated[int, typer.Option(help="Processes of one thread each.", min=1)] = 1,
     rows: Annotated[Path | None, typer.Option("--output", help="JSONL file of the rows; resumed if it exists.")] = None,
@@ -148,6 +154,8 @@ def evaluate(
     """Certify every image of a data set; one JSON row an image, resumed where it stopped."""
     if no_denoiser and no_smoothing:
         raise InvalidInputError("--no-denoiser and --no-smoothing exclude each other", field="no-denoiser")
+    if server and (k is not None or profile):
+        raise InvalidInputError("--k and --profile are the server's own: leave them out with --server", field="server")
     settings = settings_with(profile=profile, k=k, threads=1 if workers > 1 else None)
     images = read_dataset(dataset, split, find_profile(settings.profile).side, limit)
     task = task_for(images.class_names, labels, template)
@@ -185,6 +193,7 @@ def selftest(
     as_json: AsJson = False,
 ) -> None:
     """Certify images whose exact radius is known; exit 1 if more radii exceed it than alpha allows."""
+    from workers.presentation import print_figures
     from workers.selftest import selftest as run_selftest
 
     done = count()
@@ -193,7 +202,7 @@ def selftest(
             Path(state), images, alpha, workers, coins, kill_every, lambda: advance(next(done) + 1, images + coins)
         )
     document = {**report.__dict__, "passed": report.passed}
-    show(document, as_json, lambda console, values: console.print(values))
+    show(document, as_json, print_figures)
     if not report.passed:
         raise typer.Exit(1)
 
@@ -231,7 +240,10 @@ def task_for(class_names: tuple[str, ...], labels: list[str] | None, template: s
         raise InvalidInputError(
             f"the data set has {len(class_names)} classes: give {len(class_names)} labels, or none", field="labels"
         )
-    return Task(tuple(labels) if labels else class_names, template)
+    try:
+        return Task(tuple(check_labels(labels or list(class_names))), check_template(template))
+    except PydanticCustomError as error:
+        raise InvalidInputError(str(error), field="labels") from error
 
 
 def given(**fields: Any) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from robustify.smoothing.statistics import rounded_down
 
 
 def print_prediction(console: Console, result: Mapping[str, Any]) -> None:
     answer = result["label"] if result["outcome"] == "predicted" else "abstained: no class leads clearly"
-    console.print(f"[bold]{answer}[/bold]", highlight=False)
+    console.print(Text(answer, "bold"))
     console.print(votes_table(result["votes"]))
     console.print(
         f"n {result['n']}   p-value {result['p_value']:.3g}   alpha {result['alpha']:g}   "
@@ -21,7 +22,7 @@ def print_prediction(console: Console, result: Mapping[str, Any]) -> None:
 
 
 def print_certificate(console: Console, result: Mapping[str, Any]) -> None:
-    console.print(f"[bold]{certificate_line(result)}[/bold]", highlight=False)
+    console.print(Text(certificate_line(result), "bold"))
     console.print(votes_table(result["votes"]))
     console.print(
         f"n0 {result['n0']}   n {result['n']}   alpha {result['alpha']:g}   p lower {result['p_lower']:.4f}   "
@@ -44,7 +45,7 @@ def votes_table(votes: list[Mapping[str, Any]], rows: int = 5) -> Table:
     """The classes with the most votes."""
     table = Table("label", "votes", box=None, pad_edge=False)
     for vote in sorted(votes, key=lambda vote: -vote["count"])[:rows]:
-        table.add_row(vote["label"], str(vote["count"]))
+        table.add_row(Text(vote["label"]), str(vote["count"]))
     return table
 
 
@@ -52,6 +53,13 @@ def print_models(console: Console, document: Mapping[str, Any]) -> None:
     table = Table("profile", "images", "licence", "what it is")
     for model in document["models"]:
         table.add_row(model["name"], f"{model['side']} x {model['side']}", model["licence"], model["description"])
+    console.print(table)
+
+
+def print_figures(console: Console, figures: Mapping[str, Any]) -> None:
+    table = Table("figure", "value", box=None, pad_edge=False)
+    for name, value in figures.items():
+        table.add_row(name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
     console.print(table)
 
 

@@ -176,7 +176,7 @@ def running_workers(state_dir: Path, profile: str, workers: int) -> Iterator[tup
             "ROBUSTIFY_LOG_LEVEL": "WARNING",
             "OMP_NUM_THREADS": "1",
         }
-        settings = Settings(profile=profile, state_dir=state_dir, redis_url=server.url)
+        settings = Settings(profile=profile, state_dir=state_dir, redis_url=server.url, secret=None)
         settings.noise_secret()
         board = JobBoard(connect(server.url), settings)
         children = [Child(f"worker-{index}", ("-m", "workers"), environment) for index in range(workers)]

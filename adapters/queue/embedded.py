@@ -6,6 +6,7 @@ up to two seconds. What they held is asked for or computed again: noise is keyed
 
 import fcntl
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,6 +27,7 @@ from robustify.errors import QueueUnavailableError
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 LONGEST_SOCKET_PATH = 100
+PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")
 """A unix socket's path is cut at 108 bytes, on some systems at 104."""
 REVIVAL_SECONDS = 1.0
 """A server that dies is started again, but not more often than this."""
@@ -95,7 +97,8 @@ class EmbeddedServer:
         return (self._socket_folder or self._folder) / "queue.sock"
 
     def _choose_socket_folder(self) -> None:
-        if len(os.fsencode(self._socket)) > LONGEST_SOCKET_PATH:
+        """A folder of its own where the path is too long, or has what clients of Redis cannot read in it."""
+        if len(os.fsencode(self._socket)) > LONGEST_SOCKET_PATH or not PLAIN_PATH.fullmatch(str(self._socket)):
             self._socket_folder = Path(tempfile.mkdtemp(prefix="robustify-"))
 
     def _command(self) -> list[str]:

@@ -66,6 +66,11 @@ def test_predict_and_certify_without_a_server(robustify: Run) -> None:
         (("evaluate", IMAGES / "ship"), "dataset must be"),
         (("evaluate", IMAGES, "--labels", "one"), "10 labels"),
         (("evaluate", IMAGES, "--no-denoiser", "--no-smoothing"), "exclude"),
+        (("evaluate", IMAGES, "--split", "typo"), "dataset must be"),
+        (("evaluate", IMAGES, "--server", "http://127.0.0.1:9", "--k", "3"), "leave them out"),
+        (("evaluate", IMAGES, "--template", "no slot"), "template"),
+        (("up", "--workers", "0"), "workers"),
+        (("up", "--profile", "nope"), "unknown profile"),
         (("worker",), "ROBUSTIFY_REDIS_URL"),
     ],
 )
