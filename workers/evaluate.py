@@ -83,9 +83,12 @@ def read_rows(path: Path, digest: str) -> Iterator[dict[str, Any]]:
     if lines and not lines[-1].endswith("\n"):
         path.write_text("".join(lines[:-1]), encoding="utf-8")
         lines.pop()
-    for line in lines:
-        row = json.loads(line)
-        if row.get("run") != digest:
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise InvalidInputError(f"line {number} of {path} is no row: name another --output", "output") from error
+        if not isinstance(row, dict) or row.get("run") != digest:
             raise InvalidInputError(f"{path} holds a run with other settings: name another --output", field="output")
         yield row
 

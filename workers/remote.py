@@ -28,6 +28,8 @@ class Server:
     ) -> dict[str, Any]:
         files = {"image": ("image", image)}
         job = self.request("POST", f"/{kind}", files=files, data=form_of(fields), headers={"Prefer": "wait=1"})
+        if "done" not in job:
+            raise RobustifyError(f"the server {self.url} is not a robustify server")
         while not job["done"]:
             on_progress(job["progress"]["done"], job["progress"]["total"])
             job = self.wait(job)
@@ -46,6 +48,8 @@ class Server:
     def request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         try:
             return document(self.client.request(method, path, **options))
+        except httpx.UnsupportedProtocol as error:
+            raise InvalidInputError(f"{self.url} is no address of a server: begin it with http://", "server") from error
         except httpx.TransportError as error:
             raise RobustifyError(f"the server {self.url} cannot be reached: is it running?") from error
 
@@ -71,7 +75,12 @@ def form_of(fields: Mapping[str, object]) -> dict[str, str | list[str]]:
 
 def document(response: httpx.Response) -> dict[str, Any]:
     """The JSON body; a problem document becomes an error, of the client's input where the status says so."""
-    body: dict[str, Any] = response.json()
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise RobustifyError(f"{response.url.copy_with(path='/')} is not a robustify server")
     if response.is_success:
         return body
     text = body.get("detail") or body.get("title") or f"the server answered {response.status_code}"

@@ -69,6 +69,7 @@ def test_predict_and_certify_without_a_server(robustify: Run) -> None:
         (("evaluate", IMAGES, "--split", "typo"), "dataset must be"),
         (("evaluate", IMAGES, "--server", "http://127.0.0.1:9", "--k", "3"), "leave them out"),
         (("evaluate", IMAGES, "--template", "no slot"), "template"),
+        (("predict", SHIP, *LABELS, "--server", "localhost:8000"), "begin it with http://"),
         (("up", "--workers", "0"), "workers"),
         (("up", "--profile", "nope"), "unknown profile"),
         (("worker",), "ROBUSTIFY_REDIS_URL"),

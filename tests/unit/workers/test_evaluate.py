@@ -56,6 +56,16 @@ def test_stopped_evaluation_goes_on_where_it_was(tmp_path: Path) -> None:
     assert {**resumed, "seconds": 0} == {**whole, "seconds": 0}
 
 
+@pytest.mark.parametrize("line", ["x", "[1]", '"text"'])
+def test_line_that_is_no_row_is_named(tmp_path: Path, line: str) -> None:
+    """A damaged file is one clear error, and nothing is computed."""
+    path = tmp_path / "rows.jsonl"
+    path.write_text(line + "\n")
+
+    with pytest.raises(InvalidInputError, match="name another --output"):
+        evaluate(evaluation(), 2, path, row_source(evaluation(), dataset(2)))
+
+
 def test_file_of_another_run_is_not_continued(tmp_path: Path) -> None:
     """Rows made with another sigma are not mixed in."""
     images, path = dataset(2), tmp_path / "rows.jsonl"
