@@ -66,7 +66,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         for profile in (
             Profile(
                 name="mini",
-                description="Bundled text-conditional pixel cascade and CLIP for 32 x 32 images; runs on a CPU.",
+                description="Bundled diffusion denoiser and CLIP for 32 x 32 images; runs on a CPU.",
                 licence="Code Apache-2.0; weights trained on CIFAR-10 and Tiny-ImageNet (non-commercial research).",
                 side=32,
                 k=1.8,

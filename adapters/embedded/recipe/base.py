@@ -14,7 +14,14 @@ import typer
 from diffusers import UNet2DConditionModel
 from torch import nn
 
-from adapters.embedded.recipe.cascade import TIMESTEPS, encode_prompts, eps_loss, noise_schedule, scale_to_signed
+from adapters.embedded.recipe.cascade import (
+    TIMESTEPS,
+    encode_prompts,
+    eps_loss,
+    noise_schedule,
+    scale_to_signed,
+    stage_unet,
+)
 from adapters.embedded.recipe.data import random_flip, read_training_set
 from adapters.embedded.recipe.names import synonyms
 from adapters.embedded.recipe.training import Checkpoint, TrainingOptions, train
@@ -30,29 +37,7 @@ def options(steps: int) -> TrainingOptions:
 
 def create_unet(text_width: int) -> UNet2DConditionModel:
     """3.4 M parameters, .61 GFLOP a forward pass."""
-    return UNet2DConditionModel(
-        sample_size=16,
-        in_channels=3,
-        out_channels=6,
-        down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
-        up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
-        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
-        block_out_channels=(64, 128),
-        layers_per_block=1,
-        attention_head_dim=64,
-        norm_num_groups=8,
-        act_fn="silu",
-        time_embedding_act_fn="silu",
-        addition_embed_type="text",
-        addition_embed_type_num_heads=4,
-        cross_attention_dim=64,
-        cross_attention_norm="group_norm",
-        encoder_hid_dim=text_width,
-        encoder_hid_dim_type="text_proj",
-        resnet_time_scale_shift="scale_shift",
-        resnet_out_scale_factor=1.41422712,
-        mid_block_scale_factor=1.41422712,
-    )
+    return stage_unet(16, (64, 128), text_width, in_channels=3, class_embed_type=None)
 
 
 def build(data_folder: Path, text: Path, work: Path, steps: int) -> dict[str, torch.Tensor]:

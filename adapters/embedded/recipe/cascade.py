@@ -29,6 +29,37 @@ def noise_schedule() -> DDPMScheduler:
     )
 
 
+def stage_unet(
+    side: int, channels: Sequence[int], text_width: int, in_channels: int, class_embed_type: str | None
+) -> UNet2DConditionModel:
+    """A UNet of DeepFloyd's block types with attention at its lowest resolution, one layer a block."""
+    plain = len(channels) - 1
+    return UNet2DConditionModel(
+        sample_size=side,
+        in_channels=in_channels,
+        out_channels=6,
+        down_block_types=(*("ResnetDownsampleBlock2D",) * plain, "SimpleCrossAttnDownBlock2D"),
+        up_block_types=("SimpleCrossAttnUpBlock2D", *("ResnetUpsampleBlock2D",) * plain),
+        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+        block_out_channels=tuple(channels),
+        layers_per_block=1,
+        attention_head_dim=64,
+        norm_num_groups=8,
+        act_fn="silu",
+        time_embedding_act_fn="silu",
+        class_embed_type=class_embed_type,
+        addition_embed_type="text",
+        addition_embed_type_num_heads=4,
+        cross_attention_dim=64,
+        cross_attention_norm="group_norm",
+        encoder_hid_dim=text_width,
+        encoder_hid_dim_type="text_proj",
+        resnet_time_scale_shift="scale_shift",
+        resnet_out_scale_factor=1.41422712,
+        mid_block_scale_factor=1.41422712,
+    )
+
+
 @dataclass(frozen=True)
 class TextRows:
     """The encoder's output for every (class, synonym, template): (P, 77, D), and for the empty prompt: (77, D)."""

@@ -2,7 +2,8 @@
 
     python -m adapters.embedded.recipe.clip DATA --output WORK
 
-Cost: 1 step of 256 images a second on one core (bf16 autocast): 4,000 steps are 1.1 hours. Run it again to go on.
+Cost: 45 steps of 256 images a minute on one core (bf16 autocast), 80 on two: 9,000 steps are 1.9 hours. Run it again
+to go on. Measured after 4,400 steps: 81.6 % on CIFAR-10, 27.5 % on Tiny-ImageNet (see the model card).
 
 Contrastive: an image must be nearest to the text of its class, every class being named anew at every step by a random
 synonym in a random template. Ordinary augmentation: flips, crops, brightness and contrast, slight blur, slight noise.
@@ -169,7 +170,7 @@ def build(data_folder: Path, work: Path, steps: int) -> dict[str, torch.Tensor]:
 def main(
     data: Path,
     output: Annotated[Path, typer.Option(help="Folder of the checkpoint.")],
-    steps: int = 4000,
+    steps: int = 9000,
 ) -> None:
     build(data, output, steps)
 

@@ -2,7 +2,8 @@
 
     python -m adapters.embedded.recipe.super_resolution DATA --text TEXT --output WORK
 
-Cost: 43 images/s on one core (bf16 autocast), 48 images a step: 6,000 steps are 1.9 hours. Run it again to go on.
+Cost: 43 images/s on one core (bf16 autocast), 48 images a step: 4,000 steps are 1.3 hours. Run it again to go on.
+Measured after 4,000 steps: 23.8 dB at sigma .25, 20.5 dB at .5 (k = 1.8; see the model card).
 
 A cascaded super-resolution model as Ho et al. (2022) train it: the UNet sees the noisy image and the enlarged
 low-resolution image, itself noised at a random level that the UNet is told; a quarter of the prompts is empty.
@@ -17,7 +18,14 @@ import typer
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from torch import nn
 
-from adapters.embedded.recipe.cascade import TIMESTEPS, encode_prompts, eps_loss, noise_schedule, scale_to_signed
+from adapters.embedded.recipe.cascade import (
+    TIMESTEPS,
+    encode_prompts,
+    eps_loss,
+    noise_schedule,
+    scale_to_signed,
+    stage_unet,
+)
 from adapters.embedded.recipe.data import random_flip, read_training_set
 from adapters.embedded.recipe.names import synonyms
 from adapters.embedded.recipe.training import Checkpoint, TrainingOptions, train
@@ -34,30 +42,7 @@ def options(steps: int) -> TrainingOptions:
 
 def create_unet(text_width: int) -> UNet2DConditionModel:
     """4.3 M parameters, 1.55 GFLOP a forward pass."""
-    return UNet2DConditionModel(
-        sample_size=32,
-        in_channels=6,
-        out_channels=6,
-        down_block_types=("ResnetDownsampleBlock2D", "ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
-        up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D", "ResnetUpsampleBlock2D"),
-        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
-        block_out_channels=(48, 96, 128),
-        layers_per_block=1,
-        attention_head_dim=64,
-        norm_num_groups=8,
-        act_fn="silu",
-        time_embedding_act_fn="silu",
-        class_embed_type="timestep",
-        addition_embed_type="text",
-        addition_embed_type_num_heads=4,
-        cross_attention_dim=64,
-        cross_attention_norm="group_norm",
-        encoder_hid_dim=text_width,
-        encoder_hid_dim_type="text_proj",
-        resnet_time_scale_shift="scale_shift",
-        resnet_out_scale_factor=1.41422712,
-        mid_block_scale_factor=1.41422712,
-    )
+    return stage_unet(32, (48, 96, 128), text_width, in_channels=6, class_embed_type="timestep")
 
 
 def draw_timesteps(count: int, generator: torch.Generator) -> torch.Tensor:
@@ -136,7 +121,7 @@ def main(
     data: Path,
     text: Annotated[Path, typer.Option(help="Folder of the text encoder and tokenizer.")],
     output: Annotated[Path, typer.Option(help="Folder of the checkpoint.")],
-    steps: int = 6000,
+    steps: int = 4000,
 ) -> None:
     build(data, text, output, steps)
 
