@@ -27,6 +27,11 @@ def lower_confidence_bound(successes: int, trials: int, alpha: float) -> float:
     return 0.0
 
 
+def upper_confidence_bound(successes: int, trials: int, alpha: float) -> float:
+    """A number that is at least the true probability with probability at least 1 - alpha: the lower bound, mirrored."""
+    return min(1.0, math.nextafter(1 - lower_confidence_bound(trials - successes, trials, alpha), math.inf))
+
+
 def two_sided_p_value(votes: int, rival_votes: int) -> float:
     """Exact two-sided binomial test of "both classes are equally likely" (Hung and Fithian, 2019)."""
     trials = votes + rival_votes
@@ -39,6 +44,23 @@ def certified_radius(p_lower: float, sigma: float) -> float | None:
         return None
     radius = sigma * float(norm.ppf(p_lower)) * (1 - RELATIVE_STEP)
     return radius if radius > 0 else None
+
+
+def required_probability(radius: float, sigma: float) -> float:
+    """Phi(radius / sigma), rounded up until its own radius, rounded down, is no smaller: what a target must exceed.
+
+    ValueError where float64 has no probability below 1 that is so large (from 8 sigma on), and for radii that are not
+    positive numbers.
+    """
+    if not (0 < radius < math.inf and 0 < sigma < math.inf):
+        raise ValueError(f"radius {radius} and sigma {sigma} must be positive")
+    step = RELATIVE_STEP
+    for _ in range(MAX_STEPS):
+        probability = float(norm.cdf(radius / sigma * (1 + step)))
+        if (certified_radius(probability, sigma) or 0.0) >= radius:
+            return probability
+        step *= 2
+    raise ValueError(f"radius {radius} is out of reach for sigma {sigma}, whatever the number of samples")
 
 
 def rounded_down(radius: float, digits: int = 4) -> float:

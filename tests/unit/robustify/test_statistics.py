@@ -1,6 +1,7 @@
 import math
 from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,9 +14,22 @@ from robustify.smoothing.statistics import (
     fewest_samples_to_predict,
     largest_radius,
     lower_confidence_bound,
+    required_probability,
     rounded_down,
     two_sided_p_value,
+    upper_confidence_bound,
 )
+
+
+def exact_tail(successes: int, trials: int, p: float) -> mpmath.mpf:
+    """P(X >= successes): the first term to 30 digits, times a sum of positive terms, whose rounding is 1e-12 at most,
+    rounded up."""
+    with mpmath.workdps(30):
+        first = mpmath.binomial(trials, successes) * mpmath.mpf(p) ** successes
+        first *= (1 - mpmath.mpf(p)) ** (trials - successes)
+        counts = np.arange(successes, trials)
+        ratios = (trials - counts) / (counts + 1) * (p / (1 - p))
+        return first * (1 + float(np.cumprod(ratios).sum())) * (1 + mpmath.mpf("1e-12"))
 
 
 @given(st.integers(1, 20_000), st.floats(0, 1), st.floats(1e-9, 0.1))
@@ -36,6 +50,60 @@ def test_bound_of_small_counts_agrees_with_exact_arithmetic(successes: int, tria
     tail = sum(math.comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in range(successes, trials + 1))
 
     assert alpha * (1 - Fraction(1, 10**6)) <= tail <= alpha
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_bounds_and_printed_radii_of_random_counts_are_at_most_the_exact_ones(seed: int) -> None:
+    """For 2,000 (k, n, alpha) the tail at the bound is at most alpha, and Phi at the printed radius at most the bound,
+    both in 30 digits."""
+    rng = np.random.default_rng(seed)
+    for _ in range(2000):
+        trials = int(10 ** rng.uniform(0, 5))
+        successes = min(trials, int(np.ceil(trials * rng.uniform(0.3, 1.02))))
+        alpha, sigma = 10 ** rng.uniform(-12, -1.3), rng.uniform(0.05, 1)
+        bound = lower_confidence_bound(successes, trials, alpha)
+        radius = certified_radius(bound, sigma)
+
+        assert exact_tail(successes, trials, bound) <= alpha
+        if radius is not None:
+            assert mpmath.ncdf(mpmath.mpf(rounded_down(radius)) / mpmath.mpf(sigma)) <= bound
+
+
+def test_upper_bound_of_small_counts_agrees_with_exact_arithmetic() -> None:
+    """The tail P(X <= 2) at the bound, in rational numbers, is alpha from below and by no more than a millionth."""
+    alpha, trials = Fraction(1, 1000), 9
+    p = Fraction(upper_confidence_bound(2, trials, float(alpha)))
+    tail = sum(math.comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in range(3))
+
+    assert alpha * (1 - Fraction(1, 10**6)) <= tail <= alpha
+
+
+def test_upper_bound_of_unanimous_votes_is_one() -> None:
+    """Nothing but successes bounds nothing from above."""
+    assert upper_confidence_bound(20, 20, 0.001) == 1
+
+
+@given(st.floats(1e-4, 4), st.floats(0.05, 1))
+def test_required_probability_gives_the_radius_and_hardly_more(radius: float, sigma: float) -> None:
+    """sigma times its exact quantile is at least the radius, and a millionth less of it is too little."""
+    hypothetical = min(radius, 5 * sigma)
+    p0 = required_probability(hypothetical, sigma)
+
+    assert mpmath.ncdf(mpmath.mpf(hypothetical) / mpmath.mpf(sigma)) <= p0
+    assert certified_radius(p0, sigma) == pytest.approx(hypothetical, rel=1e-6)
+
+
+@pytest.mark.parametrize(("radius", "sigma"), [(0, 1), (-1, 1), (math.nan, 1), (math.inf, 1), (1, 0), (1, math.nan)])
+def test_radius_that_is_no_positive_number_is_refused(radius: float, sigma: float) -> None:
+    """There is no probability to ask for."""
+    with pytest.raises(ValueError, match="positive"):
+        required_probability(radius, sigma)
+
+
+def test_radius_beyond_float64_is_refused() -> None:
+    """No probability below 1 has a quantile of 9."""
+    with pytest.raises(ValueError, match="out of reach"):
+        required_probability(9.0, 1.0)
 
 
 def test_bound_covers_the_true_probability() -> None:

@@ -1,0 +1,241 @@
+"""Bounds that hold however often one looks: may a target radius be claimed yet, and which radius may be, by now?
+
+Both rest on one test of "the class has probability p0 at most" (Robbins' mixture of likelihood ratios, by Ville's
+inequality; Voracek, NeurIPS 2024, arXiv 2406.17830, uses its two-sided form). Of N samples, A voted for the class:
+
+    E_N(A; p0) = mean over q in (p0, 1) of  (q / p0)^A  ((1 - q) / (1 - p0))^(N - A),
+
+the mean taken with Jeffreys' prior Beta(1/2, 1/2), cut off at p0. For every q > p0 and every true p <= p0 the ratio of
+one vote has mean 1 or less, so E is a non-negative supermartingale that starts at 1: with probability at least
+1 - alpha it stays below 1 / alpha for ever. The mirrored test, of votes against and 1 - p0, rejects "p0 at least".
+
+`LAST_LOOK_SHARE` of alpha goes to one Clopper-Pearson bound at the cap, the rest to all looks; by the union bound the
+errors of both together are at most alpha. The cap is planned beforehand, so that this bound is used at its n.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+import numpy as np
+from scipy.special import xlogy
+
+from robustify.smoothing.statistics import (
+    certified_radius,
+    lower_confidence_bound,
+    required_probability,
+)
+
+LAST_LOOK_SHARE = 0.1
+NODES = 64
+HALF_WIDTH = 7.0
+"""Of the integral, in standard deviations of the likelihood of arcsin(sqrt(q)), which is 1 / (2 sqrt(N))."""
+LOG_SLACK = 1e-13
+"""For each sample and for a thousand more: far above what rounding can add to log E (some 1e-15 for each sample)."""
+BISECTIONS = 50
+LOOKS_AT_ONCE = 4096
+
+
+class Decision(StrEnum):
+    """What became of a target radius."""
+
+    CERTIFIED = "certified"
+    NOT_CERTIFIED = "not_certified"
+    """The test rejected that the class has the probability that the radius needs."""
+    UNDECIDED = "undecided"
+    """Neither, and the samples to come could not certify it, or there are none to come."""
+
+
+@dataclass(frozen=True, eq=False)
+class TargetTest:
+    """When to stop for a target radius: integer thresholds of the votes for the class, one of each for every look.
+
+    Whatever p is, the decision is false with probability at most alpha: of "p >= p0" (certified) and "p < p0" (not
+    certified) exactly one is false, and only one of the two tests can claim it.
+    """
+
+    p0: float
+    looks: np.ndarray
+    """(L,) samples at each look, ascending; the last is the cap."""
+    certify_from: np.ndarray
+    """(L,) the fewest votes that certify; more than there are samples where none do."""
+    reject_up_to: np.ndarray
+    """(L,) the most votes that reject; -1 where none do."""
+
+    def decide(self, samples: int, votes: int, missing: int = 0) -> Decision | None:
+        """The decision after so many planned samples, None while it is open.
+
+        `missing` samples have no vote: they count against the claim, whichever it is. ValueError where `samples` is
+        none of the looks, or the counts do not fit.
+        """
+        look = int(np.searchsorted(self.looks, samples))
+        if look == len(self.looks) or self.looks[look] != samples:
+            raise ValueError(f"{samples} samples are not a look of this test")
+        if min(votes, missing) < 0 or votes + missing > samples:
+            raise ValueError(f"{votes} votes and {missing} missing do not fit {samples} samples")
+        if votes >= self.certify_from[look]:
+            return Decision.CERTIFIED
+        if votes + missing <= self.reject_up_to[look]:
+            return Decision.NOT_CERTIFIED
+        return Decision.UNDECIDED if samples - votes > self.losses_allowed else None
+
+    @property
+    def losses_allowed(self) -> int:
+        """The most samples without a vote for the class with which it can be certified: those allowed at the cap.
+
+        -1 where nothing can certify it.
+        """
+        return int(self.looks[-1] - self.certify_from[-1])
+
+    def first_decision(self, votes: Sequence[int], missing: Sequence[int]) -> tuple[Decision | None, int]:
+        """The first decision and the samples that it took, from the votes and gaps between one look and the next.
+
+        They are those of the looks from the first on, in the order of the samples' indices and without a gap, so that
+        neither timing nor speed can choose among them. None while the decision is open.
+        """
+        samples = so_far = lost = 0
+        for look, more, gone in zip(self.looks, votes, missing, strict=False):
+            samples, so_far, lost = int(look), so_far + more, lost + gone
+            if decision := self.decide(samples, so_far, lost):
+                return decision, samples
+        return None, samples
+
+
+@lru_cache(maxsize=64)
+def target_test(radius: float, sigma: float, alpha: float, cap: int, step: int) -> TargetTest:
+    """The test whether the radius can be certified, looking every `step` samples and at `cap`.
+
+    200 looks take a tenth of a second, once in a process for each configuration.
+
+    ValueError where the radius has no p0 (`required_probability`), or alpha, cap and step are out of range.
+    """
+    if not (0 < alpha < 1 and 0 < step <= cap):
+        raise ValueError(f"alpha {alpha}, cap {cap} and step {step} make no test")
+    p0 = required_probability(radius, sigma)
+    looks = np.unique(np.append(np.arange(step, cap, step), cap))
+    certify_from = fewest_votes(p0, alpha, looks)
+    reject_up_to = looks - fewest_votes(1 - p0, alpha, looks)
+    for array in (looks, certify_from, reject_up_to):
+        array.setflags(write=False)
+    return TargetTest(p0, looks, certify_from, reject_up_to)
+
+
+def fewest_votes(p0: float, alpha: float, looks: np.ndarray) -> np.ndarray:
+    """(L,) at each look, the fewest votes that reject "p0 at most"; one more than the samples where none do."""
+    parts = np.array_split(looks, math.ceil(len(looks) / LOOKS_AT_ONCE))
+    votes = np.concatenate([fewest_at_any_look(p0, (1 - LAST_LOOK_SHARE) * alpha, part) for part in parts])
+    votes[-1] = min(votes[-1], fewest_at_last_look(p0, LAST_LOOK_SHARE * alpha, int(looks[-1])))
+    return votes
+
+
+def fewest_at_any_look(p0: float, alpha: float, looks: np.ndarray) -> np.ndarray:
+    """(L,) the fewest votes with E >= 1 / alpha, by bisection: E grows with every vote. Each is one that was found
+    to have it."""
+    enough, short = looks + 1, np.floor(p0 * looks).astype(int) - 1
+    while np.any(enough - short > 1):
+        middle = np.maximum((enough + short) // 2, 0)
+        rejects = log_evidence(middle, looks, p0) >= -math.log(alpha)
+        enough, short = np.where(rejects, middle, enough), np.where(rejects, short, middle)
+    return enough
+
+
+def fewest_at_last_look(p0: float, alpha: float, samples: int) -> int:
+    """The fewest votes whose Clopper-Pearson bound exceeds p0; one more than the samples where none do."""
+    enough, short = samples + 1, -1
+    while enough - short > 1:
+        middle = (enough + short) // 2
+        exceeds = lower_confidence_bound(middle, samples, alpha) >= p0
+        enough, short = (middle, short) if exceeds else (enough, middle)
+    return enough
+
+
+def log_evidence(votes: np.ndarray, samples: np.ndarray, p0: float) -> np.ndarray:
+    """log E_N(A; p0) from below: (L,) for the votes A (L,) of N samples (L,). Too low by 0.01 at most where E > 1.
+
+    The closed form has incomplete beta functions of large arguments; this has sums of positive numbers only. With
+    q = sin(t)^2 Jeffreys' prior is uniform in t, and the log of the likelihood ratio is concave in t: on each interval
+    between two nodes it is at least its chord, whose exponential integrates to at least the geometric mean of its
+    ends. What is left out of the integral, and `LOG_SLACK`, only make E smaller.
+    """
+    start = math.asin(math.sqrt(p0))
+    peak = np.maximum(np.arcsin(np.sqrt(votes / samples)), start)
+    reach = HALF_WIDTH / (2 * np.sqrt(samples))
+    left, right = np.maximum(peak - reach, start), np.minimum(peak + reach, math.pi / 2)
+    nodes = left[:, None] + (right - left)[:, None] * np.linspace(0, 1, NODES + 1)
+    log_ratio = xlogy(votes[:, None], np.sin(nodes) ** 2 / p0)
+    log_ratio += xlogy((samples - votes)[:, None], np.cos(nodes) ** 2 / (1 - p0))
+    chords = (log_ratio[:, 1:] + log_ratio[:, :-1]) / 2
+    highest = chords.max(axis=1)
+    share = (right - left) / NODES / (math.pi / 2 - start)
+    result: np.ndarray = highest + np.log(np.exp(chords - highest[:, None]).sum(axis=1) * share)
+    return result - LOG_SLACK * (1000 + samples)
+
+
+def anytime_lower_bound(votes: int, samples: int, alpha: float) -> float:
+    """A number that at no look exceeds the true probability, with probability at least 1 - alpha for all looks
+    together; 0 where it would be 1/2 or less.
+
+    It is the largest p0 with E(p0) >= 1 / alpha. That is sound, as E does not grow with p0 in [1/2, A / N]: where the
+    true p is below the bound, E(p) >= 1 / alpha too. (d log E / dp0 = h (1 - 1 / E) - s with the score s and the
+    prior's hazard h. The likelihood is log-concave, and h grows from 0.28 on, so that q - p0 is at most an exponential
+    of rate h; hence E <= h / (h - s) where s < h, and the derivative is at most 0 in either case.)
+    """
+    return largest_rejected(votes, samples, alpha, 0.5)
+
+
+def anytime_upper_bound(votes: int, samples: int, alpha: float) -> float:
+    """The mirrored bound, which says when it is not worth to go on: no claim rests on it, and below 1/2 its E has not
+    been shown to be monotone."""
+    return 1 - largest_rejected(samples - votes, samples, alpha, 0.0)
+
+
+def largest_rejected(votes: int, samples: int, alpha: float, floor: float) -> float:
+    """The largest p0 above the floor with E(p0) >= 1 / alpha, by bisection, or 0: what is returned was found to be
+    one."""
+    if not 0 <= votes <= samples or samples < 1:
+        raise ValueError(f"{votes} votes in {samples} samples")
+    if votes <= floor * samples or not 0 < alpha < 1:
+        return 0.0
+    rejected, kept, needed = floor, votes / samples, -math.log(alpha)
+    for _ in range(BISECTIONS):
+        middle = (rejected + kept) / 2
+        rejects = log_evidence(np.array([votes]), np.array([samples]), middle)[0] >= needed
+        rejected, kept = (middle, kept) if rejects else (rejected, middle)
+    return rejected if rejected > floor else 0.0
+
+
+@dataclass(frozen=True)
+class RadiusInSight:
+    """The radius that may be claimed now, and the largest that may still come; None where there is none."""
+
+    radius: float | None
+    largest: float | None
+
+    def is_within(self, tolerance: float) -> bool:
+        """Whether going on can gain no more than the tolerance."""
+        return (self.largest or 0.0) - (self.radius or 0.0) <= tolerance
+
+
+def radius_in_sight(votes: int, samples: int, cap: int, sigma: float, alpha: float) -> RadiusInSight:
+    """Where a certificate without a target stands after so many of `cap` planned samples.
+
+    The claimed radius holds with probability at least 1 - alpha whenever one stops, for whatever reason. The largest
+    one still possible is that of unanimous votes from here to the cap, or that of the upper bound of p if it is less:
+    with probability 1 - alpha no number of samples would certify more. Samples without a vote count against the class.
+    """
+    radius = certified_radius(bound_so_far(votes, samples, cap, alpha), sigma)
+    if samples == cap:
+        return RadiusInSight(radius, radius)
+    unanimous = bound_so_far(votes + cap - samples, cap, cap, alpha)
+    plausible = anytime_upper_bound(votes, samples, alpha)
+    return RadiusInSight(radius, certified_radius(min(unanimous, plausible), sigma))
+
+
+def bound_so_far(votes: int, samples: int, cap: int, alpha: float) -> float:
+    """The lower bound of p at any look; at the cap the larger of its two, which share alpha."""
+    at_any_look = anytime_lower_bound(votes, samples, (1 - LAST_LOOK_SHARE) * alpha)
+    if samples < cap:
+        return at_any_look
+    return max(at_any_look, lower_confidence_bound(votes, samples, LAST_LOOK_SHARE * alpha))

@@ -1,0 +1,103 @@
+"""Costs: the first number of samples that is enough, and the distribution of a test's samples."""
+
+import numpy as np
+import pytest
+
+from robustify.smoothing.anytime import Decision, TargetTest, target_test
+from robustify.smoothing.planning import fewest_anytime_samples, fewest_fixed_samples, forecast
+from robustify.smoothing.statistics import largest_radius
+
+ALPHA = 0.001
+
+
+@pytest.mark.parametrize(("steps", "samples"), [(2.0, 301), (2.5, 1109), (3.0, 5114)])
+def test_fewest_fixed_samples_when_the_radius_is_some_sigmas(steps: float, samples: int) -> None:
+    """ln(alpha) / ln(Phi(radius / sigma)), rounded up (literature notes, 3.3)."""
+    assert fewest_fixed_samples(steps * 0.25, 0.25, ALPHA) == samples
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.001, 1e-12])
+@pytest.mark.parametrize("radius", [0.01, 0.25, 0.7])
+def test_fewest_samples_when_there_is_one_less(radius: float, alpha: float) -> None:
+    """With so many unanimous votes certify, with one sample less they do not, for either procedure."""
+    fixed, anytime = fewest_fixed_samples(radius, 0.25, alpha), fewest_anytime_samples(radius, 0.25, alpha)
+    assert fixed
+    assert anytime
+
+    assert (largest_radius(fixed, alpha, 0.25) or 0.0) >= radius
+    assert (largest_radius(fixed - 1, alpha, 0.25) or 0.0) < radius
+    assert target_test(radius, 0.25, alpha, anytime, anytime).decide(anytime, anytime) is Decision.CERTIFIED
+    assert target_test(radius, 0.25, alpha, anytime - 1, anytime - 1).decide(anytime - 1, anytime - 1) is (
+        Decision.UNDECIDED
+    )
+    assert fixed < anytime < 2 * fixed
+
+
+def test_fewest_anytime_samples_when_the_cap_is_larger() -> None:
+    """So many unanimous votes certify under any cap: the best case does not depend on it."""
+    samples = fewest_anytime_samples(0.5, 0.25, ALPHA)
+    assert samples
+
+    assert target_test(0.5, 0.25, ALPHA, 10_000, samples).decide(samples, samples) is Decision.CERTIFIED
+
+
+@pytest.mark.parametrize("radius", [1.75, 2.5, 1000.0])
+def test_fewest_samples_when_the_radius_is_out_of_reach(radius: float) -> None:
+    """Seven sigmas and more would take more than 10^9 samples: there is no number to ask for."""
+    assert fewest_fixed_samples(radius, 0.25, ALPHA) is None
+    assert fewest_anytime_samples(radius, 0.25, ALPHA) is None
+
+
+@pytest.mark.parametrize(("alpha", "cap", "step"), [(0.001, 10_000, 50), (0.001, 100_000, 500), (1e-9, 3000, 25)])
+@pytest.mark.parametrize("radius", [1e-3, 0.25, 0.6])
+def test_error_when_a_long_test_is_forecast(radius: float, alpha: float, cap: int, step: int) -> None:
+    """At p0 either claim has an exact probability of at most alpha, and somewhat more than none."""
+    test = target_test(radius, 0.25, alpha, cap, step)
+    at_p0 = forecast(test, test.p0)
+
+    assert alpha / 100 < at_p0.certified <= alpha
+    assert at_p0.not_certified <= alpha
+
+
+def test_forecast_when_the_cap_decides_nothing() -> None:
+    """A test that cannot certify ends at its first look, undecided."""
+    found = forecast(target_test(0.25, 0.25, ALPHA, 40, 10), 0.99)
+
+    assert found.certified == 0
+    assert (found.samples, found.undecided) == pytest.approx((10, 1))
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3, 0.8, 0.85, 0.9, 1.0])
+def test_forecast_when_all_ends_are_added(p: float) -> None:
+    """They make 1, and the mean of the samples is between the first look and the cap."""
+    found = forecast(target_test(0.25, 0.25, ALPHA, 5000, 50), p)
+
+    assert found.certified + found.not_certified + found.undecided == pytest.approx(1)
+    assert 50 <= found.samples <= 5000
+
+
+@pytest.mark.parametrize("p", [0.78, 0.86, 0.95])
+def test_forecast_when_it_is_compared_with_simulated_votes(p: float) -> None:
+    """2,000 runs of the test itself agree, within four standard errors."""
+    rng, runs = np.random.default_rng(8), 2000
+    test = target_test(0.25, 0.25, ALPHA, 2000, 50)
+    ends = [test.first_decision(votes, [0] * 40) for votes in rng.binomial(50, p, (runs, 40)).tolist()]
+    found = forecast(test, p)
+
+    samples = np.array([samples for _, samples in ends])
+    assert abs(samples.mean() - found.samples) <= 4 * samples.std() / np.sqrt(runs)
+    for decision, chance in zip(Decision, (found.certified, found.not_certified, found.undecided), strict=True):
+        share = np.mean([end is decision for end, _ in ends])
+        assert abs(share - chance) <= 4 * np.sqrt(chance * (1 - chance) / runs) + 1e-3
+
+
+def test_forecast_when_a_class_is_clear() -> None:
+    """Most questions take a hundredth of the fixed procedure's samples; near p0 they take most of the cap."""
+    test: TargetTest = target_test(0.25, 0.25, ALPHA, 10_000, 50)
+    clear, close = forecast(test, 0.99), forecast(test, 0.85)
+
+    assert clear.certified > 0.999999
+    assert clear.samples < 100
+    assert close.samples > 5000
+    assert forecast(test, 0.6).not_certified > 0.999
+    assert forecast(test, 0.6).samples < 100
