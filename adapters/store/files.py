@@ -1,9 +1,14 @@
 """Canonical tensors on disk, named by their digest."""
 
+import errno
+import fcntl
 import hashlib
 import os
 import re
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +18,8 @@ from robustify.errors import StoredImageError
 NAME = re.compile(r"[0-9a-f]{64}")
 CHANNELS = 3
 NUMBER = np.dtype("<f4")
+TEMPORARY_PREFIX = ".partial-"
+PROBE = ".probe"
 
 
 class ImageStore:
@@ -41,6 +48,16 @@ class ImageStore:
             raise StoredImageError(f"image {sha256} is damaged in the store: upload it again")
         return decode(content)
 
+    def check(self, side: int, min_free_bytes: int) -> None:
+        """Raises OSError unless a tensor (3, side, side) can be stored now and the disk has so many bytes free."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        probe = self._root / PROBE
+        # Random, since a disk that compresses has room for zeros when it has none for images.
+        write_durably(probe, os.urandom(CHANNELS * side * side * NUMBER.itemsize))
+        probe.unlink(missing_ok=True)
+        if (free := shutil.disk_usage(self._root).free) < min_free_bytes:
+            raise OSError(errno.ENOSPC, f"the disk of the image store has {free} bytes free, under {min_free_bytes}")
+
     def _path(self, sha256: str) -> Path:
         if not NAME.fullmatch(sha256):
             raise StoredImageError("an image is named by its sha256: 64 hexadecimal digits")
@@ -68,17 +85,31 @@ def decode(content: bytes) -> np.ndarray:
 
 def write_durably(path: Path, content: bytes) -> None:
     """Nobody ever sees a part of the file, and it survives a power cut."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY_PREFIX)
     try:
-        os.fsync(folder)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        sync(Path(name))
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+    sync(path.parent)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """While the block runs, no other process is in such a block for the folder, which is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def sync(path: Path) -> None:
+    """What was written to a file or a folder survives a power cut from here on."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)

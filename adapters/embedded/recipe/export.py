@@ -15,18 +15,18 @@ import open_clip
 import torch
 import typer
 from diffusers import DiffusionPipeline, IFPipeline, IFSuperResolutionPipeline, UNet2DConditionModel
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from transformers import T5EncoderModel, T5Tokenizer
 
+from adapters.checkpoints import Checkpoint
 from adapters.embedded.recipe import base, super_resolution
 from adapters.embedded.recipe.cascade import noise_schedule
 from adapters.embedded.recipe.clip import MODEL_CONFIG, PREPROCESSING
-from adapters.embedded.recipe.training import with_prefix
 from adapters.profiles import BUNDLED
 
 
 def averaged_weights(work: Path) -> dict[str, torch.Tensor]:
-    return with_prefix(load_file(work / "training.safetensors"), "average.")
+    return Checkpoint(work / "training.safetensors").load()["average"]
 
 
 def averaged_unet(unet: UNet2DConditionModel, work: Path) -> UNet2DConditionModel:

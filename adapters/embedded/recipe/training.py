@@ -5,16 +5,15 @@ The learning rate is constant after a warm-up and falls to zero over the last pa
 before the fall can be trained on for longer by asking for more steps.
 """
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from safetensors.torch import load_file, save_file
 from torch import nn
+
+from adapters.checkpoints import Checkpoint, optimizer_tensors, restore_optimizer
 
 LossFunction = Callable[[int, torch.Generator], torch.Tensor]
 """(step, generator of that step) -> the loss of one batch."""
@@ -58,51 +57,6 @@ def update_average(average: dict[str, torch.Tensor], model: nn.Module, step: int
             average[name].copy_(tensor)
 
 
-class Checkpoint:
-    """Weights, their average, the optimizer's moments and the step, as one safetensors file that is replaced whole."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def save(
-        self, step: int, model: nn.Module, average: dict[str, torch.Tensor], optimizer: torch.optim.Optimizer
-    ) -> None:
-        tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-        tensors |= {f"average.{name}": tensor for name, tensor in average.items()}
-        for index, state in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in state.items()}
-        temporary = self.path.with_suffix(".partial")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(
-            {name: t.detach().clone().contiguous() for name, t in tensors.items()}, temporary, {"step": str(step)}
-        )
-        temporary.replace(self.path)
-
-    def load(self, model: nn.Module, average: dict[str, torch.Tensor], optimizer: torch.optim.Optimizer) -> int:
-        """The step to go on with: 0 when nothing was saved."""
-        if not self.path.exists():
-            return 0
-        tensors = load_file(self.path)
-        model.load_state_dict(with_prefix(tensors, "model."))
-        average.update(with_prefix(tensors, "average."))
-        moments: dict[int, dict[str, torch.Tensor]] = {}
-        for name, tensor in with_prefix(tensors, "optimizer.").items():
-            index, field = name.split(".", 1)
-            moments.setdefault(int(index), {})[field] = tensor
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
-        return read_step(self.path)
-
-
-def with_prefix(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def read_step(path: Path) -> int:
-    with path.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    return int(header["__metadata__"]["step"])
-
-
 def train(
     model: nn.Module,
     loss_of_step: LossFunction,
@@ -115,7 +69,11 @@ def train(
         parameter_groups(model, options.weight_decay), lr=options.learning_rate, betas=options.betas
     )
     average = averaged_copy(model)
-    start = checkpoint.load(model, average, optimizer)
+    start = checkpoint.step
+    if state := checkpoint.load():
+        model.load_state_dict(state["model"])
+        average.update(state["average"])
+        restore_optimizer(optimizer, state["optimizer"])
     with progress_bar() as progress:
         bar = progress.add_task("training", total=options.steps, completed=start, loss=float("nan"))
         saved_at, smoothed = time.monotonic(), None
@@ -125,7 +83,8 @@ def train(
             smoothed = loss if smoothed is None else 0.98 * smoothed + 0.02 * loss
             progress.update(bar, completed=step + 1, loss=smoothed)
             if step + 1 == options.steps or time.monotonic() - saved_at > options.checkpoint_seconds:
-                checkpoint.save(step + 1, model, average, optimizer)
+                parts = {"model": model.state_dict(), "average": average, "optimizer": optimizer_tensors(optimizer)}
+                checkpoint.save(step + 1, parts)
                 saved_at = time.monotonic()
                 verdict = validate_average(model, average, validate) if validate else ""
                 progress.console.print(f"step {step + 1} of {options.steps}: loss {smoothed:.4f} {verdict}")

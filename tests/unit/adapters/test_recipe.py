@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from adapters.checkpoints import Checkpoint
 from adapters.embedded.recipe.clip import augment, blur
 from adapters.embedded.recipe.data import LabelledImages, TrainingSet
-from adapters.embedded.recipe.training import Checkpoint, TrainingOptions, learning_rate_factor, train
+from adapters.embedded.recipe.training import TrainingOptions, learning_rate_factor, train
 
 OPTIONS = TrainingOptions(steps=20, learning_rate=0.05, weight_decay=0.01, warmup_steps=2, checkpoint_seconds=0)
 
