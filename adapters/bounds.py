@@ -5,6 +5,8 @@ MAX_LABELS = 1000
 MAX_LABEL_LENGTH = 100
 MAX_TEMPLATE_LENGTH = 200
 MAX_NAME_LENGTH = 100
+MAX_TASK_LENGTH = 110
+"""A name, and the `@` and the number of a version."""
 
 MIN_SIGMA = 0.05
 MAX_SIGMA = 1.0

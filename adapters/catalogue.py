@@ -2,39 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
+from adapters.adaptation.adapted import AdaptedModels, adapt_models
 from adapters.classifiers.clip import load_clip
 from adapters.denoisers.diffusion import load_one_step_denoiser
-from adapters.oracles import CoinOracle, LinearOracle
+from adapters.models import Models
+from adapters.oracles import oracle_models
 from adapters.profiles import Profile
+from adapters.resident import Resident
 from adapters.settings import Settings
-from robustify.errors import InvalidInputError, ModelFilesError
-from robustify.interfaces import Classifier, Denoiser
-from robustify.pipeline import DenoiseAndClassify, identity_denoiser
+from adapters.store.adaptations import AdaptationStore
+from robustify.errors import ModelFilesError
 from robustify.types import Task
-
-RESIDENT_TASKS = 16
-
-
-@dataclass(frozen=True)
-class Models:
-    """A profile's models, resident: one denoiser, and a classifier for each task that is asked for."""
-
-    denoiser: Denoiser
-    classifier_for: Callable[[Task], Classifier]
-    device: torch.device
-
-    def base_classifier(self, task: Task, sigma: float) -> DenoiseAndClassify:
-        """f of Eq. 4 for one task and sigma."""
-        return DenoiseAndClassify(self.denoiser, self.classifier_for(task), sigma)
 
 
 def load_models(profile: Profile, settings: Settings) -> Models:
@@ -44,7 +28,7 @@ def load_models(profile: Profile, settings: Settings) -> Models:
         torch.set_num_threads(settings.threads)
     torch.backends.cudnn.allow_tf32 = False  # float32 in the fingerprint means float32.
     if profile.folder is None:
-        return load_oracle(profile, device)
+        return oracle_models(profile, device)
     silence_vendors()
     verify_manifest(profile.folder)
     dtype: torch.dtype = getattr(torch, settings.dtype)
@@ -53,18 +37,14 @@ def load_models(profile: Profile, settings: Settings) -> Models:
         str(profile.folder / "denoiser"), profile.prompt, k, settings.timestep_rule, device, dtype
     )
     clip = load_clip(f"local-dir:{profile.folder / 'clip'}", device, dtype)
-    return Models(denoiser, lru_cache(maxsize=RESIDENT_TASKS)(clip.zero_shot), device)
+    store, models = AdaptationStore(settings.adaptation_folder), profile.model_digest
 
+    def load_task(task: Task) -> AdaptedModels:
+        stored = store.get(task.adaptation) if task.adaptation else None
+        return adapt_models(denoiser, clip, models, task, stored)
 
-def load_oracle(profile: Profile, device: torch.device) -> Models:
-    classifier: Classifier = LinearOracle(device) if profile.name == "oracle-linear" else CoinOracle()
-    return Models(identity_denoiser, partial(two_classes, classifier), device)
-
-
-def two_classes(classifier: Classifier, task: Task) -> Classifier:
-    if len(task.labels) != 2:
-        raise InvalidInputError("an oracle tells exactly two labels apart", field="labels")
-    return classifier
+    resident = Resident(load_task, lambda task: task.extra_bytes, settings.max_task_bytes)
+    return Models(lambda task: resident(task).denoiser, lambda task: resident(task).classifier, device)
 
 
 def verify_manifest(folder: Path) -> None:
@@ -88,4 +68,5 @@ def verify_manifest(folder: Path) -> None:
 def silence_vendors() -> None:
     """Loading progress and hints of the model libraries are not for our users."""
     transformers_logging.disable_progress_bar()
+    diffusers_logging.disable_progress_bar()
     diffusers_logging.set_verbosity_error()

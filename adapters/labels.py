@@ -1,17 +1,25 @@
 """What a label and a template may be: text that a person can tell apart, and that a model sees as it was written."""
 
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from adapters.bounds import MAX_LABEL_LENGTH, MAX_LABELS, MAX_TEMPLATE_LENGTH, MIN_LABELS
+from adapters.clip_text import clip_words
 
 REFUSED_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 """Unicode's control, format, surrogate and private characters, and its line and paragraph separators."""
+INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u20e3\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters, marks and selectors that show nothing, or make a picture of what stands before them."""
 SLOT = "{}"
+MOST_NAMED = 10
+"""A message names so many mistakes of one kind, and counts the others."""
 
 
 def check_labels(labels: list[str]) -> list[str]:
@@ -24,34 +32,60 @@ def check_labels(labels: list[str]) -> list[str]:
 
 
 def check_label(label: str, number: int) -> str:
-    cleaned = clean(label, f"Label {number}")
-    if not 1 <= len(cleaned) <= MAX_LABEL_LENGTH:
-        raise _refusal(f"Label {number} has {len(cleaned)} characters: give 1 to {MAX_LABEL_LENGTH}.")
+    cleaned = clean(label, f"Label {number}", MAX_LABEL_LENGTH)
+    if not cleaned:
+        raise _refusal(f"Label {number} is empty: give 1 to {MAX_LABEL_LENGTH} characters.")
     return cleaned
 
 
 def check_distinct(labels: Sequence[str]) -> None:
-    """Refuses labels that differ only in case, width, spaces or the like."""
-    numbers: dict[str, int] = {}
-    for number, label in enumerate(labels, start=1):
-        first = numbers.setdefault(folded(label), number)
-        if first != number:
-            raise _refusal(f"Labels {first} and {number} are the same but for case, width or spaces: drop one.")
+    """Refuses labels that a person or CLIP's tokenizer would read as one."""
+    pairs = {*repeats(folded(label) for label in labels), *repeats(clip_words(label) for label in labels)}
+    if pairs:
+        named = name_pairs(labels, sorted(pairs))
+        raise _refusal(f"Some are the same but for case, width, spaces or the like: {named}. Keep one of each.")
+
+
+def repeats(keys: Iterable[Hashable]) -> list[tuple[int, int]]:
+    """The index of each key that was there before, behind the index at which it was first."""
+    firsts: dict[Hashable, int] = {}
+    pairs = ((firsts.setdefault(key, index), index) for index, key in enumerate(keys))
+    return [(first, later) for first, later in pairs if first != later]
+
+
+def name_pairs(labels: Sequence[str], pairs: Sequence[tuple[int, int]]) -> str:
+    """Pairs of labels, given by their indices, in words; numbers begin with 1."""
+    shown = [f"{numbered(labels, first)} and {numbered(labels, later)}" for first, later in pairs[:MOST_NAMED]]
+    return listed(shown, len(pairs))
+
+
+def name_labels(labels: Sequence[str], indices: Sequence[int]) -> str:
+    """Labels, given by their indices, in words."""
+    return listed([numbered(labels, index) for index in indices[:MOST_NAMED]], len(indices))
+
+
+def numbered(labels: Sequence[str], index: int) -> str:
+    return f"{labels[index]!r} ({index + 1})"
+
+
+def listed(shown: Sequence[str], count: int) -> str:
+    """The first ones, and how many more of `count` there are."""
+    return "; ".join(shown) + (f"; and {count - len(shown)} more" if count > len(shown) else "")
 
 
 def check_template(template: str) -> str:
-    cleaned = clean(template, "The template")
-    if len(cleaned) > MAX_TEMPLATE_LENGTH:
-        raise _refusal(f"The template has {len(cleaned)} characters: give at most {MAX_TEMPLATE_LENGTH}.")
+    cleaned = clean(template, "The template", MAX_TEMPLATE_LENGTH)
     if cleaned.count(SLOT) != 1:
         raise _refusal("The template must have {} exactly once, where the label goes.")
     return cleaned
 
 
-def clean(text: str, what: str) -> str:
-    """NFC without outer spaces; refuses characters that do not show."""
+def clean(text: str, what: str, longest: int) -> str:
+    """NFC without outer spaces; refuses what is too long, as it came or cleaned, and characters that do not show."""
     cleaned = unicodedata.normalize("NFC", text.strip(" \t\r\n"))
-    if any(unicodedata.category(character) in REFUSED_CATEGORIES for character in cleaned):
+    if (length := max(len(text), len(cleaned))) > longest:
+        raise _refusal(f"{what} has {length} characters: give at most {longest}.")
+    if INVISIBLE.search(cleaned) or any(unicodedata.category(character) in REFUSED_CATEGORIES for character in cleaned):
         raise _refusal(f"{what} has control, invisible or private characters: leave them out.")
     return cleaned.strip()
 
@@ -66,13 +100,17 @@ def _refusal(message: str) -> PydanticCustomError:
     return PydanticCustomError("text", "{message}", {"message": message})
 
 
+Label = Annotated[str, Field(json_schema_extra={"minLength": 1, "maxLength": MAX_LABEL_LENGTH})]
 Labels = Annotated[
-    list[str],
+    list[Label],
     Field(fail_fast=True, json_schema_extra={"minItems": MIN_LABELS, "maxItems": MAX_LABELS}),
     AfterValidator(check_labels),
 ]
 Template = Annotated[
     str,
-    Field(description="Prompt; {} stands for the label.", json_schema_extra={"maxLength": MAX_TEMPLATE_LENGTH}),
+    Field(
+        description="Prompt; {} stands for the label, exactly once.",
+        json_schema_extra={"minLength": len(SLOT), "maxLength": MAX_TEMPLATE_LENGTH},
+    ),
     AfterValidator(check_template),
 ]

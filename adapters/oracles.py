@@ -1,7 +1,16 @@
 """Base classifiers whose smoothed answer is known exactly: they test the whole service (profiles `oracle-*`)."""
 
+from functools import partial
+
 import numpy as np
 import torch
+
+from adapters.models import Models
+from adapters.profiles import Profile
+from robustify.errors import InvalidInputError
+from robustify.interfaces import Classifier
+from robustify.pipeline import identity_denoiser
+from robustify.types import Task
 
 PARITY_SCALE = 1 << 16
 
@@ -36,3 +45,15 @@ class CoinOracle:
     def __call__(self, x0: torch.Tensor) -> torch.Tensor:
         heads = (x0[:, 0, 0, 0].double() * PARITY_SCALE).floor().remainder(2)
         return torch.stack([heads, 1 - heads], dim=1)
+
+
+def oracle_models(profile: Profile, device: torch.device) -> Models:
+    """An oracle as the models of its profile."""
+    classifier: Classifier = LinearOracle(device) if profile.name == "oracle-linear" else CoinOracle()
+    return Models(lambda task: identity_denoiser, partial(two_classes, classifier), device)
+
+
+def two_classes(classifier: Classifier, task: Task) -> Classifier:
+    if len(task.labels) != 2:
+        raise InvalidInputError("an oracle tells exactly two labels apart", field="labels")
+    return classifier

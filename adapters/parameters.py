@@ -1,7 +1,7 @@
 """The parameters of a prediction and of a certificate: their bounds, their defaults, and what must fit together."""
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -12,10 +12,10 @@ from adapters.bounds import (
     DEFAULT_SELECTION_SAMPLES,
     MAX_ALPHA,
     MAX_ESTIMATION_SAMPLES,
-    MAX_NAME_LENGTH,
     MAX_PREDICT_SAMPLES,
     MAX_SELECTION_SAMPLES,
     MAX_SIGMA,
+    MAX_TASK_LENGTH,
     MIN_ALPHA,
     MIN_SIGMA,
 )
@@ -32,6 +32,8 @@ from robustify.types import DEFAULT_TEMPLATE
 
 SHOWN_NAME_LENGTH = 40
 
+P = TypeVar("P", bound=BaseModel)
+
 
 class FieldProblem(BaseModel):
     """What is wrong with one field, and what is expected."""
@@ -45,14 +47,27 @@ class PredictParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    labels: Labels | None = Field(None, description="The classes, in order; give these or `task`.")
-    task: Annotated[str, Field(max_length=MAX_NAME_LENGTH)] | None = Field(None, description="Name of an adapted task.")
+    labels: Labels | None = Field(
+        None,
+        description="The classes, in order; give these or `task`. They must differ in more than case, width, spaces, "
+        "HTML entities and kinds of quotes, which the classifier does not see.",
+    )
+    task: Annotated[str, Field(max_length=MAX_TASK_LENGTH)] | None = Field(
+        None,
+        description="A stored task in place of `labels` and `template`: its name or id, or NAME@VERSION for another "
+        "version than the current one.",
+    )
     template: Template = DEFAULT_TEMPLATE
     classifier: Literal["default"] = Field("default", description="The classifier behind the denoiser.")
     sigma: Annotated[float, Field(ge=MIN_SIGMA, le=MAX_SIGMA)] | None = Field(
         None, description="Standard deviation of the noise for pixels in [0, 1]; by default the profile's."
     )
-    n: int = Field(DEFAULT_PREDICT_SAMPLES, ge=1, le=MAX_PREDICT_SAMPLES, description="Samples.")
+    n: int = Field(
+        DEFAULT_PREDICT_SAMPLES,
+        ge=1,
+        le=MAX_PREDICT_SAMPLES,
+        description="Samples; so few that with this alpha every answer would be to abstain are refused.",
+    )
     alpha: float = Field(
         DEFAULT_ALPHA, ge=MIN_ALPHA, le=MAX_ALPHA, description="Accepted probability of a wrong answer."
     )
@@ -61,10 +76,17 @@ class PredictParameters(BaseModel):
 class CertifyParameters(PredictParameters):
     """What may be asked of a certificate."""
 
-    n: int = Field(DEFAULT_ESTIMATION_SAMPLES, ge=1, le=MAX_ESTIMATION_SAMPLES, description="Estimation samples.")
+    n: int = Field(
+        DEFAULT_ESTIMATION_SAMPLES,
+        ge=1,
+        le=MAX_ESTIMATION_SAMPLES,
+        description="Estimation samples; so few that with this alpha every answer would be to abstain are refused.",
+    )
     n0: int = Field(DEFAULT_SELECTION_SAMPLES, ge=1, le=MAX_SELECTION_SAMPLES, description="Selection samples.")
     target_radius: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="L2 radius that is wanted, for pixels of the canonical tensor in [0, 1]."
+        None,
+        description="L2 radius that is wanted, for pixels of the canonical tensor in [0, 1]; refused where no votes "
+        "could reach it with this n, alpha and sigma.",
     )
 
 
@@ -77,11 +99,25 @@ PARAMETERS: Mapping[JobKind, type[PredictParameters]] = {
 def parse_parameters(
     kind: JobKind, values: Mapping[str, Any], strict: bool
 ) -> tuple[PredictParameters | None, list[FieldProblem]]:
-    """The parameters, or else what is wrong with each field. `strict`: numbers must be numbers and not texts."""
+    """As `parse_fields`, with the image among the fields that are known."""
+    model = PARAMETERS[kind]
+    return parse_fields(f"/{kind}", model, values, strict, known=("image", *model.model_fields))
+
+
+def parse_fields(
+    place: str, model: type[P], values: Mapping[str, Any], strict: bool, known: Sequence[str] = ()
+) -> tuple[P | None, list[FieldProblem]]:
+    """The values as the model has them, or else what is wrong with each field.
+
+    `strict`: numbers must be numbers and not texts. `place`: what has the fields, as a message names it.
+    """
     try:
-        return PARAMETERS[kind].model_validate(dict(values), strict=strict), []
+        return model.model_validate(dict(values), strict=strict), []
     except ValidationError as error:
-        return None, [describe_error(kind, dict(item)) for item in error.errors(include_url=False, include_input=False)]
+        unknown = f"{place} has no such field; it has {', '.join(known or model.model_fields)}."
+        return None, [
+            describe_error(dict(item), unknown) for item in error.errors(include_url=False, include_input=False)
+        ]
 
 
 def check_fit(parameters: PredictParameters, profile: Profile) -> Iterator[FieldProblem]:
@@ -96,6 +132,8 @@ def check_fit(parameters: PredictParameters, profile: Profile) -> Iterator[Field
 def check_label_count(parameters: PredictParameters, profile: Profile) -> Iterator[FieldProblem]:
     if (parameters.labels is None) == (parameters.task is None):
         yield FieldProblem(field="labels", detail="Give either labels or a task.")
+    elif parameters.task is not None and "template" in parameters.model_fields_set:
+        yield FieldProblem(field="template", detail="The task has a template of its own; leave this one out.")
     if parameters.labels is not None and profile.classes not in (None, len(parameters.labels)):
         yield FieldProblem(
             field="labels",
@@ -122,12 +160,11 @@ def too_few_samples(fewest: int) -> FieldProblem:
     )
 
 
-def describe_error(kind: JobKind, error: Mapping[str, Any]) -> FieldProblem:
+def describe_error(error: Mapping[str, Any], unknown: str) -> FieldProblem:
     """pydantic's finding as a field and a sentence; of what the client sent, only the name of the field is repeated."""
     name = shown_name(error["loc"])
     if error["type"] == "extra_forbidden":
-        known = ", ".join(["image", *PARAMETERS[kind].model_fields])
-        return FieldProblem(field=name, detail=f"/{kind} has no such field; it has {known}.")
+        return FieldProblem(field=name, detail=unknown)
     return FieldProblem(field=name, detail=error["msg"].rstrip(".") + ".")
 
 

@@ -15,7 +15,37 @@ PREPROCESSING_VERSION = "1"
 """Changes whenever `adapters/images.py` makes another tensor of the same file."""
 PIPELINE_VERSION = "1"
 """Changes whenever our code or a new lock file makes other logits of the same canonical tensor, noise and weights."""
+GENERATOR = "generator/"
 BUNDLED = Path(__file__).parent / "embedded" / "weights"
+
+
+@dataclass(frozen=True)
+class AdaptationDefaults:
+    """How a profile adapts unless the request says otherwise; the paper's values, for its models.
+
+    `steps` of `batch_size` images at `learning_rate` personalise the denoiser, with `guidance_weight` for lambda of
+    Eq. 12; then the classifier is fine-tuned. `base_steps`, `enlarging_steps` and `images_per_batch` make references.
+    """
+
+    shots: int = 1
+    held_back: int = 1
+    steps: int = 500
+    batch_size: int = 24
+    learning_rate: float = 1e-4
+    guidance_weight: float = 0.01
+    rank: int = 4
+    fine_tuning_steps: int = 40
+    fine_tuning_batch_size: int = 256
+    fine_tuning_learning_rate: float = 5e-7
+    base_steps: int = 100
+    enlarging_steps: int = 50
+    images_per_batch: int = 10
+    one_shot_guidance: float = 7.0
+    few_shots_guidance: float = 4.0
+    """Classifier-free guidance of the base stage: a single image should be typical, several should differ."""
+
+    def guidance(self, shots: int) -> float:
+        return self.one_shot_guidance if shots == 1 else self.few_shots_guidance
 
 
 @dataclass(frozen=True)
@@ -38,6 +68,7 @@ class Profile:
     shard_samples: int = 100
     folder: Path | None = None
     for_tests: bool = False
+    adaptation: AdaptationDefaults = AdaptationDefaults()
 
     def samples_per_batch(self, settings: Settings) -> int:
         return settings.batch_size or self.batch_size
@@ -50,14 +81,23 @@ class Profile:
         return self.k if settings.k is None else settings.k
 
     @property
+    def can_adapt(self) -> bool:
+        """Whether it has a text-to-image model to make reference images with."""
+        return self.folder is not None and (self.folder / "generator").is_dir()
+
+    @property
     def model_digest(self) -> str:
-        """sha256 over the manifest of the weights; of the name where there are none."""
+        """sha256 over the manifest of the weights that decide f; of the name where there are none.
+
+        The generator makes references and decides nothing that is served.
+        """
         if self.folder is None:
             return hashlib.sha256(self.name.encode()).hexdigest()
         manifest = self.folder / "manifest.json"
         if not manifest.is_file():
             raise ModelFilesError(f"profile {self.name} has no manifest of its weights: build or restore the models")
-        return hashlib.sha256(manifest.read_bytes()).hexdigest()
+        files: dict[str, str] = json.loads(manifest.read_text(encoding="utf-8"))
+        return _digest({name: sha256 for name, sha256 in files.items() if not name.startswith(GENERATOR)})
 
 
 PROFILES: Mapping[str, Profile] = MappingProxyType(
@@ -71,6 +111,19 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 side=32,
                 k=1.8,
                 folder=BUNDLED,
+                adaptation=AdaptationDefaults(
+                    shots=4,
+                    held_back=4,
+                    steps=120,
+                    learning_rate=1e-3,
+                    fine_tuning_steps=60,
+                    fine_tuning_batch_size=40,
+                    fine_tuning_learning_rate=2e-5,
+                    base_steps=50,
+                    enlarging_steps=25,
+                    images_per_batch=20,
+                    few_shots_guidance=7.0,
+                ),
             ),
             Profile(
                 name="oracle-linear",
@@ -111,7 +164,6 @@ def engine_digest(profile: Profile, settings: Settings) -> str:
     return _digest(
         {
             "model": profile.model_digest,
-            "lora": None,
             "prompt": profile.prompt,
             "timestep_rule": settings.timestep_rule,
             "k": profile.correction_factor(settings),
@@ -131,7 +183,15 @@ def fingerprint(profile: Profile, settings: Settings, task: Task, sigma: float) 
 
 def function_digest(engine: str, task: Task, sigma: float) -> str:
     """The fingerprint of what an engine computes for a task and sigma."""
-    return _digest({"engine": engine, "labels": task.labels, "template": task.template, "sigma": sigma})
+    return _digest(
+        {
+            "engine": engine,
+            "labels": task.labels,
+            "template": task.template,
+            "adaptation": task.adaptation,
+            "sigma": sigma,
+        }
+    )
 
 
 def _digest(parts: Mapping[str, object]) -> str:

@@ -42,11 +42,17 @@ class Settings(BaseSettings):
         None, ge=1, description="Samples of one forward pass; part of the fingerprint; by default the profile's."
     )
     shard_samples: int | None = Field(None, ge=1, description="Samples of one shard; by default the profile's.")
+    max_task_bytes: int = Field(
+        2048 * MEBIBYTE, ge=0, description="Memory of a worker for what tasks have of their own; the oldest goes first."
+    )
     timestep_rule: Literal["exact", "search"] = Field("exact", description="How Eq. 6 is solved.")
     k: float | None = Field(
         None, ge=0, le=10, allow_inf_nan=False, description="Correction factor of Eq. 8; by default the profile's."
     )
     max_upload_bytes: int = Field(10 * MEBIBYTE, ge=1024, description="Largest accepted image file.")
+    min_free_bytes: int = Field(
+        64 * MEBIBYTE, ge=0, description="With less free on the disk of the images, /readyz answers 503."
+    )
     max_queued_jobs: int = Field(1000, ge=1, description="Jobs that may wait; more are refused with 503.")
     queue_seconds: int = Field(
         3600, ge=1, description="A job that has waited so long for a worker, or for its next votes, expires."
@@ -58,6 +64,16 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe level that is logged."
     )
+
+    @property
+    def task_folder(self) -> Path:
+        """Where the tasks are; all processes that serve them must see the same folder."""
+        return self.state_dir / "tasks"
+
+    @property
+    def adaptation_folder(self) -> Path:
+        """Where what was adapted is, likewise."""
+        return self.state_dir / "adaptations"
 
     def noise_secret(self) -> bytes:
         """The key of the noise, from the environment or from `state_dir/secret`, which is made with mode 0600."""

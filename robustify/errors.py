@@ -9,6 +9,9 @@ RobustifyError
     QueueUnavailableError
     QueueFullError
     StoredImageError
+    UnknownTaskError
+    TaskConflictError           a name that stands for something else, or a task that is in use
+    StoredTaskError
 """
 
 
@@ -53,3 +56,15 @@ class QueueFullError(RobustifyError):
 
 class StoredImageError(RobustifyError):
     """An image that a job names is not in the store, or is damaged there."""
+
+
+class UnknownTaskError(RobustifyError):
+    """There is no task, or no version of it, by that name or number."""
+
+
+class TaskConflictError(RobustifyError):
+    """A name stands for something else already, or what is to go is in use."""
+
+
+class StoredTaskError(RobustifyError):
+    """A task or what was adapted to it is damaged on disk."""

@@ -1,6 +1,6 @@
 """The seams. Images are float tensors (B, 3, H, W) in [0, 1]; sigma is in the same units."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -23,6 +23,11 @@ class Classifier(Protocol):
 
 
 class ImageGenerator(Protocol):
-    """One image (3, H, W) in [0, 1] for each prompt: (B, 3, H, W)."""
+    """One image for each prompt, from the randomness of its own generator: (B, 3, H, W) in [0, 1].
 
-    def __call__(self, prompts: Sequence[str], generator: torch.Generator) -> torch.Tensor: ...
+    `on_step` is called between the steps of the work and may raise to end it.
+    """
+
+    def __call__(
+        self, prompts: Sequence[str], generators: Sequence[torch.Generator], on_step: Callable[[], None]
+    ) -> torch.Tensor: ...

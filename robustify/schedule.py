@@ -1,6 +1,6 @@
 """From sigma to the timestep of a diffusion model and back: Eq. 6, and the corrected noise level of Eq. 8.
 
-The only file that knows that diffusion models work in [-1, 1]: there, noise of standard deviation sigma has 2 * sigma.
+Diffusion models work in [-1, 1]: there, noise of standard deviation sigma has 2 * sigma.
 """
 
 import bisect

@@ -13,14 +13,18 @@ class Phase(StrEnum):
     PREDICT = "predict"
     SELECT = "select"
     ESTIMATE = "estimate"
+    ADAPT = "adapt"
+    """The work of an adaptation: no samples."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A label set with its prompt template; `{}` in the template stands for the label."""
+    """A label set with its prompt template, and what was adapted to it; `{}` in the template stands for the label."""
 
     labels: tuple[str, ...]
     template: str = DEFAULT_TEMPLATE
+    adaptation: str | None = None
+    """The digest that names it in the store of adaptations."""
 
     @property
     def prompts(self) -> tuple[str, ...]:

@@ -10,12 +10,16 @@ from adapters.profiles import find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.settings import Settings
+from adapters.store.adaptations import AdaptationStore
 from adapters.store.files import ImageStore
+from adapters.store.tasks import TaskStore
 from robustify.errors import QueueUnavailableError
+from service.adaptations import Adaptations
 from service.dependencies import Service, image_folder
 from service.errors import install_error_handlers
-from service.openapi import add_problem_schema
-from service.routes import health, jobs, models
+from service.methods import HeadAsGet
+from service.openapi import complete_description
+from service.routes import adapt, docs, health, jobs, models, references, tasks
 
 TITLE = "robustify"
 SUMMARY = "Certified image classification with labels you name: denoised smoothing."
@@ -23,13 +27,29 @@ SUMMARY = "Certified image classification with labels you name: denoised smoothi
 
 def create_app(settings: Settings, board: JobBoard, store: ImageStore) -> FastAPI:
     """The HTTP API over a board and a store. Raises InvalidInputError when the settings name an unknown profile."""
-    app = FastAPI(title=TITLE, summary=SUMMARY, version=version("robustify"), redoc_url=None, redirect_slashes=False)
-    app.state.service = Service(settings, find_profile(settings.profile), board, store)
+    # The framework's own pages load scripts from other hosts.
+    app = FastAPI(
+        title=TITLE,
+        summary=SUMMARY,
+        version=version("robustify"),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.service = Service(
+        settings,
+        find_profile(settings.profile),
+        board,
+        store,
+        TaskStore(settings.task_folder),
+        Adaptations(AdaptationStore(settings.adaptation_folder)),
+    )
     install_error_handlers(app)
-    for router in (jobs.router, models.router, health.router):
-        app.include_router(router)
+    for routes in (jobs, adapt, tasks, references, models, health, docs):
+        app.include_router(routes.router)
     app.add_middleware(NoSniff)
-    add_problem_schema(app)
+    app.add_middleware(HeadAsGet)
+    complete_description(app, settings)
     return app
 
 

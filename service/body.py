@@ -7,7 +7,7 @@ import anyio
 from fastapi import Request
 
 from service.errors import BODY_TIMEOUT, TOO_LARGE, ProblemError
-from service.limits import BODY_SECONDS, DRAIN_SECONDS
+from service.limits import BODY_SECONDS, DRAIN_SECONDS, BodyLimits
 
 
 @asynccontextmanager
@@ -20,11 +20,11 @@ async def body_deadline() -> AsyncIterator[None]:
         raise ProblemError(BODY_TIMEOUT) from None
 
 
-def check_declared_length(request: Request, limit: int) -> None:
+def check_declared_length(request: Request, limits: BodyLimits) -> None:
     """Refuses a body that says itself that it is too large."""
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise body_too_large(limit)
+    if declared.isdecimal() and int(declared) > limits.body:
+        raise too_large(limits)
 
 
 @asynccontextmanager
@@ -38,14 +38,14 @@ async def drained_on_problem(request: Request) -> AsyncIterator[None]:
         raise
 
 
-async def limited_stream(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+async def limited_stream(request: Request, limits: BodyLimits) -> AsyncGenerator[bytes, None]:
     """The body in pieces; refuses it as soon as it is longer than the limit, whatever its headers said."""
     size = 0
     async for piece in request.stream():
         size += len(piece)
-        if size > limit:
+        if size > limits.body:
             await drain(request)
-            raise body_too_large(limit)
+            raise too_large(limits)
         yield piece
 
 
@@ -56,9 +56,5 @@ async def drain(request: Request) -> None:
             pass
 
 
-def body_too_large(limit: int) -> ProblemError:
-    return ProblemError(TOO_LARGE, f"The body is over {limit} bytes: send a smaller image.")
-
-
-def file_too_large(limit: int) -> ProblemError:
-    return ProblemError(TOO_LARGE, f"The image file is over {limit} bytes: scale it down or compress it.")
+def too_large(limits: BodyLimits) -> ProblemError:
+    return ProblemError(TOO_LARGE, limits.refusal)

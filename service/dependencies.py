@@ -7,15 +7,20 @@ from typing import Annotated
 
 import anyio
 import anyio.to_thread
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from fastapi import Path as PathParameter
 
+from adapters.bounds import MAX_NAME_LENGTH
 from adapters.profiles import Profile
 from adapters.queue.board import JobBoard
 from adapters.queue.messages import JobRecord
 from adapters.settings import Settings
+from adapters.store.adaptations import StoredAdaptation
 from adapters.store.files import ImageStore
-from service.errors import UNKNOWN_JOB, ProblemError
+from adapters.store.tasks import StoredTask, TaskStore, Version
+from robustify.errors import UnknownTaskError
+from service.adaptations import Adaptations
+from service.errors import NOT_ADAPTED, UNKNOWN_JOB, ProblemError, store_failures
 from service.limits import DECODERS
 
 JOB_ID = re.compile(r"[0-9a-z]{1,64}")
@@ -29,6 +34,8 @@ class Service:
     profile: Profile
     board: JobBoard
     store: ImageStore
+    tasks: TaskStore
+    adaptations: Adaptations
     decoders: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(DECODERS))
 
     async def job(self, job_id: str) -> JobRecord | None:
@@ -47,7 +54,10 @@ def running_service(request: Request) -> Service:
 
 
 ServiceDependency = Annotated[Service, Depends(running_service)]
-JobId = Annotated[str, PathParameter(description="The `id` of a job.")]
+# The pattern is in the description only: an id that does not have it is an unknown job, and no invalid value.
+JobId = Annotated[
+    str, PathParameter(description="The `id` of a job.", json_schema_extra={"pattern": f"^{JOB_ID.pattern}$"})
+]
 
 
 def check_job_id(job_id: str) -> str:
@@ -66,3 +76,39 @@ async def known_job(job_id: JobId, service: ServiceDependency) -> JobRecord:
 
 
 KnownJob = Annotated[JobRecord, Depends(known_job)]
+
+
+# What follows reads files: FastAPI runs a dependency that is not async in a thread.
+TaskName = Annotated[str, PathParameter(description="The name or the `id` of a task; case and width do not matter.")]
+
+
+def known_task(name: TaskName, service: ServiceDependency) -> StoredTask:
+    """The task that the path names."""
+    if len(name) > MAX_NAME_LENGTH:
+        raise UnknownTaskError("there is no task of so long a name")
+    with store_failures():
+        return service.tasks.find(name)
+
+
+KnownTask = Annotated[StoredTask, Depends(known_task)]
+
+
+def known_version(
+    task: KnownTask,
+    version: Annotated[int | None, Query(description="Number of a version; by default the current one.")] = None,
+) -> Version:
+    """The version of the task that the query names."""
+    return task.version(version)
+
+
+KnownVersion = Annotated[Version, Depends(known_version)]
+
+
+def known_adaptation(version: KnownVersion, service: ServiceDependency) -> StoredAdaptation:
+    """What the version was adapted with; a problem where its labels stand alone."""
+    if version.adaptation is None:
+        raise ProblemError(NOT_ADAPTED)
+    return service.adaptations.get(version.adaptation)
+
+
+KnownAdaptation = Annotated[StoredAdaptation, Depends(known_adaptation)]

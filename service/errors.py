@@ -4,7 +4,8 @@ Nothing that an exception says reaches a client, except for the messages of Robu
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI, Request
@@ -20,10 +21,14 @@ from robustify.errors import (
     QueueFullError,
     QueueUnavailableError,
     RobustifyError,
+    StoredTaskError,
+    TaskConflictError,
+    UnknownTaskError,
     UnreadableImageError,
     UnsupportedImageError,
 )
 from service.limits import BODY_SECONDS
+from service.methods import allowed_methods
 from service.schemas import Problem, problem_type
 
 log = logging.getLogger(__name__)
@@ -56,12 +61,24 @@ UNKNOWN_JOB = ProblemKind(
     "No such job",
     "There is no such job, or it ended so long ago that it is forgotten: send it again.",
 )
-UNKNOWN_TASK = ProblemKind(
-    "unknown-task", 404, "No such task", "There is no task of this name: give `labels` instead of `task`."
+UNKNOWN_TASK = ProblemKind("unknown-task", 404, "No such task or version")
+NOT_ADAPTED = ProblemKind(
+    "not-adapted",
+    404,
+    "Nothing was adapted",
+    "This version of the task has its labels alone, without references, pictures or a report: ask for another version, "
+    "or adapt the task.",
+)
+UNKNOWN_REFERENCE = ProblemKind(
+    "unknown-reference",
+    404,
+    "No such reference image",
+    "This version of the task has no reference image of this name: its list of references names all.",
 )
 METHOD_NOT_ALLOWED = ProblemKind(
     "method-not-allowed", 405, "Method not allowed", "This path does not take this method: see /docs."
 )
+TASK_CONFLICT = ProblemKind("task-conflict", 409, "The task stands in the way")
 BODY_TIMEOUT = ProblemKind(
     "body-timeout", 408, "The body did not come", f"The body was not complete after {BODY_SECONDS} s: send it again."
 )
@@ -84,8 +101,9 @@ MODEL_UNAVAILABLE = ProblemKind(
     "model-unavailable", 503, "The model cannot be used", "The model's files are not in place: tell the operator.", True
 )
 STORE_UNAVAILABLE = ProblemKind(
-    "store-unavailable", 503, "The image store cannot be written", "No image can be taken now: try again.", retry=True
+    "store-unavailable", 503, "The store cannot be used", "Nothing can be stored or read now: try again.", retry=True
 )
+TASK_LOST = ProblemKind("task-lost", 503, "The task cannot be used", retry=True)
 NOT_READY = ProblemKind("not-ready", 503, "The service is not ready", retry=True)
 
 PROBLEM_KINDS = (
@@ -94,7 +112,10 @@ PROBLEM_KINDS = (
     NOT_FOUND,
     UNKNOWN_JOB,
     UNKNOWN_TASK,
+    NOT_ADAPTED,
+    UNKNOWN_REFERENCE,
     METHOD_NOT_ALLOWED,
+    TASK_CONFLICT,
     BODY_TIMEOUT,
     TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
@@ -106,6 +127,7 @@ PROBLEM_KINDS = (
     QUEUE_UNAVAILABLE,
     MODEL_UNAVAILABLE,
     STORE_UNAVAILABLE,
+    TASK_LOST,
     NOT_READY,
 )
 FRAMEWORK_PROBLEMS = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}
@@ -155,6 +177,12 @@ def problem_of(error: RobustifyError) -> ProblemError:
             return field_problem(UNREADABLE_IMAGE, error)
         case InvalidInputError():
             return field_problem(INVALID_INPUT, error)
+        case UnknownTaskError():
+            return ProblemError(UNKNOWN_TASK, f"{sentence(error)} GET /tasks lists all tasks.")
+        case TaskConflictError():
+            return ProblemError(TASK_CONFLICT, sentence(error))
+        case StoredTaskError():
+            return ProblemError(TASK_LOST, sentence(error))
         case QueueFullError():
             return ProblemError(QUEUE_FULL)
         case QueueUnavailableError():
@@ -167,6 +195,21 @@ def problem_of(error: RobustifyError) -> ProblemError:
 def field_problem(kind: ProblemKind, error: InvalidInputError) -> ProblemError:
     errors = [] if error.field is None else [FieldProblem(field=error.field, detail=str(error))]
     return ProblemError(kind, str(error), errors)
+
+
+def sentence(error: RobustifyError) -> str:
+    """What the failure says, with a capital letter and a full stop."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+@contextmanager
+def store_failures() -> Iterator[None]:
+    """Turns a disk that fails into a problem."""
+    try:
+        yield
+    except OSError as error:
+        raise ProblemError(STORE_UNAVAILABLE) from error
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -199,7 +242,8 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     if error.status_code < 400:
         return Response(status_code=error.status_code, headers=error.headers)
     kind = FRAMEWORK_PROBLEMS.get(error.status_code, BAD_REQUEST if error.status_code < 500 else INTERNAL_ERROR)
-    return problem_response(ProblemError(kind, headers=error.headers))
+    headers = {"Allow": allowed_methods(request)} if kind is METHOD_NOT_ALLOWED else error.headers
+    return problem_response(ProblemError(kind, headers=headers))
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:

@@ -17,17 +17,18 @@ PAUSE_SECONDS = 0.2
 
 
 async def job_events(service: Service, first: JobRecord, last_event_id: str | None) -> AsyncIterator[ServerSentEvent]:
-    """`progress` whenever the samples or the status change, then `done` with the whole job.
+    """`progress` whenever the samples, the stage or the status change, then `done` with the whole job.
 
-    The id of a progress event is its number of samples: a client that comes back gets only what it has not seen. The
-    stream ends early when the queue does not answer or the job is forgotten; a client that comes back is told so.
+    The id of a progress event is its number of samples or steps: a client that comes back gets only what it has not
+    seen. The stream ends early when the queue does not answer or the job is forgotten; a client that comes back is told
+    so.
     """
     record: JobRecord | None = first
-    seen = (first.status, last_seen_samples(last_event_id))
+    seen = (first.status, first.stage, last_seen_samples(last_event_id))
     while record is not None and not record.status.done:
-        if (record.status, record.samples_done) != seen:
+        if (record.status, record.stage, record.samples_done) != seen:
             yield progress_event(record)
-            seen = (record.status, record.samples_done)
+            seen = (record.status, record.stage, record.samples_done)
         await anyio.sleep(PAUSE_SECONDS)
         record = await state_now(service, record.id)
     if record is not None:

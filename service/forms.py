@@ -8,9 +8,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from adapters.parameters import FieldProblem, shown_name
-from service.body import file_too_large, limited_stream
+from service.body import limited_stream, too_large
 from service.errors import MALFORMED_BODY, ProblemError
-from service.limits import MAX_FORM_FIELD_BYTES, MAX_FORM_FIELDS, MAX_FORM_FILES
+from service.limits import MAX_FORM_FIELD_BYTES, MAX_FORM_FIELDS, MAX_FORM_FILES, UploadLimits
 from service.received import EMPTY_IMAGE, IMAGE, NO_IMAGE, TWO_IMAGES, Received, given_twice, image_problem
 
 LIST_FIELDS = ("labels",)
@@ -25,14 +25,16 @@ MALFORMED_FORM = (
 class WholeForm(MultiPartParser):
     """Starlette's parser, which would take a form whose end is missing for a whole one."""
 
-    def __init__(self, request: Request, limit: int) -> None:
+    def __init__(self, request: Request, limits: UploadLimits) -> None:
         super().__init__(
             request.headers,
-            self.until_the_end(limited_stream(request, limit)),
+            self.until_the_end(limited_stream(request, limits)),
             max_files=MAX_FORM_FILES,
             max_fields=MAX_FORM_FIELDS,
             max_part_size=MAX_FORM_FIELD_BYTES,
         )
+        # A full disk stops no upload: the image is read into memory in any case.
+        self.spool_max_size = limits.body
         self.has_ended = False
 
     def on_end(self) -> None:
@@ -46,21 +48,21 @@ class WholeForm(MultiPartParser):
             raise MultiPartException("the last boundary is missing")
 
 
-async def receive_form(request: Request, limit: int, max_image_bytes: int) -> Received:
-    """Reads a form of at most `limit` bytes."""
+async def receive_form(request: Request, limits: UploadLimits) -> Received:
+    """Reads a form within the limits."""
     try:
-        form = await WholeForm(request, limit).parse()
+        form = await WholeForm(request, limits).parse()
     except MultiPartException:
         raise ProblemError(MALFORMED_BODY, MALFORMED_FORM) from None
     try:
-        return await received_form(form, max_image_bytes)
+        return await received_form(form, limits)
     finally:
         await form.close()
 
 
-async def received_form(form: FormData, max_image_bytes: int) -> Received:
+async def received_form(form: FormData, limits: UploadLimits) -> Received:
     values, problems = text_fields(form)
-    image, image_problems = await uploaded_image(form, max_image_bytes)
+    image, image_problems = await uploaded_image(form, limits)
     return Received(image, values, strict=False, problems=[*image_problems, *problems])
 
 
@@ -78,11 +80,11 @@ def text_fields(form: FormData) -> tuple[dict[str, Any], list[FieldProblem]]:
     return values, problems
 
 
-async def uploaded_image(form: FormData, max_bytes: int) -> tuple[bytes | None, list[FieldProblem]]:
+async def uploaded_image(form: FormData, limits: UploadLimits) -> tuple[bytes | None, list[FieldProblem]]:
     """The one uploaded file, or what is wrong with the upload."""
     files = [(name, item) for name, item in form.multi_items() if isinstance(item, UploadFile)]
-    if any((file.size or 0) > max_bytes for _, file in files):
-        raise file_too_large(max_bytes)
+    if any((file.size or 0) > limits.image for _, file in files):
+        raise too_large(limits)
     if len(files) > 1:
         return None, [image_problem(TWO_IMAGES)]
     if not files:

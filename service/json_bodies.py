@@ -4,24 +4,24 @@ import base64
 import json
 from typing import Any
 
-from service.body import file_too_large
+from service.body import too_large
 from service.errors import INVALID_INPUT, MALFORMED_BODY, ProblemError
-from service.limits import MAX_JSON_NAMES, base64_length
+from service.limits import MAX_JSON_NAMES, UploadLimits, base64_length
 from service.received import EMPTY_IMAGE, IMAGE, NO_IMAGE, TWO_IMAGES, Received, given_twice, image_problem
 
 NOT_TEXT = "It must be a text in base64."
 NOT_BASE64 = "It is not valid base64; send plain base64 with padding, without a data: prefix or line breaks."
 MALFORMED_JSON = "The body is not valid JSON in UTF-8: send one JSON object."
-NOT_AN_OBJECT = "The JSON is not an object: send one object with `image`, `labels` and other fields."
+NOT_AN_OBJECT = "The JSON is not an object: send one object with the documented fields."
 TOO_MANY_NAMES = f"The JSON object has over {MAX_JSON_NAMES} names: send the documented fields only."
 
 
-def receive_json(body: bytes, max_image_bytes: int) -> Received:
+def receive_json(body: bytes, limits: UploadLimits) -> Received:
     values = parse_object(body)
     text = values.pop(IMAGE, None)
     if not isinstance(text, str):
         return Received(None, values, strict=True, problems=[image_problem(reason_against(text))])
-    image = decode_image(text, max_image_bytes)
+    image = decode_image(text, limits)
     return Received(image or None, values, strict=True, problems=[] if image else [image_problem(EMPTY_IMAGE)])
 
 
@@ -55,13 +55,13 @@ def distinct_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def decode_image(text: str, max_bytes: int) -> bytes:
-    if len(text) > base64_length(max_bytes):
-        raise file_too_large(max_bytes)
+def decode_image(text: str, limits: UploadLimits) -> bytes:
+    if len(text) > base64_length(limits.image):
+        raise too_large(limits)
     try:
         image = base64.b64decode(text, validate=True)
     except ValueError:
         raise ProblemError(MALFORMED_BODY, errors=[image_problem(NOT_BASE64)]) from None
-    if len(image) > max_bytes:
-        raise file_too_large(max_bytes)
+    if len(image) > limits.image:
+        raise too_large(limits)
     return image

@@ -1,32 +1,54 @@
 """What the generated API description cannot know: both kinds of request body, and the problem documents."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
+from adapters.adapt_parameters import AdaptParameters
+from adapters.images import MAX_PIXELS, MAX_SCANS, MAX_SIDE, MIN_SIDE
 from adapters.parameters import PARAMETERS, FieldProblem
 from adapters.queue.messages import JobKind
+from adapters.settings import Settings
 from service.errors import MEDIA_TYPE, PROBLEM_KINDS
+from service.limits import MAX_WAIT_SECONDS, UploadLimits, form_limits, json_limits
 from service.received import IMAGE
 from service.requests import FORM, JSON
 from service.schemas import Problem
+from service.task_schemas import CurrentVersion
 
 Document = dict[str, Any]
-
 REFERENCE = "#/components/schemas/{model}"
-SUBMIT_PROBLEMS = (400, 404, 408, 413, 415, 422, 503)
-FORM_IMAGE = {"type": "string", "format": "binary", "description": "A JPEG, PNG or WebP file."}
-JSON_IMAGE = {"type": "string", "format": "byte", "description": "A JPEG, PNG or WebP file in base64."}
+SUBMIT_PROBLEMS = (400, 404, 408, 409, 413, 415, 422, 503)
+JSON_BODIES: Mapping[tuple[str, str], type[BaseModel]] = MappingProxyType(
+    {("/adapt", "post"): AdaptParameters, ("/tasks/{name}/current", "put"): CurrentVersion}
+)
+NOT_MODIFIED: Document = {"description": "The client has it already: `If-None-Match` named its `ETag`"}
+IMAGE_RULE = (
+    f"One still JPEG, PNG or WebP picture of 8 bits per channel, not CMYK, with sides of {MIN_SIDE} to {MAX_SIDE} "
+    f"pixels and at most {MAX_PIXELS} pixels in all; a JPEG has at most {MAX_SCANS} scans."
+)
 
 
-def request_body(kind: JobKind) -> Document:
-    """The body of a submission, as a form and as JSON."""
-    content = {FORM: {"schema": with_image(kind, FORM_IMAGE)}, JSON: {"schema": with_image(kind, JSON_IMAGE)}}
-    return {"requestBody": {"required": True, "content": content}}
+def describe_bodies(document: Document, settings: Settings) -> None:
+    """Gives every submission its body, as a form and as JSON."""
+    form = image_schema("binary", "A file.", form_limits(settings))
+    json = image_schema("byte", "A file in base64.", json_limits(settings))
+    for kind in PARAMETERS:
+        content = {FORM: {"schema": with_image(kind, form)}, JSON: {"schema": with_image(kind, json)}}
+        document["paths"][f"/{kind}"]["post"]["requestBody"] = {"required": True, "content": content}
+    for (path, method), model in JSON_BODIES.items():
+        content = {JSON: {"schema": model.model_json_schema()}}
+        document["paths"][path][method]["requestBody"] = {"required": True, "content": content}
 
 
-def with_image(kind: JobKind, image: Mapping[str, str]) -> Document:
+def image_schema(form: str, how: str, limits: UploadLimits) -> Document:
+    return {"type": "string", "format": form, "description": f"{how} {IMAGE_RULE} {limits.rule}"}
+
+
+def with_image(kind: JobKind, image: Document) -> Document:
     schema = PARAMETERS[kind].model_json_schema()
     return {**schema, "properties": {IMAGE: image, **schema["properties"]}, "required": [IMAGE]}
 
@@ -46,17 +68,40 @@ def accepted_later() -> Document:
     headers = {
         "Location": {"description": "Path of the job.", "schema": {"type": "string"}},
         "Retry-After": {"description": "Seconds after which to look again.", "schema": {"type": "integer"}},
+        "Preference-Applied": {"description": "The preference that was honoured.", "schema": {"type": "string"}},
     }
     content = {JSON: {"schema": {"$ref": REFERENCE.format(model="Job")}}}
     return {"description": "The job is accepted and not done yet", "headers": headers, "content": content}
 
 
-def add_problem_schema(app: FastAPI) -> None:
-    """Puts the schemas that `problems` refers to into the API description."""
+def file_response(media_type: str) -> dict[int | str, Document]:
+    """A file that never changes."""
+    headers = {"ETag": {"description": "The digest of what was adapted.", "schema": {"type": "string"}}}
+    return {200: {"description": "The file", "headers": headers, "content": {media_type: {}}}}
+
+
+def prefer(default_seconds: int, exception: str = "") -> Document:
+    """The header `Prefer`, which is read from the request itself: it may come more than once."""
+    header = {
+        "name": "Prefer",
+        "in": "header",
+        "required": False,
+        "description": f"`wait=N` waits up to N seconds for the job to be done, at most {MAX_WAIT_SECONDS}; "
+        f"`respond-async` does not wait. Not given: {default_seconds} seconds{exception}. What cannot be read is "
+        "ignored.",
+        "schema": {"type": "string"},
+        "example": "wait=5",
+    }
+    return {"parameters": [header]}
+
+
+def complete_description(app: FastAPI, settings: Settings) -> None:
+    """Puts the request bodies, and the schemas that `problems` refers to, into the API description."""
     generate = app.openapi
 
     def openapi() -> Document:
         document = generate()
+        describe_bodies(document, settings)
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         for model in (Problem, FieldProblem):
             schema = model.model_json_schema(ref_template=REFERENCE)

@@ -1,13 +1,15 @@
 """The bodies of the responses, as the API documents them."""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from adapters.adapt_parameters import AdaptParameters
 from adapters.parameters import FieldProblem
-from adapters.queue.messages import JobError, JobKind, JobRecord, JobRequest, JobStatus
+from adapters.queue.messages import AdaptRequest, JobError, JobKind, JobRecord, JobRequest, JobStatus
 
 
 class Problem(BaseModel):
@@ -21,9 +23,24 @@ class Problem(BaseModel):
 
 
 class Progress(BaseModel):
+    """Of a prediction or a certificate."""
+
     done: int
     total: int
     unit: Literal["samples"] = "samples"
+
+
+class AdaptProgress(BaseModel):
+    """Of an adaptation; `seconds_left` is an estimate, null while there is none."""
+
+    done: int
+    total: int
+    unit: Literal["steps"] = "steps"
+    stage: str | None
+    seconds_left: float | None
+
+
+AnyProgress = Annotated[Progress | AdaptProgress, Field(discriminator="unit")]
 
 
 class Links(BaseModel):
@@ -45,7 +62,7 @@ class Job(BaseModel):
     created_at: str
     started_at: str | None
     ended_at: str | None
-    progress: Progress
+    progress: AnyProgress
     params: dict[str, Any]
     result: dict[str, Any] | None
     error: JobError | None
@@ -56,11 +73,14 @@ class JobProgress(BaseModel):
     """What a progress event says."""
 
     status: JobStatus
-    progress: Progress
+    progress: AnyProgress
 
 
 class ModelDescription(BaseModel):
-    """A named set of models. `served`: this service uses it. `classes`: how many labels it needs, null for any."""
+    """A named set of models. `served`: this service uses it. `classes`: how many labels it needs, null for any.
+
+    `adaptation`: what /adapt takes where the request says nothing, null where `can_adapt` is false.
+    """
 
     name: str
     description: str
@@ -69,6 +89,8 @@ class ModelDescription(BaseModel):
     side: int
     default_sigma: float
     classes: int | None
+    can_adapt: bool
+    adaptation: dict[str, int | float] | None
 
 
 class Models(BaseModel):
@@ -104,8 +126,23 @@ def describe_job(record: JobRecord) -> Job:
     )
 
 
-def describe_progress(record: JobRecord) -> Progress:
-    return Progress(done=record.samples_done, total=record.samples_total)
+def describe_progress(record: JobRecord) -> Progress | AdaptProgress:
+    if record.request.kind is not JobKind.ADAPT:
+        return Progress(done=record.samples_done, total=record.samples_total)
+    return AdaptProgress(
+        done=record.samples_done,
+        total=record.samples_total,
+        stage=record.stage,
+        seconds_left=seconds_left(record, time.time()),
+    )
+
+
+def seconds_left(record: JobRecord, now: float) -> float | None:
+    """How long the job will take at its speed so far; None before its first step, and when it is done."""
+    if record.status.done or record.started_at is None or record.samples_done == 0:
+        return None
+    to_do = record.samples_total - record.samples_done
+    return round(max(0.0, now - record.started_at) * to_do / record.samples_done, 1)
 
 
 def describe_error(error: JobError) -> JobError:
@@ -113,11 +150,15 @@ def describe_error(error: JobError) -> JobError:
     return error.model_copy(update={"type": problem_type(error.type)})
 
 
-def describe_parameters(request: JobRequest) -> dict[str, Any]:
+def describe_parameters(request: JobRequest | AdaptRequest) -> dict[str, Any]:
     """The parameters of a request with all defaults filled in."""
+    if isinstance(request, AdaptRequest):
+        return request.model_dump(mode="json", include=set(AdaptParameters.model_fields))
     parameters = {
         "labels": list(request.labels),
         "task": request.task,
+        "version": request.version,
+        "adaptation": request.adaptation,
         "template": request.template,
         "classifier": "default",
         "sigma": request.sigma,

@@ -5,45 +5,45 @@ import anyio.to_thread
 from adapters.images import CanonicalImage, canonicalise
 from adapters.parameters import PredictParameters, check_fit, parse_parameters
 from adapters.queue.messages import InputImage, JobKind, JobRecord
-from adapters.requests import job_request
+from adapters.requests import AskedTask, asked_task, job_request
 from service.dependencies import Service
-from service.errors import INVALID_INPUT, STORE_UNAVAILABLE, UNKNOWN_TASK, ProblemError
+from service.errors import INVALID_INPUT, ProblemError, store_failures
 from service.received import Received
 
 
 async def submit(service: Service, kind: JobKind, received: Received) -> JobRecord:
     """The job of this request. The image is looked at last, when everything else is in order."""
-    parameters, image = check_received(service, kind, received)
+    # Not in the event loop: a thousand long labels take half a second.
+    parameters, asked, image = await anyio.to_thread.run_sync(check_received, service, kind, received)
     canonical = await anyio.to_thread.run_sync(
         canonicalise, image, service.profile.side, limiter=service.decoders, abandon_on_cancel=False
     )
-    return await anyio.to_thread.run_sync(enqueue, service, kind, parameters, canonical)
+    return await anyio.to_thread.run_sync(enqueue, service, kind, parameters, asked, canonical)
 
 
-def check_received(service: Service, kind: JobKind, received: Received) -> tuple[PredictParameters, bytes]:
-    """The parameters and the image; raises one problem with all that is wrong with the fields."""
+def check_received(service: Service, kind: JobKind, received: Received) -> tuple[PredictParameters, AskedTask, bytes]:
+    """The parameters, the task and the image; raises one problem with all that is wrong with the fields."""
     parameters, problems = parse_parameters(kind, received.values, received.strict)
     if parameters is not None:
         problems = list(check_fit(parameters, service.profile))
     problems = [*received.problems, *problems]
     if problems or parameters is None or received.image is None:
         raise ProblemError(INVALID_INPUT, errors=problems)
-    if parameters.task is not None:
-        raise ProblemError(UNKNOWN_TASK)
-    return parameters, received.image
+    with store_failures():
+        return parameters, asked_task(parameters, service.profile, service.tasks), received.image
 
 
-def enqueue(service: Service, kind: JobKind, parameters: PredictParameters, image: CanonicalImage) -> JobRecord:
+def enqueue(
+    service: Service, kind: JobKind, parameters: PredictParameters, asked: AskedTask, image: CanonicalImage
+) -> JobRecord:
     """Stores the canonical tensor, then submits the job that names it."""
-    request = job_request(kind, parameters, store_image(service, image), service.profile, service.settings)
+    request = job_request(kind, parameters, asked, store_image(service, image), service.profile, service.settings)
     return service.board.submit(request, service.profile.samples_per_shard(service.settings))
 
 
 def store_image(service: Service, image: CanonicalImage) -> InputImage:
-    try:
+    with store_failures():
         sha256 = service.store.put(image.tensor)
-    except OSError as error:
-        raise ProblemError(STORE_UNAVAILABLE) from error
     _, height, width = image.tensor.shape
     return InputImage(
         sha256=sha256,

@@ -1,4 +1,7 @@
-"""The command line `robustify`. Options are the HTTP field names with dashes; exit 0 done, 2 bad usage, 1 failed."""
+"""The command line `robustify`. Options are the HTTP field names with dashes.
+
+Exit 0 done, 2 bad usage, 1 failed, 130 after Ctrl-C, 143 after SIGTERM; `up` and `worker` end with 0 after both.
+"""
 
 import json
 import os
@@ -16,14 +19,18 @@ from pydantic_core import PydanticCustomError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from adapters.datasets import read_dataset
+from adapters.datasets import read_dataset, relabelled
 from adapters.labels import check_labels, check_template
+from adapters.parameters import PredictParameters
 from adapters.profiles import PROFILES, Profile, find_profile
 from adapters.queue.messages import JobKind
+from adapters.requests import asked_task
 from adapters.settings import Settings
+from adapters.store.tasks import TaskStore
 from robustify.errors import InvalidInputError, RobustifyError
 from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
 from workers.preparation import prepare
+from workers.termination import orderly_termination
 
 app = typer.Typer(
     name="robustify",
@@ -38,6 +45,7 @@ messages = Console(stderr=True)
 ImageFile = Annotated[Path, typer.Argument(metavar="IMAGE", help="A JPEG, PNG or WebP file.")]
 Labels = Annotated[list[str] | None, typer.Option("--labels", help="A class name; repeat it for each class.")]
 Template = Annotated[str | None, typer.Option(help="Prompt of a class; {} stands for the label.")]
+TaskName = Annotated[str | None, typer.Option("--task", help="A stored task instead of labels: NAME or NAME@VERSION.")]
 Sigma = Annotated[float | None, typer.Option(help="Standard deviation of the noise for pixels in [0, 1].")]
 Samples = Annotated[int | None, typer.Option("--n", help="Samples.")]
 SelectionSamples = Annotated[int | None, typer.Option("--n0", help="Selection samples.")]
@@ -91,6 +99,7 @@ def worker(profile: ProfileName = None) -> None:
 def predict(
     image: ImageFile,
     labels: Labels = None,
+    task: TaskName = None,
     template: Template = None,
     sigma: Sigma = None,
     n: Samples = None,
@@ -102,7 +111,7 @@ def predict(
     """Classify an image under noise, or abstain."""
     from workers.presentation import print_prediction
 
-    fields = given(labels=labels, template=template, sigma=sigma, n=n, alpha=alpha)
+    fields = given(labels=labels, task=task, template=template, sigma=sigma, n=n, alpha=alpha)
     show(answer(JobKind.PREDICT, image, fields, server, profile), as_json, print_prediction)
 
 
@@ -110,6 +119,7 @@ def predict(
 def certify(
     image: ImageFile,
     labels: Labels = None,
+    task: TaskName = None,
     template: Template = None,
     sigma: Sigma = None,
     n: Samples = None,
@@ -123,8 +133,46 @@ def certify(
     """Classify an image and prove an L2 radius within which the class cannot change, or abstain."""
     from workers.presentation import print_certificate
 
-    fields = given(labels=labels, template=template, sigma=sigma, n=n, n0=n0, alpha=alpha, target_radius=target_radius)
+    smoothing = given(sigma=sigma, n=n, n0=n0, alpha=alpha, target_radius=target_radius)
+    fields = given(labels=labels, task=task, template=template, **smoothing)
     show(answer(JobKind.CERTIFY, image, fields, server, profile), as_json, print_certificate)
+
+
+@app.command()
+def adapt(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the task.")],
+    labels: Labels = None,
+    template: Template = None,
+    shots: Annotated[int | None, typer.Option(help="Reference images of each label to adapt with.")] = None,
+    held_back: Annotated[int | None, typer.Option(help="Reference images of each label to judge by.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of personalising the denoiser; 0: labels only.")] = None,
+    fine_tuning_steps: Annotated[int | None, typer.Option(help="Steps of fine-tuning the classifier.")] = None,
+    guidance_weight: Annotated[float | None, typer.Option(help="Weight of the classifier's loss (lambda).")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of the denoiser.")] = None,
+    fine_tuning_learning_rate: Annotated[float | None, typer.Option(help="Of the classifier.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed makes the same models.")] = None,
+    publish: Annotated[str | None, typer.Option(help="if-no-worse or always.")] = None,
+    server: ServerUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Adapt the models to a label set, from the class names alone, and store them as a task."""
+    from workers.presentation import print_adaptation
+
+    rates = given(learning_rate=learning_rate, fine_tuning_learning_rate=fine_tuning_learning_rate)
+    sizes = given(shots=shots, held_back=held_back, steps=steps, fine_tuning_steps=fine_tuning_steps)
+    others = given(template=template, guidance_weight=guidance_weight, seed=seed, publish=publish)
+    fields = {"name": name, "labels": labels or [], **sizes, **rates, **others}
+    with progress_bar("steps") as advance_to:
+        if server:
+            from workers.remote import Server
+
+            result = Server(server, say).adapt(fields, advance_to)
+        else:
+            from workers.adapt_locally import adapt_locally
+
+            result = adapt_locally(fields, settings_with(profile=profile), advance_to)
+    show(result, as_json, print_adaptation)
 
 
 @app.command()
@@ -132,12 +180,13 @@ def evaluate(
     dataset: Annotated[Path, typer.Argument(help="Folder of sheets with labels.json, or one folder for each class.")],
     split: Annotated[str | None, typer.Option(help="Split of the data set.")] = None,
     labels: Labels = None,
-    template: Annotated[str, typer.Option(help="Prompt of a class; {} stands for the label.")] = DEFAULT_TEMPLATE,
+    task: TaskName = None,
+    template: Template = None,
     sigma: Annotated[float, typer.Option(help="Standard deviation of the noise.", min=0.05, max=1.0)] = 0.25,
     n: Annotated[int, typer.Option("--n", help="Estimation samples.", min=1)] = 1000,
     n0: Annotated[int, typer.Option("--n0", help="Selection samples.", min=1)] = 100,
     alpha: Annotated[float, typer.Option(help="Accepted probability of a wrong row.", min=1e-12, max=0.05)] = 0.001,
-    limit: Annotated[int | None, typer.Option(help="Only the first images.", min=1)] = None,
+    limit: Annotated[int | None, typer.Option(help="Only so many images, of all classes.", min=1)] = None,
     no_denoiser: Annotated[
         bool, typer.Option("--no-denoiser", help="Smooth the bare classifier (CLIP-Smooth).")
     ] = False,
@@ -158,17 +207,26 @@ def evaluate(
         raise InvalidInputError("--k and --profile are the server's own: leave them out with --server", field="server")
     settings = settings_with(profile=profile, k=k, threads=1 if workers > 1 else None)
     images = read_dataset(dataset, split, find_profile(settings.profile).side, limit)
-    task = task_for(images.class_names, labels, template)
+    if task and (labels or template or server):
+        raise InvalidInputError(
+            "--task has its labels and its template, and is read here: no --labels, --template or --server", "task"
+        )
+    label_task = (
+        stored_task(task, settings) if task else task_for(images.class_names, labels, template or DEFAULT_TEMPLATE)
+    )
+    images = relabelled(images, label_task.labels) if task else images
     from workers.evaluate import Evaluation, Method
     from workers.evaluate import evaluate as run_evaluation
     from workers.evaluator import row_source
     from workers.presentation import print_evaluation
 
     method: Method = "no-smoothing" if no_smoothing else "no-denoiser" if no_denoiser else "denoised"
-    evaluation = Evaluation(settings, task, method, SmoothingParameters(sigma, n0, n, alpha), images.digest, server)
+    evaluation = Evaluation(
+        settings, label_task, method, SmoothingParameters(sigma, n0, n, alpha), images.digest, server
+    )
     rows_file = rows or Path("evaluations") / f"{dataset.name}-{split or 'all'}-{evaluation.digest}.jsonl"
     with progress_bar("images") as advance:
-        source = row_source(evaluation, images, workers)
+        source = row_source(evaluation, images, workers, say)
         summary = run_evaluation(evaluation, len(images), rows_file, source, advance)
     show(summary, as_json, print_evaluation)
 
@@ -225,13 +283,18 @@ def answer(
         if server:
             from workers.remote import Server
 
-            return Server(server).answer(kind, image, fields, advance_to)
+            return Server(server, say).answer(kind, image, fields, advance_to)
         settings = settings_with(profile=profile)
         request, tensor = prepare(kind, image.read_bytes(), fields, settings)
         # Imported once the request is in order: the model libraries take seconds.
         from workers.local import LocalAnswer
 
         return LocalAnswer(request, tensor, settings, advance_to).result()
+
+
+def say(text: str) -> None:
+    """A line for people on standard error, beside whatever is printed."""
+    messages.print(text, highlight=False, markup=False)
 
 
 def task_for(class_names: tuple[str, ...], labels: list[str] | None, template: str) -> Task:
@@ -244,6 +307,13 @@ def task_for(class_names: tuple[str, ...], labels: list[str] | None, template: s
         return Task(tuple(check_labels(labels or list(class_names))), check_template(template))
     except PydanticCustomError as error:
         raise InvalidInputError(str(error), field="labels") from error
+
+
+def stored_task(name: str, settings: Settings) -> Task:
+    """A version of a task of the state folder."""
+    return asked_task(
+        PredictParameters(task=name), find_profile(settings.profile), TaskStore(settings.task_folder)
+    ).task
 
 
 def given(**fields: Any) -> dict[str, Any]:
@@ -289,7 +359,8 @@ def progress_bar(unit: str) -> Iterator[Any]:
 def main() -> None:
     """Entry point: expected failures become one line and an exit code."""
     try:
-        app()
+        with orderly_termination():
+            app()
     except InvalidInputError as error:
         messages.print(f"error: {error}", style="red", highlight=False, markup=False)
         sys.exit(2)

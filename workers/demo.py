@@ -31,21 +31,21 @@ def demo(console: Console) -> None:
         with running_stack(settings) as supervisor:
             server = Server(f"http://{settings.host}:{settings.port}")
             wait_until_ready(server, supervisor)
-            ask(console, server)
+            ask(console, server, supervisor)
 
 
-def ask(console: Console, server: Server) -> None:
+def ask(console: Console, server: Server, supervisor: Supervisor) -> None:
     labels = {"labels": list(LABELS)}
     console.rule(f"POST /predict   {IMAGE.name}, {len(LABELS)} labels")
-    print_prediction(console, server.answer("predict", IMAGE, labels, lambda done, total: None))
+    print_prediction(console, server.answer("predict", IMAGE, labels, lambda done, total: supervisor.revive()))
     console.rule(f"POST /certify   {IMAGE.name}, n = {CERTIFY_SAMPLES}")
     with console.status("certifying ...") as status:
-        result = server.answer(
-            "certify",
-            IMAGE,
-            {**labels, "n": CERTIFY_SAMPLES},
-            lambda done, total: status.update(f"certifying: {done} of {total} samples"),
-        )
+
+        def on_progress(done: int, total: int) -> None:
+            supervisor.revive()
+            status.update(f"certifying: {done} of {total} samples")
+
+        result = server.answer("certify", IMAGE, {**labels, "n": CERTIFY_SAMPLES}, on_progress)
     print_certificate(console, result)
 
 

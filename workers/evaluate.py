@@ -49,6 +49,7 @@ class Evaluation:
             "server": self.server,
             "labels": self.task.labels,
             "template": self.task.template,
+            "adaptation": self.task.adaptation,
             "method": self.method,
             "parameters": asdict(self.parameters),
         }

@@ -2,11 +2,15 @@
 
 import hashlib
 import io
+import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any
 
 import numpy as np
@@ -14,27 +18,30 @@ import torch
 from PIL import Image
 
 from adapters.catalogue import load_models
+from adapters.child_process import end_with
 from adapters.datasets import Dataset
-from adapters.profiles import find_profile
-from robustify.errors import InvalidInputError
-from robustify.pipeline import DenoiseAndClassify, identity_denoiser
+from adapters.profiles import engine_digest, find_profile
+from robustify.counting import VoteCounter
+from robustify.errors import InvalidInputError, RobustifyError
+from robustify.pipeline import identity_denoiser
 from robustify.smoothing.algorithms import certify
-from robustify.smoothing.noise import KeyedNoise
-from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Phase
 from workers.evaluate import Evaluation, RowSource
+from workers.model import LoadedModel
 from workers.remote import Server
 
 PUBLIC_KEY = b"robustify evaluate"
 """Anyone can repeat the figures: rows are measurements, not certificates."""
 
 
-def row_source(evaluation: Evaluation, dataset: Dataset, workers: int = 1) -> RowSource:
+def row_source(
+    evaluation: Evaluation, dataset: Dataset, workers: int = 1, say: Callable[[str], None] = lambda text: None
+) -> RowSource:
     """One process, several, or a server."""
     if evaluation.server:
         if evaluation.method != "denoised":
             raise InvalidInputError("a server only answers with denoised smoothing", field="server")
-        return partial(server_rows, evaluation, dataset, Server(evaluation.server))
+        return partial(server_rows, evaluation, dataset, Server(evaluation.server, say))
     if workers > 1:
         return partial(parallel_rows, evaluation, dataset, workers)
     return partial(local_rows, evaluation, dataset)
@@ -50,10 +57,28 @@ def parallel_rows(
     evaluation: Evaluation, dataset: Dataset, workers: int, indices: list[int]
 ) -> Iterable[dict[str, Any]]:
     """Rows in the order of the images from several processes, each with models of its own."""
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start_process, (evaluation,)) as pool:
+    with ended_at_once(
+        ProcessPoolExecutor(workers, get_context("spawn"), _start_process, (evaluation, os.getpid()))
+    ) as pool:
         jobs = [pool.submit(_process_row, index, dataset.images[index], dataset.labels[index]) for index in indices]
-        for job in jobs:
-            yield job.result()
+        try:
+            for job in jobs:
+                yield job.result()
+        except BrokenProcessPool as error:
+            raise RobustifyError("a process of the evaluation died: use fewer --workers, or more memory") from error
+
+
+@contextmanager
+def ended_at_once(pool: ProcessPoolExecutor) -> Iterator[ProcessPoolExecutor]:
+    """Ends the pool on the way out; when something is wrong, without waiting for rows that nobody reads any more."""
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in active_children():
+            process.terminate()
+        raise
+    pool.shutdown()
 
 
 def server_rows(
@@ -99,11 +124,11 @@ class Evaluator:
     def __init__(self, evaluation: Evaluation) -> None:
         self.evaluation = evaluation
         profile, settings = find_profile(evaluation.settings.profile), evaluation.settings
-        self.models = load_models(profile, settings)
-        self.batch_size = profile.samples_per_batch(settings)
-        self.classifier = self.models.classifier_for(evaluation.task)
-        denoiser = identity_denoiser if evaluation.method == "no-denoiser" else self.models.denoiser
-        self.base_classifier = DenoiseAndClassify(denoiser, self.classifier, evaluation.parameters.sigma)
+        models = load_models(profile, settings)
+        if evaluation.method != "denoised":
+            models = replace(models, denoiser_for=lambda task: identity_denoiser)
+        self.device = models.device
+        self.model = LoadedModel(profile, engine_digest(profile, settings), models, settings, PUBLIC_KEY)
 
     def row(self, index: int, image: np.ndarray, label: int) -> dict[str, Any]:
         """One image's row: index, label, answer, radius or null, votes, seconds."""
@@ -114,7 +139,8 @@ class Evaluator:
 
     @torch.inference_mode()
     def classify(self, image: np.ndarray) -> dict[str, Any]:
-        logits = self.classifier(torch.from_numpy(image)[None].to(self.models.device))
+        classifier = self.model.classifiers.base_classifier(self.evaluation.task, self.evaluation.parameters.sigma)
+        logits = classifier(torch.from_numpy(image)[None].to(self.device))
         return {"answer": int(logits.argmax()), "radius": None}
 
     def certify(self, image: np.ndarray) -> dict[str, Any]:
@@ -129,24 +155,18 @@ class Evaluator:
             "votes": list(certificate.votes),
         }
 
-    def counter(self, image: np.ndarray, phase: Phase) -> NoisyVotes:
-        return NoisyVotes(
-            base_classifier=self.base_classifier,
-            image=torch.from_numpy(image),
-            sigma=self.evaluation.parameters.sigma,
-            noise=KeyedNoise(PUBLIC_KEY, hashlib.sha256(image.tobytes()).hexdigest()),
-            phase=phase,
-            classes=len(self.evaluation.task.labels),
-            batch_size=self.batch_size,
-            device=self.models.device,
-        )
+    def counter(self, image: np.ndarray, phase: Phase) -> VoteCounter:
+        noise_id = hashlib.sha256(image.tobytes()).hexdigest()
+        task, sigma = self.evaluation.task, self.evaluation.parameters.sigma
+        return self.model.votes(task, sigma, torch.from_numpy(image), phase, noise_id)
 
 
 _evaluator: Evaluator | None = None
 
 
-def _start_process(evaluation: Evaluation) -> None:
+def _start_process(evaluation: Evaluation, parent: int) -> None:
     global _evaluator
+    end_with(parent)  # Its work is for nobody else.
     _evaluator = Evaluator(evaluation)
 
 

@@ -56,7 +56,7 @@ class Heartbeat:
         self._worker = worker
         self._lease_seconds = lease_seconds
         self._on_stall = on_stall
-        self._holding: Holding | None = None
+        self._holdings: list[Holding] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -78,25 +78,26 @@ class Heartbeat:
 
     @contextmanager
     def holding(self, job_id: str, shard: Shard) -> Iterator[Holding]:
-        """Keeps the lease of a shard while the block runs."""
-        self._holding = Holding(job_id, shard)
+        """Keeps the lease of a shard while the block runs; an adaptation lets shards of others run inside its own."""
+        holding = Holding(job_id, shard)
+        self._holdings = [*self._holdings, holding]
         try:
-            yield self._holding
+            yield holding
         finally:
-            self._holding = None
+            self._holdings = self._holdings[:-1]
 
     def count_shard(self) -> None:
         self._worker = self._worker.model_copy(update={"shards_done": self._worker.shards_done + 1})
 
     def beat(self) -> None:
-        """Shows the worker and renews the lease; does neither when the work is stalled."""
-        holding = self._holding
-        if holding is not None and holding.is_stalled:
-            log.error("worker_stalled", worker=self.owner, job=holding.job_id, shard=holding.shard.key)
+        """Shows the worker and renews its leases; does neither when the innermost work is stalled."""
+        holdings = self._holdings
+        if holdings and holdings[-1].is_stalled:
+            log.error("worker_stalled", worker=self.owner, job=holdings[-1].job_id, shard=holdings[-1].shard.key)
             self._on_stall()
             return
         self._board.register(self._worker, ttl=2 * self._lease_seconds)
-        if holding is not None:
+        for holding in holdings:
             holding.lost = not self._board.renew(holding.job_id, holding.shard, self.owner)
 
     def _run(self) -> None:

@@ -2,26 +2,28 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import structlog
 import torch
 
-from adapters.profiles import Profile, engine_digest, function_digest
 from adapters.queue.board import JobBoard, VoteReceipt
-from adapters.queue.messages import JobError, JobKind, JobRecord, JobRequest, Shard
-from adapters.settings import Settings
+from adapters.queue.messages import AdaptRequest, JobError, JobKind, JobRecord, JobRequest, Shard
 from adapters.store.files import ImageStore
-from robustify.errors import InvalidInputError, ModelFilesError, QueueUnavailableError, RobustifyError, StoredImageError
+from robustify.errors import (
+    InvalidInputError,
+    QueueUnavailableError,
+    StoredImageError,
+    StoredTaskError,
+    TaskConflictError,
+)
 from robustify.smoothing.algorithms import select
-from robustify.smoothing.noise import KeyedNoise
-from robustify.smoothing.votes import BaseClassifier, NoisyVotes
-from robustify.types import Phase, Task
+from robustify.types import Phase
 from workers.heartbeat import Heartbeat, Holding
-from workers.problems import INPUT_LOST, INTERNAL_ERROR, MODEL_CHANGED, invalid_input
+from workers.model import LoadedModel
+from workers.problems import DISK_IS_FULL, INPUT_LOST, INTERNAL_ERROR, MODEL_CHANGED, STORE_FULL, refusal_of
 from workers.results import Document, certify_result, predict_result
-from workers.stop import StopFlag
+from workers.stop import NotWantedError, StopFlag
 
 ATTEMPTS = 5
 """A step that failed so often is given up, and its job with it."""
@@ -38,68 +40,32 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
-class BaseClassifiers(Protocol):
-    """The resident models of a profile: f of Eq. 4 for a task and sigma."""
+class Adaptations(Protocol):
+    """Runs an adaptation to its end, with `pause` between two steps; raises NotWantedError when it is to stop."""
 
-    def base_classifier(self, task: Task, sigma: float) -> BaseClassifier: ...
-
-
-class NotWantedError(RobustifyError):
-    """The worker is to stop, the job is over, or the shard is another's by now."""
-
-
-@dataclass(frozen=True)
-class LoadedModel:
-    """The models in memory, what they are, and the key of their noise."""
-
-    profile: Profile
-    engine: str
-    """Computed when they were loaded: the files may have changed since."""
-    classifiers: BaseClassifiers
-    settings: Settings
-    noise_secret: bytes
-
-    def votes_of(self, request: JobRequest, image: torch.Tensor, phase: Phase) -> NoisyVotes:
-        """The VoteCounter of a request."""
-        return NoisyVotes(
-            self.classifiers.base_classifier(request.label_task, request.sigma),
-            image,
-            request.sigma,
-            KeyedNoise(self.noise_secret, request.certificate_id),
-            phase,
-            len(request.labels),
-            self.profile.samples_per_batch(self.settings),
-            torch.device(self.settings.device),
-        )
-
-    def fingerprint_of(self, request: JobRequest) -> str:
-        """The fingerprint of the function that `votes_of` counts the votes of, whatever the request says."""
-        return function_digest(self.engine, request.label_task, request.sigma)
-
-    def computes(self, request: JobRequest) -> bool:
-        """Whether that function is the one that the request was submitted for."""
-        return (request.profile, request.fingerprint) == (self.profile.name, self.fingerprint_of(request))
-
-    @property
-    def is_current(self) -> bool:
-        """Whether the files are still those that were loaded, as far as they can be read."""
-        try:
-            return engine_digest(self.profile, self.settings) == self.engine
-        except (ModelFilesError, OSError):
-            return True
+    def run(self, record: JobRecord, request: AdaptRequest, holding: Holding, pause: Callable[[], None]) -> None: ...
 
 
 class ShardRunner:
     """Runs shards, one at a time, and takes the next step of a job whose phase is complete."""
 
     def __init__(
-        self, board: JobBoard, store: ImageStore, model: LoadedModel, heartbeat: Heartbeat, stop: StopFlag
+        self,
+        board: JobBoard,
+        store: ImageStore,
+        model: LoadedModel,
+        heartbeat: Heartbeat,
+        stop: StopFlag,
+        adaptations: Adaptations | None = None,
     ) -> None:
         self._board = board
         self._store = store
         self._model = model
         self._heartbeat = heartbeat
         self._stop = stop
+        self._adaptations = adaptations
+        self.serve_others: Callable[[], None] = lambda: None
+        """Runs what waits for this worker, called between two steps of an adaptation; the RQ worker sets it."""
         self._failures = 0
         self._rests_until = float("-inf")
 
@@ -124,9 +90,15 @@ class ShardRunner:
             log.info("shard_given_back", job=job_id, shard=shard.key)
         except QueueUnavailableError:
             raise
-        except InvalidInputError as error:
+        except (InvalidInputError, TaskConflictError, StoredTaskError) as error:
             log.info("input_refused", job=job_id)  # Its message may quote a label: it is for the client only.
-            self._fail(job_id, invalid_input(error))
+            self._fail(job_id, refusal_of(error))
+        except OSError as error:
+            if error.errno not in DISK_IS_FULL:
+                self._note_failure(job_id, shard, error)
+            else:
+                log.error("disk_full", job=job_id, exc_info=error)
+                self._fail(job_id, STORE_FULL)
         except Exception as error:
             self._note_failure(job_id, shard, error)
         else:
@@ -155,7 +127,7 @@ class ShardRunner:
         if record is None or record.request.engine != self.engine:
             log.info("shard_dropped", job=job_id, shard=shard.key)
             return None
-        if not self._model.computes(record.request):
+        if record.request.kind is not JobKind.ADAPT and not self._model.computes(record.vote_request):
             log.error("other_function", job=job_id)
             self._fail(job_id, MODEL_CHANGED)
             return None
@@ -163,13 +135,21 @@ class ShardRunner:
             log.info("shard_dropped", job=job_id, shard=shard.key)
             return None
         with self._heartbeat.holding(job_id, shard) as holding:
-            return self._record(record, holding, self._count_votes(record.request, holding))
+            if isinstance(record.request, AdaptRequest):
+                self._adapt(record, record.request, holding)
+                return None
+            return self._record(record, holding, self._count_votes(record.vote_request, holding))
+
+    def _adapt(self, record: JobRecord, request: AdaptRequest, holding: Holding) -> None:
+        if self._adaptations is None:
+            raise InvalidInputError(f"profile {request.profile} cannot be adapted", field="name")
+        self._adaptations.run(record, request, holding, lambda: self.serve_others())
 
     def _count_votes(self, request: JobRequest, holding: Holding) -> Sequence[int]:
         shard = holding.shard
         image = torch.from_numpy(self._store.get(request.image.sha256))
-        count = self._model.votes_of(request, image, shard.phase)
-        return replace(count, before_batch=lambda done: self._check_wanted(holding))(shard.first, shard.count)
+        count = self._model.votes_of(request, image, shard.phase, lambda done: self._check_wanted(holding))
+        return count(shard.first, shard.count)
 
     def _check_wanted(self, holding: Holding) -> None:
         holding.touch()
@@ -183,7 +163,7 @@ class ShardRunner:
             return True  # Work goes on while the server is away; its result is offered when it is back.
 
     def _record(self, record: JobRecord, holding: Holding, votes: Sequence[int]) -> VoteReceipt:
-        shard, fingerprint = holding.shard, self._model.fingerprint_of(record.request)
+        shard, fingerprint = holding.shard, self._model.fingerprint_of(record.vote_request)
 
         def offer() -> VoteReceipt:
             holding.touch()  # To wait for the server is no stall.
@@ -230,7 +210,7 @@ class ShardRunner:
         assert index is not None
         selection_votes = self._board.phase_votes(record.id, Phase.SELECT)
         votes = self._board.phase_votes(record.id, Phase.ESTIMATE)
-        return certify_result(record.request, index, selection_votes, votes, seconds)
+        return certify_result(record.vote_request, index, selection_votes, votes, seconds)
 
     def _persistently(self, action: Callable[[], T]) -> T:
         """Repeats the action while the queue server is away; gives up when the worker is to stop."""

@@ -9,9 +9,10 @@ from adapters.images import canonicalise
 from adapters.parameters import PredictParameters, check_fit, parse_parameters
 from adapters.profiles import find_profile
 from adapters.queue.messages import InputImage, JobKind, JobRequest
-from adapters.requests import job_request
+from adapters.requests import asked_task, job_request
 from adapters.settings import Settings
 from adapters.store.files import tensor_digest
+from adapters.store.tasks import TaskStore
 from robustify.errors import InvalidInputError
 
 
@@ -30,7 +31,8 @@ def prepare(
         source_sha256=canonical.source_sha256,
         source_norm=canonical.source_norm,
     )
-    return job_request(kind, parameters, input_image, profile, settings), canonical.tensor
+    asked = asked_task(parameters, profile, TaskStore(settings.task_folder))
+    return job_request(kind, parameters, asked, input_image, profile, settings), canonical.tensor
 
 
 def checked_parameters(kind: JobKind, fields: Mapping[str, Any], settings: Settings) -> PredictParameters:
@@ -40,6 +42,4 @@ def checked_parameters(kind: JobKind, fields: Mapping[str, Any], settings: Setti
         problems = list(check_fit(parameters, find_profile(settings.profile)))
     if problems or parameters is None:
         raise InvalidInputError("; ".join(f"{problem.field}: {problem.detail}" for problem in problems))
-    if parameters.task is not None:
-        raise InvalidInputError(f"unknown task {parameters.task!r}", field="task")
     return parameters

@@ -56,6 +56,23 @@ def print_models(console: Console, document: Mapping[str, Any]) -> None:
     console.print(table)
 
 
+def print_adaptation(console: Console, result: Mapping[str, Any]) -> None:
+    task = result["task"]
+    lines = {
+        "registered": f"task {task['name']}: its labels answer as version {task['version']}",
+        "published": f"task {task['name']}: version {task['version']} answers now",
+        "not_published": f"task {task['name']}: version {task['version']} did worse than before and does not answer",
+    }
+    console.print(Text(lines[result["outcome"]], "bold"))
+    if result["figures"]:
+        table = Table("sigma", "held-back references", "accuracy before", "after", "ACR before", "after")
+        for before, after in zip(result["figures"]["before"], result["figures"]["after"], strict=True):
+            accuracies = [f"{found['accuracy']:.1%}" for found in (before, after)]
+            radii = [f"{found['acr']:.3f}" for found in (before, after)]
+            table.add_row(f"{before['sigma']:g}", str(before["images"]), *accuracies, *radii)
+        console.print(table)
+
+
 def print_figures(console: Console, figures: Mapping[str, Any]) -> None:
     table = Table("figure", "value", box=None, pad_edge=False)
     for name, value in figures.items():

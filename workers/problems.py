@@ -1,7 +1,9 @@
 """Why a job failed, as its client reads it: a fixed list without details of the machine; those are in the log."""
 
+import errno
+
 from adapters.queue.messages import JobError
-from robustify.errors import InvalidInputError
+from robustify.errors import RobustifyError, StoredTaskError, TaskConflictError
 
 MODEL_CHANGED = JobError(
     type="model-changed",
@@ -20,6 +22,18 @@ INTERNAL_ERROR = JobError(
 )
 
 
-def invalid_input(error: InvalidInputError) -> JobError:
-    """What only the model could tell: a label that its text encoder cannot read, or two that are one to it."""
+STORE_FULL = JobError(
+    type="store-unavailable",
+    title="The disk is full",
+    detail="There is no room on the disk of the worker: tell the operator, then submit it again.",
+)
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def refusal_of(error: RobustifyError) -> JobError:
+    """What only a worker could tell: labels that are one to the model, a name that was taken, a task that was lost."""
+    if isinstance(error, TaskConflictError):
+        return JobError(type="task-conflict", title="The task stands in the way", detail=str(error))
+    if isinstance(error, StoredTaskError):
+        return JobError(type="task-lost", title="The task cannot be used", detail=str(error))
     return JobError(type="invalid-input", title="A parameter is missing or out of range", detail=str(error))

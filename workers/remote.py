@@ -9,14 +9,19 @@ import httpx
 from robustify.errors import InvalidInputError, RobustifyError
 
 WAIT_SECONDS = 30
+CANCEL_SECONDS = 10
 Progress = Callable[[int, int], None]
 
 
 class Server:
-    """One server by its URL; problems that it answers with are raised with their own text."""
+    """One server by its URL; problems that it answers with are raised with their own text.
 
-    def __init__(self, url: str) -> None:
+    `say` tells people what became of a job that they no longer wait for.
+    """
+
+    def __init__(self, url: str, say: Callable[[str], None] = lambda text: None) -> None:
         self.url = url
+        self.say = say
         self.client = httpx.Client(base_url=url, timeout=WAIT_SECONDS + 30)
 
     def answer(self, kind: str, image: Path, fields: Mapping[str, object], on_progress: Progress) -> dict[str, Any]:
@@ -26,21 +31,55 @@ class Server:
     def answer_bytes(
         self, kind: str, image: bytes, fields: Mapping[str, object], on_progress: Progress
     ) -> dict[str, Any]:
-        files = {"image": ("image", image)}
-        job = self.request("POST", f"/{kind}", files=files, data=form_of(fields), headers={"Prefer": "wait=1"})
-        if "done" not in job:
-            raise RobustifyError(f"the server {self.url} is not a robustify server")
-        while not job["done"]:
-            on_progress(job["progress"]["done"], job["progress"]["total"])
-            job = self.wait(job)
+        """As `answer`. When the process is told to stop meanwhile (Ctrl-C, SIGTERM), so is the job."""
+        return self.follow(
+            self.submit(kind, {"files": {"image": ("image", image)}, "data": form_of(fields)}), on_progress
+        )
+
+    def adapt(self, fields: Mapping[str, object], on_progress: Progress) -> dict[str, Any]:
+        """Submit an adaptation and return its result once it is done, likewise."""
+        return self.follow(self.submit("adapt", {"json": dict(fields)}), on_progress)
+
+    def follow(self, job: dict[str, Any], on_progress: Progress) -> dict[str, Any]:
+        """The result of a job, once it is done."""
+        try:
+            while not job["done"]:
+                on_progress(job["progress"]["done"], job["progress"]["total"])
+                job = self.wait(job)
+        except (KeyboardInterrupt, SystemExit):
+            self.cancel(job)
+            raise
         if job["status"] != "succeeded":
             problem = job["error"] or {"detail": f"the job was {job['status']}"}
             raise RobustifyError(problem["detail"])
         result: dict[str, Any] = job["result"]
         return result
 
+    def submit(self, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The job, at once: until its id is known, nobody could cancel it."""
+        try:
+            job = self.request("POST", f"/{kind}", headers={"Prefer": "respond-async"}, **body)
+        except (KeyboardInterrupt, SystemExit):
+            self.say("interrupted before the server answered: it may have taken the job")
+            raise
+        if "done" not in job:
+            raise RobustifyError(f"the server {self.url} is not a robustify server")
+        return job
+
+    def cancel(self, job: Mapping[str, Any]) -> None:
+        """Cancel the job, for all who asked for the same, and tell people what became of it."""
+        try:
+            job = self.request("DELETE", job["links"]["cancel"], timeout=CANCEL_SECONDS)
+        except RobustifyError as error:
+            self.say(f"job {job['id']} could not be canceled and may go on: {error}")
+        else:
+            self.say(fate(job))
+
     def wait(self, job: Mapping[str, Any]) -> dict[str, Any]:
         return self.request("GET", job["links"]["self"], headers={"Prefer": "wait=0.5"})
+
+    def tasks(self) -> dict[str, Any]:
+        return self.request("GET", "/tasks")
 
     def models(self) -> dict[str, Any]:
         return self.request("GET", "/models")
@@ -58,6 +97,17 @@ class Server:
             return self.client.get("/readyz").status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
+
+
+def fate(job: Mapping[str, Any]) -> str:
+    """What became of a job that was to be canceled."""
+    canceled = job["status"] == "canceled"
+    return f"job {job['id']} is canceled" if canceled else f"job {job['id']} was not canceled: it is {job['status']}"
+
+
+def image_body(image: bytes, fields: Mapping[str, object]) -> dict[str, Any]:
+    """The parts of a request that asks about an image."""
+    return {"files": {"image": ("image", image)}, "data": form_of(fields)}
 
 
 def form_of(fields: Mapping[str, object]) -> dict[str, str | list[str]]:

@@ -21,7 +21,7 @@ from adapters.profiles import engine_digest, find_profile, function_digest
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.queue.embedded import EmbeddedServer
-from adapters.queue.messages import InputImage, JobKind, JobRequest, JobStatus
+from adapters.queue.messages import InputImage, JobKind, JobRequest, JobStatus, WorkerRecord
 from adapters.settings import Settings
 from adapters.store.files import ImageStore
 from robustify.errors import RobustifyError
@@ -32,6 +32,8 @@ LINEAR, COIN = "oracle-linear", "oracle-coin"
 LABELS = ("above", "below")
 SIGMA, N0, N = 0.25, 100, 1000
 WORKERS_READY_SECONDS = 120.0
+STALL_SECONDS = 120.0
+"""Without a new certificate for so long, the test has failed; one takes a second or two."""
 IN_FLIGHT = 40
 FALSE_ALARM = 0.001
 """How often a correct service fails each half of the test."""
@@ -70,20 +72,28 @@ class SelfTestReport:
 
 @dataclass
 class Killer:
-    """Ends a random worker with SIGKILL every `seconds`; 0 for never."""
+    """Every `seconds`, ends a random worker with SIGKILL that has been at work for as long; 0 for never."""
 
     seconds: float
     kills: int = 0
     last: float = field(default_factory=time.monotonic)
 
-    def __call__(self, supervisor: Supervisor) -> None:
+    def __call__(self, supervisor: Supervisor, board: JobBoard) -> None:
         if not self.seconds or time.monotonic() - self.last < self.seconds:
             return
-        self.last = time.monotonic()
-        process = random.choice(supervisor.children).process
-        if process is not None and process.poll() is None:
-            process.kill()
-            self.kills += 1
+        workers = board.workers()
+        victims = [child for child in supervisor.children if seconds_at_work(child, workers) >= self.seconds]
+        if victims:
+            random.choice(victims).kill()
+            self.kills, self.last = self.kills + 1, time.monotonic()
+
+
+def seconds_at_work(child: Child, workers: Sequence[WorkerRecord]) -> float:
+    """How long ago its models were loaded; 0 before. A worker's name begins with its process id."""
+    if child.process is None or not child.is_running:
+        return 0.0
+    own = f"worker-{child.process.pid}-"
+    return max((time.time() - worker.started_at for worker in workers if worker.name.startswith(own)), default=0.0)
 
 
 def selftest(
@@ -143,6 +153,7 @@ def certify_random_images(
     workers: int,
     killer: Killer,
     on_result: Callable[[], None],
+    stall_seconds: float = STALL_SECONDS,
 ) -> Iterator[Verdict]:
     """Submit random images, a few at a time, and yield each with its result."""
     if not images:
@@ -151,15 +162,21 @@ def certify_random_images(
         store = ImageStore(settings.state_dir / "images")
         pending = random_images(images, find_profile(profile).side)
         in_flight: dict[str, np.ndarray] = {}
-        while in_flight or images:
+        left, moved_at = images, time.monotonic()
+        while left:
             for image in islice(pending, IN_FLIGHT - len(in_flight)):
                 request = request_for(image, store, settings, alpha)
                 in_flight[board.submit(request, find_profile(profile).shard_samples).id] = image
-                images -= 1
             for job_id, result in finished(board, list(in_flight)):
                 yield in_flight.pop(job_id), result
                 on_result()
-            killer(supervisor)
+                left, moved_at = left - 1, time.monotonic()
+            if time.monotonic() - moved_at > stall_seconds:
+                raise RobustifyError(
+                    f"no certificate ended within {stall_seconds:.0f} s, {left} of {images} are left, after "
+                    f"{killer.kills} kills: the workers fail, or are killed too often"
+                )
+            killer(supervisor, board)
             supervisor.revive()
             time.sleep(0.02)
 

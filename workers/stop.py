@@ -4,7 +4,15 @@ import signal
 import time
 from types import FrameType
 
+from robustify.errors import RobustifyError
+
 GLANCE_SECONDS = 0.05
+GIVEN_UP = 75
+"""The exit code of a worker that has started and is of no use by now; another one may be (EX_TEMPFAIL)."""
+
+
+class NotWantedError(RobustifyError):
+    """The worker is to stop, the job is over, or the shard is another's by now."""
 
 
 class StopFlag:

@@ -5,50 +5,89 @@ import hmac
 import os
 import secrets
 import time
+from collections.abc import Callable
 
 import structlog
+import torch
 
+from adapters.models import Models
+from adapters.oracles import oracle_models
 from adapters.profiles import Profile, engine_digest, find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
-from adapters.queue.messages import WorkerRecord
+from adapters.queue.messages import AdaptRequest, JobRecord, WorkerRecord
 from adapters.settings import Settings
 from adapters.store.files import ImageStore
 from robustify.errors import ModelFilesError, QueueUnavailableError, RobustifyError
-from workers.heartbeat import Heartbeat
-from workers.jobs import BaseClassifiers, LoadedModel, ShardRunner
+from workers.heartbeat import Heartbeat, Holding
+from workers.jobs import Adaptations, ShardRunner
 from workers.log import configure_logging
-from workers.stop import StopFlag
+from workers.model import BaseClassifiers, LoadedModel
+from workers.stop import GIVEN_UP, StopFlag
 from workers.worker import RESTART_SECONDS, ShardWorker, work_until_stopped
 
 TICK_SECONDS = 2.0
 CHECK_LETTERS = 16
 
+AdaptationsFactory = Callable[[JobBoard, Profile, Settings, Heartbeat, StopFlag], Adaptations]
+
 log = structlog.get_logger()
 
 
 def run_worker(settings: Settings) -> None:
-    """Loads the models of the profile and works until SIGTERM or SIGINT; exits with 1 if the worker is of no use."""
-    # Imported here: the model libraries take seconds, and who brings models of their own needs none of them.
-    from adapters.catalogue import load_models
-
+    """Loads the models of the profile and works until SIGTERM or SIGINT; exits with `GIVEN_UP` when it is of no use."""
     configure_logging(settings.log_level)
     profile = find_profile(settings.profile)
     engine = engine_digest(profile, settings)
-    models = load_models(profile, settings)
+    models = resident_models(profile, settings)
     if engine_digest(profile, settings) != engine:
         raise ModelFilesError(f"the files of profile {profile.name} changed while they were read: start again")
-    serve(settings, profile, engine, models)
+    serve(settings, profile, engine, models, LaterAdaptations if profile.classes is None else None)
 
 
-def serve(settings: Settings, profile: Profile, engine: str, classifiers: BaseClassifiers) -> None:
-    """Works with models that are loaded, as an engine; raises RobustifyError when its others have another secret."""
+def resident_models(profile: Profile, settings: Settings) -> Models:
+    """An oracle at once; other models with the libraries that load them."""
+    if profile.folder is None:
+        torch.set_num_threads(settings.threads or torch.get_num_threads())
+        return oracle_models(profile, torch.device(settings.device))
+    # Imported here: the model libraries take seconds, and an oracle needs none of them.
+    from adapters.catalogue import load_models
+
+    return load_models(profile, settings)
+
+
+class LaterAdaptations:
+    """Runs adaptations; the libraries that train are imported when the first one comes."""
+
+    def __init__(
+        self, board: JobBoard, profile: Profile, settings: Settings, heartbeat: Heartbeat, stop: StopFlag
+    ) -> None:
+        self._parts = (board, profile, settings, heartbeat, stop)
+
+    def run(self, record: JobRecord, request: AdaptRequest, holding: Holding, pause: Callable[[], None]) -> None:
+        from workers.adaptation.runner import AdaptationRunner
+
+        AdaptationRunner(*self._parts).run(record, request, holding, pause)
+
+
+def serve(
+    settings: Settings,
+    profile: Profile,
+    engine: str,
+    classifiers: BaseClassifiers,
+    adaptations: AdaptationsFactory | None = None,
+) -> None:
+    """Works with models that are loaded, as an engine; raises RobustifyError when its others have another secret.
+
+    `adaptations` makes what runs adaptations: without, the worker refuses them.
+    """
     url = queue_url(settings)
     board = JobBoard(connect(url), settings)
     heartbeat = Heartbeat(board, worker_record(profile, engine), settings.lease_seconds)
     stop = StopFlag()
     model = LoadedModel(profile, engine, classifiers, settings, settings.noise_secret())
-    runner = ShardRunner(board, ImageStore(settings.state_dir / "images"), model, heartbeat, stop)
+    adapter = adaptations(board, profile, settings, heartbeat, stop) if adaptations else None
+    runner = ShardRunner(board, ImageStore(settings.state_dir / "images"), model, heartbeat, stop, adapter)
     tick_seconds = min(TICK_SECONDS, settings.lease_seconds / 2)
     stop.install()
     check_noise_secret(board, model, stop)
@@ -60,7 +99,7 @@ def serve(settings: Settings, profile: Profile, engine: str, classifiers: BaseCl
         heartbeat.stop()
     log.info("worker_stopped", worker=heartbeat.owner)
     if stop.failed:
-        raise SystemExit(1)
+        raise SystemExit(GIVEN_UP)
 
 
 def check_noise_secret(board: JobBoard, model: LoadedModel, stop: StopFlag) -> None:

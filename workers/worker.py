@@ -4,7 +4,7 @@ The only file that subclasses RQ's worker. Leases, retries and recovery are the 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
@@ -17,6 +17,7 @@ from rq.worker import WorkerStatus
 from rq.worker_registration import clean_worker_registry
 
 from adapters.queue.board import JobBoard
+from adapters.queue.messages import JobKind
 from adapters.queue.rq_queue import POLL_SECONDS, RefusedDeliveryError, SafeJob, SafeQueue, queues, shard_of
 from robustify.errors import QueueUnavailableError
 from workers.jobs import ShardRunner
@@ -49,6 +50,17 @@ class ShardWorker(SimpleWorker):
         self._stop = stop
         self._tick_seconds = tick_seconds
         self._ticked_at = float("-inf")
+        runner.serve_others = self.serve_others
+
+    def serve_others(self) -> None:
+        """Runs every prediction that waits and one shard of a certificate: an adaptation makes way for them."""
+        try:
+            while popped := self._pop_of(JobKind.PREDICT):
+                self.execute_job(*popped)
+            if popped := self._pop_of(JobKind.CERTIFY):
+                self.execute_job(*popped)
+        except (redis.RedisError, QueueUnavailableError) as error:
+            log.warning("queue_unavailable", error=type(error).__name__)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Runs the shard that the RQ job carries; anything else is put among the dead letters."""
@@ -69,7 +81,7 @@ class ShardWorker(SimpleWorker):
         while not self._stop.requested:
             if self.should_run_maintenance_tasks:
                 self.run_maintenance_tasks()
-            popped = None if self._runner.is_resting else self._pop()
+            popped = None if self._runner.is_resting else self._pop(self.queues)
             if popped is not None:
                 return popped
             self._stop.wait(POLL_SECONDS)
@@ -101,10 +113,15 @@ class ShardWorker(SimpleWorker):
     def _install_signal_handlers(self) -> None:
         """The stop flag has them."""
 
-    def _pop(self) -> tuple[Job, Queue] | None:
+    def _pop_of(self, kind: JobKind) -> tuple[Job, Queue] | None:
+        if self._stop.requested or self._runner.is_resting:
+            return None
+        return self._pop([queue for queue in self.queues if queue.name.startswith(f"{kind}:")])
+
+    def _pop(self, queues: Sequence[Queue]) -> tuple[Job, Queue] | None:
         try:
             return self.queue_class.dequeue_any(
-                self.queues, None, connection=self.connection, job_class=self.job_class, serializer=self.serializer
+                queues, None, connection=self.connection, job_class=self.job_class, serializer=self.serializer
             )
         except (redis.RedisError, QueueUnavailableError):
             raise

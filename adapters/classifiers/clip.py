@@ -1,16 +1,21 @@
 """Zero-shot CLIP from open_clip: labels and a template become the weights of a classifier."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import open_clip
 import torch
 from torch import nn
+from torch.func import functional_call
 
+from adapters.labels import name_labels, name_pairs
 from robustify.errors import InvalidInputError, ModelFilesError
 from robustify.types import Task
 
 SAME_DIRECTION = 1 - 1e-6
 """Cosine above which two prompts are one class to the model."""
+IMAGE_TOWER = "visual."
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,14 @@ class ClipModel:
     size: tuple[int, int]
     mean: torch.Tensor
     std: torch.Tensor
+    overrides: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    """Weights that a task has instead of the loaded ones, in the dtype of the loaded ones."""
+
+    def with_weights(self, changed: Mapping[str, torch.Tensor]) -> "ClipModel":
+        """The same model but for these weights, which are copied; it shares the others."""
+        loaded = dict(self.model.state_dict())
+        overrides = {name: torch.empty_like(loaded[name]).copy_(tensor) for name, tensor in changed.items()}
+        return replace(self, overrides=overrides)
 
     @property
     def logit_scale(self) -> float:
@@ -40,12 +53,31 @@ class ClipModel:
         return float(scale.exp())
 
     def embed_images(self, images: torch.Tensor) -> torch.Tensor:
-        """Unit features (B, D), float32, of images (B, 3, H, W) in [0, 1]; another size is resized bicubically."""
+        """Unit features (B, D), float32, of images (B, 3, H, W) in [0, 1]."""
+        prepared = self.prepare(images).to(self.image_dtype, memory_format=torch.channels_last)
+        tower: nn.Module = self.model.visual  # type: ignore[assignment]
+        features: torch.Tensor = functional_call(tower, self.image_overrides, (prepared,), tie_weights=False)
+        return nn.functional.normalize(features, dim=-1).float()
+
+    def prepare(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (B, 3, H, W) in [0, 1] as the image tower takes them; another size is resized bicubically."""
         if images.shape[-2:] != self.size:
             images = nn.functional.interpolate(images, self.size, mode="bicubic")
-        normalised = ((images - self.mean) / self.std).to(self.image_dtype, memory_format=torch.channels_last)
-        features: torch.Tensor = self.model.encode_image(normalised, normalize=True)  # type: ignore[operator]
+        return (images - self.mean) / self.std
+
+    def embed_texts(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Unit features (K, D), float32, of tokens (K, T)."""
+        inputs = {"image": None, "text": tokens}
+        features: torch.Tensor = functional_call(self.model, dict(self.overrides), (), inputs, tie_weights=False)[1]
         return features.float()
+
+    @cached_property
+    def image_overrides(self) -> dict[str, torch.Tensor]:
+        return {
+            name.removeprefix(IMAGE_TOWER): value
+            for name, value in self.overrides.items()
+            if name.startswith(IMAGE_TOWER)
+        }
 
     @property
     def image_dtype(self) -> torch.dtype:
@@ -55,21 +87,32 @@ class ClipModel:
     @torch.no_grad()
     def zero_shot(self, task: Task) -> ZeroShotClassifier:
         """The classifier for a task's prompts; refuses prompts that the text encoder cannot read or tell apart."""
-        tokens = self.tokenizer(list(task.prompts)).to(self.mean.device)
-        for label, row in zip(task.labels, tokens, strict=True):
-            if row[-1] != 0:
-                raise InvalidInputError(f"label {label!r} is too long for the text encoder: shorten it", "labels")
-        features: torch.Tensor = self.model.encode_text(tokens, normalize=True).float()  # type: ignore[operator]
+        tokens = self.tokens_of(task)
+        features = self.embed_texts(tokens)
         self.check_distinct(task, features)
-        return ZeroShotClassifier(self, features)
+        return ZeroShotClassifier(self.without_text_weights(), features)
+
+    def without_text_weights(self) -> "ClipModel":
+        """The same image tower; what a task changed of the text encoder is not kept once its texts are embedded."""
+        kept = {name: tensor for name, tensor in self.overrides.items() if name.startswith(IMAGE_TOWER)}
+        return replace(self, overrides=kept)
+
+    def tokens_of(self, task: Task) -> torch.Tensor:
+        """Tokens (K, T) of a task's prompts; refuses a prompt that the text encoder would cut off."""
+        tokens: torch.Tensor = self.tokenizer(list(task.prompts)).to(self.mean.device)
+        if too_long := tokens[:, -1].nonzero().flatten().tolist():
+            named = name_labels(task.labels, too_long)
+            raise InvalidInputError(f"labels that are too long for the text encoder: {named}. Shorten them", "labels")
+        return tokens
 
     @staticmethod
     def check_distinct(task: Task, features: torch.Tensor) -> None:
-        cosines = (features @ features.T).fill_diagonal_(0)
-        if cosines.max() > SAME_DIRECTION:
-            first, second = divmod(int(cosines.argmax()), len(features))
-            pair = f"{task.labels[first]!r} and {task.labels[second]!r}"
-            raise InvalidInputError(f"labels {pair} are the same to the model: keep one of them", "labels")
+        """Refuses labels whose unit features (K, D) are one; each is named with the first that it equals."""
+        same = (features @ features.T > SAME_DIRECTION).triu(1)
+        first = same.int().argmax(dim=0).tolist()
+        if pairs := [(first[later], later) for later in same.any(dim=0).nonzero().flatten().tolist()]:
+            named = name_pairs(task.labels, pairs)
+            raise InvalidInputError(f"labels that are the same to the model: {named}. Keep one of each", "labels")
 
 
 def load_clip(source: str, device: torch.device, dtype: torch.dtype) -> ClipModel:

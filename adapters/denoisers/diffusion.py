@@ -1,12 +1,14 @@
 """A text-to-image super-resolution diffusion model as a one-step denoiser (Eq. 9); loads any IF-II pipeline folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
+from torch.func import functional_call
 from transformers import T5EncoderModel, T5Tokenizer
 
+from robustify.denoising import Thresholding, remove_noise
 from robustify.errors import ModelFilesError
 from robustify.schedule import Timestep, TimestepRule, timestep_for
 
@@ -28,41 +30,35 @@ class OneStepDenoiser:
     prompt_rows: torch.Tensor
     k: float
     rule: TimestepRule = "exact"
-    sample_max_value: float = 1.0
-    threshold_ratio: float = 0.95
+    threshold: Thresholding = Thresholding()
+    overrides: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    """Weights of the UNet that a task has instead of the loaded ones."""
     _timesteps: dict[float, Timestep] = field(default_factory=dict)
 
     def __call__(self, x: torch.Tensor, sigma: float) -> torch.Tensor:
         step = self.timestep(sigma)
         signed = 2 * x - 1
-        eps = self.predict_noise(step.sqrt_alpha * signed, step)
-        x0 = signed - (step.sqrt_one_minus_alpha / step.sqrt_alpha) * eps
-        return (self.threshold(x0) + 1) / 2
+        timesteps, levels = (torch.full((len(x),), value, device=x.device) for value in (step.t, step.noise_level))
+        eps = self.predict_noise(step.sqrt_alpha * signed, timesteps, levels)
+        return remove_noise(signed, eps, step.sqrt_one_minus_alpha / step.sqrt_alpha, self.threshold)
 
     def timestep(self, sigma: float) -> Timestep:
         if sigma not in self._timesteps:
             self._timesteps[sigma] = timestep_for(sigma, self.alphas_cumprod, self.k, self.rule)
         return self._timesteps[sigma]
 
-    def predict_noise(self, x_t: torch.Tensor, step: Timestep) -> torch.Tensor:
+    def predict_noise(self, x_t: torch.Tensor, timesteps: torch.Tensor, noise_levels: torch.Tensor) -> torch.Tensor:
         """eps (B, 3, H, W) in float32: the first half of the UNet's channels; the other half is its variance."""
         pair = torch.cat([x_t, x_t], dim=1).to(self.unet.dtype, memory_format=torch.channels_last)
-        output: torch.Tensor = self.unet(
-            pair,
-            torch.tensor(step.t, device=x_t.device),
-            encoder_hidden_states=self.prompt_rows.expand(len(x_t), -1, -1),
-            class_labels=torch.full((len(x_t),), step.noise_level, device=x_t.device),
-            return_dict=False,
+        inputs = {
+            "encoder_hidden_states": self.prompt_rows.expand(len(x_t), -1, -1),
+            "class_labels": noise_levels,
+            "return_dict": False,
+        }
+        output: torch.Tensor = functional_call(
+            self.unet, dict(self.overrides), (pair, timesteps), inputs, tie_weights=False
         )[0]
         return output[:, :IMAGE_CHANNELS].float()
-
-    def threshold(self, x0: torch.Tensor) -> torch.Tensor:
-        """Imagen's dynamic thresholding; with `sample_max_value` 1, as IF-II has it, exactly a clamp to [-1, 1]."""
-        if self.sample_max_value == 1:
-            return x0.clamp(-1, 1)
-        largest = torch.quantile(x0.flatten(1).abs(), self.threshold_ratio, dim=1)
-        limit = largest.clamp(1, self.sample_max_value).view(-1, 1, 1, 1)
-        return x0.clamp(-limit, limit) / limit
 
 
 def load_one_step_denoiser(
@@ -101,8 +97,10 @@ def one_step_denoiser(
         prompt_rows=prompt_rows.to(device=device, dtype=dtype),
         k=k,
         rule=rule,
-        sample_max_value=float(scheduler.config["sample_max_value"]) if scheduler.config["thresholding"] else 1.0,
-        threshold_ratio=float(scheduler.config["dynamic_thresholding_ratio"]),
+        threshold=Thresholding(
+            max_value=float(scheduler.config["sample_max_value"]) if scheduler.config["thresholding"] else 1.0,
+            ratio=float(scheduler.config["dynamic_thresholding_ratio"]),
+        ),
     )
 
 

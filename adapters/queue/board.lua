@@ -12,12 +12,14 @@
 --   queued           zset    job that nobody has begun -> the time at which it expires
 --   running          zset    job that has begun -> the time at which it expires unless votes come
 --   due              zset    job whose phase is complete -> the time from which anybody may take its next step
+--   adapting:TASK    string  task -> the latest job that adapts it
 --   latest:DIGEST    string  request -> the latest job that has it
 --   outcome:DIGEST   string  image and configuration -> their result, for ever
 --   noise:ENGINE     string  what the secret of the workers of an engine is checked by
 --   workers          zset    worker -> the time until which it counts as live
 --   worker-records   hash    worker -> what it says of itself
 --   dead-letters     list    RQ jobs that were refused, the latest first
+--   ping             string  when a server was last found to take writes
 --
 -- A shard is named JOB-PHASE-FIRST, and so is the RQ job that carries it. A queue is named KIND:ENGINE: a worker knows the
 -- queues of its own engine only.
@@ -39,6 +41,7 @@ local function job_key(id) return PREFIX .. 'job:' .. id end
 local function votes_key(id, phase) return PREFIX .. 'votes:' .. id .. ':' .. phase end
 local function attempts_key(id) return PREFIX .. 'attempts:' .. id end
 local function held_key(queue) return PREFIX .. 'held:' .. queue end
+local function adapting_key(task) return PREFIX .. 'adapting:' .. task end
 local function latest_key(digest) return PREFIX .. 'latest:' .. digest end
 local function outcome_key(digest) return PREFIX .. 'outcome:' .. digest end
 local function noise_key(engine) return PREFIX .. 'noise:' .. engine end
@@ -175,7 +178,7 @@ local function create(status)
     'samples_done', 0, 'samples_total', a.samples_total, 'queue', a.queue, 'phases', a.phases, 'phase', phases[1][1],
     'samples', phases[1][2], 'shard_samples', a.shard_samples, 'classes', a.classes, 'fingerprint', a.fingerprint,
     'expires_at', stamp(now + a.queue_seconds), 'queue_seconds', a.queue_seconds, 'retention', a.retention,
-    'latest', a.latest, 'outcome', a.outcome, 'submitters', 1)
+    'latest', a.latest, 'outcome', a.outcome, 'task', a.task)
   call('SET', latest_key(a.latest), a.job)
   return call('HGETALL', job_key(a.job))
 end
@@ -184,7 +187,15 @@ end
 local function standing_job()
   local id = call('GET', latest_key(a.latest))
   if not id then return nil end
-  if is_live(id) or call('HGET', job_key(id), 'status') == 'succeeded' then return id end
+  if is_live(id) then return id end
+  if a.outcome ~= '' and call('HGET', job_key(id), 'status') == 'succeeded' then return id end
+  return nil
+end
+
+-- The job that adapts a task now, if it is another one.
+local function adapting_job()
+  local id = a.adapts and call('GET', adapting_key(a.task))
+  if id and is_live(id) then return id end
   return nil
 end
 
@@ -219,14 +230,13 @@ local commands = {}
 
 function commands.submit()
   local standing = standing_job()
-  if standing then
-    call('HINCRBY', job_key(standing), 'submitters', 1)
-    return {'job', standing, call('HGETALL', job_key(standing))}
-  end
-  local outcome = call('GET', outcome_key(a.outcome))
+  if standing then return {'job', standing, call('HGETALL', job_key(standing))} end
+  local outcome = a.outcome ~= '' and call('GET', outcome_key(a.outcome))
   if outcome then return {'stored', outcome} end
+  if adapting_job() then return {'adapting', adapting_job()} end
   if call('ZCARD', QUEUED) >= a.max_queued then return {'full'} end
   create('queued')
+  if a.adapts then call('SET', adapting_key(a.task), a.job, 'EX', a.retention) end
   call('ZADD', QUEUED, stamp(now + a.queue_seconds), a.job)
   enqueue_phase(a.job)
   return {'job', a.job, call('HGETALL', job_key(a.job))}
@@ -248,9 +258,12 @@ function commands.get()
 end
 
 function commands.cancel()
-  if is_live(a.job) and call('HINCRBY', job_key(a.job), 'submitters', -1) <= 0 then close(a.job, 'canceled') end
+  if is_live(a.job) then close(a.job, 'canceled') end
   return call('HGETALL', job_key(a.job))
 end
+
+-- A write, since a server that is out of memory or disk still reads.
+function commands.ping() call('SET', PREFIX .. 'ping', stamp(now)) end
 
 function commands.live() return is_live(a.job) and 1 or 0 end
 
@@ -315,6 +328,7 @@ end
 function commands.record()
   local why = refusal(a.job, a.phase, a.first, a.count)
   if why then return {why, 0} end
+  if a.phase == 'adapt' then return {'no-votes', 0} end
   if call('HGET', job_key(a.job), 'fingerprint') ~= a.fingerprint then return {'other-fingerprint', 0} end
   if not have_votes_for(a.job, cjson.decode(a.votes), a.count) then return {'impossible-votes', 0} end
   local plan = plan_of(a.job)
@@ -364,6 +378,35 @@ function commands.finish()
   call('HSET', job_key(a.job), 'result', a.result)
   close(a.job, 'succeeded')
   return {'finished'}
+end
+
+-- How far the holder of a job's only shard is; a job that moves lives on.
+function commands.progress()
+  if not is_live(a.job) or not owns(shard_name(a.job, a.phase, a.first)) then return 0 end
+  call('HSET', job_key(a.job), 'samples_done', a.done, 'stage', a.stage)
+  local f = call('HMGET', job_key(a.job), 'task', 'retention')
+  call('EXPIRE', adapting_key(f[1]), f[2])
+  prolong(a.job)
+  return 1
+end
+
+-- Ends a job that has one shard and no votes, for the worker that holds it.
+function commands.complete()
+  if not is_live(a.job) or not owns(shard_name(a.job, a.phase, a.first)) then return 0 end
+  call('HSET', job_key(a.job), 'result', a.result, 'samples_done', call('HGET', job_key(a.job), 'samples_total'))
+  close(a.job, 'succeeded')
+  return 1
+end
+
+-- The jobs that are not done and answer with, or adapt, a task.
+function commands.jobs_of()
+  local found = {}
+  for _, list in ipairs({QUEUED, RUNNING}) do
+    for _, id in ipairs(call('ZRANGE', list, 0, -1)) do
+      if call('HGET', job_key(id), 'task') == a.task and is_live(id) then found[#found + 1] = id end
+    end
+  end
+  return found
 end
 
 function commands.fail()

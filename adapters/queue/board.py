@@ -1,8 +1,7 @@
 """The job board: the service's own records of jobs, shards and votes; RQ only carries ids and wakes workers.
 
 Every change is one atomic command of board.lua. All methods raise QueueUnavailableError when the server does not
-answer, and may be called again after that without harm; only that a submission or its withdrawal of which no more than
-the answer was lost counts twice then (see `cancel`).
+answer, and may be called again after that without harm.
 """
 
 import hashlib
@@ -14,11 +13,12 @@ from typing import Any
 import redis
 
 from adapters.queue.keys import KINDS, new_job_id, queue_name, queue_names
-from adapters.queue.messages import JobError, JobRecord, JobRequest, Shard, WorkerRecord
+from adapters.queue.messages import AdaptRequest, JobError, JobRecord, JobRequest, Shard, WorkerRecord
 from adapters.queue.outcomes import address
 from adapters.queue.script import BoardScript
 from adapters.settings import Settings
-from robustify.errors import QueueFullError
+from adapters.store.tasks import task_id
+from robustify.errors import QueueFullError, TaskConflictError
 from robustify.types import Phase
 
 LOST_LIMIT = 10
@@ -28,7 +28,7 @@ WORKER_LOST = JobError(
     title="Workers were lost",
     detail="Worker after worker vanished during this job, probably for lack of memory: tell the operator.",
 )
-RECORD_FIELDS = ("status", "created_at", "started_at", "ended_at", "samples_done", "samples_total")
+RECORD_FIELDS = ("status", "created_at", "started_at", "ended_at", "samples_done", "samples_total", "stage")
 RECORD_DOCUMENTS = ("request", "result", "error")
 
 
@@ -36,8 +36,8 @@ RECORD_DOCUMENTS = ("request", "result", "error")
 class VoteReceipt:
     """What became of a shard's votes. `counted`: they are in now; `phase_complete`: these were the last of their phase.
 
-    `refusal` tells why they were not counted: not-live, other-phase, not-planned, duplicate, other-fingerprint or
-    impossible-votes.
+    `refusal` tells why they were not counted: not-live, other-phase, not-planned, duplicate, no-votes (of an
+    adaptation), other-fingerprint or impossible-votes.
     """
 
     counted: bool
@@ -59,23 +59,57 @@ class JobBoard:
 
         Raises QueueFullError when as many jobs wait as the settings allow.
         """
-        plan = self._plan(request, shard_samples)
-        answer = self._call("submit", max_queued=self._settings.max_queued_jobs, **plan)
-        if answer[0] == "full":
-            raise QueueFullError(f"{self._settings.max_queued_jobs} jobs are waiting: try again later")
+        if shard_samples < 1 or any(samples < 1 for _, samples in request.phases):
+            raise ValueError("every phase and every shard needs at least one sample")
+        plan = self._plan(request) | {
+            "outcome": request.outcome_key,
+            "phases": _json(request.phases),
+            "samples_total": sum(samples for _, samples in request.phases),
+            "shard_samples": shard_samples,
+            "classes": len(request.labels),
+            "fingerprint": request.fingerprint,
+            "task": task_id(request.task) if request.task else "",
+            "adapts": False,
+        }
+        answer = self._submit(plan)
         if answer[0] == "stored":
             result = address(json.loads(answer[1]), request)
             answer = ["job", *self._call("adopt", result=_json(result), **plan)]
         return _record(answer[1], answer[2])
 
+    def submit_adaptation(self, request: AdaptRequest, steps: int) -> JobRecord:
+        """The job that adapts a task, of so many steps: the one of the same request that is under way, or a new one.
+
+        Raises TaskConflictError when another request adapts the same task now, and QueueFullError as `submit` does.
+        """
+        steps = max(1, steps)
+        plan = self._plan(request) | {
+            "outcome": "",
+            "phases": _json([[Phase.ADAPT, steps]]),
+            "samples_total": steps,
+            "shard_samples": steps,
+            "classes": 0,
+            "fingerprint": "",
+            "task": task_id(request.name),
+            "adapts": True,
+        }
+        answer = self._submit(plan)
+        if answer[0] == "adapting":
+            raise TaskConflictError(f"job {answer[1]} adapts this task now: wait for it, or cancel it")
+        return _record(answer[1], answer[2])
+
+    def jobs_of_task(self, identifier: str) -> list[str]:
+        """The jobs that are not done and answer with, or adapt, a task, which its id names."""
+        found: list[str] = self._call("jobs_of", task=identifier)
+        return found
+
     def get(self, job_id: str) -> JobRecord | None:
         return _record_if_any(job_id, self._call("get", job=job_id))
 
     def cancel(self, job_id: str) -> JobRecord | None:
-        """Withdraws one submission of a job that is not done, and ends it when no other is left.
+        """Ends a job that is not done, for everybody who submitted it; None when there is no such job.
 
-        Identical requests share a job, and each submission of one counts. Nobody knows whose they are: a client that
-        cancels twice counts twice. Workers notice the end between two batches. None when there is no such job.
+        Workers notice it between two batches.
         """
         return _record_if_any(job_id, self._call("cancel", job=job_id))
 
@@ -84,8 +118,8 @@ class JobBoard:
         return [WorkerRecord.model_validate_json(record, extra="ignore") for record in self._call("workers")]
 
     def ping(self) -> None:
-        """Raises QueueUnavailableError unless the server runs commands."""
-        self._call("workers")
+        """Raises QueueUnavailableError unless the server takes writes."""
+        self._call("ping")
 
     def queue_depths(self) -> dict[str, int]:
         """The number of shards that wait for each kind of job, whatever the engine."""
@@ -155,13 +189,21 @@ class JobBoard:
             record = self.get(job_id)
             if record is None:
                 return False
-            stored = _json(address(json.loads(answer[1]), record.request))
+            stored = _json(address(json.loads(answer[1]), record.vote_request))
             answer = self._call("finish", job=job_id, result=stored, is_stored=True)
         return bool(answer[0] == "finished")
 
     def fail(self, job_id: str, error: JobError) -> bool:
         """Ends a job that is not done with an error."""
         return bool(self._call("fail", job=job_id, problem=error.model_dump_json()))
+
+    def note_progress(self, job_id: str, shard: Shard, owner: str, stage: str, done: int) -> bool:
+        """Says how far an adaptation is; False when its holder is to stop: it lost the lease, or the job is over."""
+        return bool(self._shard("progress", job_id, shard, owner=owner, stage=stage, done=done))
+
+    def complete(self, job_id: str, shard: Shard, owner: str, result: dict[str, Any]) -> bool:
+        """Ends an adaptation with its result, for the worker that holds it."""
+        return bool(self._shard("complete", job_id, shard, owner=owner, result=_json(result)))
 
     def note_attempt(self, job_id: str, step: str) -> int:
         """Counts a failed attempt at a step, such as a shard's key; returns their number, 0 for a job that is done."""
@@ -200,21 +242,19 @@ class JobBoard:
         place = {"job": job_id, "phase": shard.phase, "first": shard.first, "count": shard.count}
         return self._call(command, **place, **arguments)
 
-    def _plan(self, request: JobRequest, shard_samples: int) -> dict[str, Any]:
-        if shard_samples < 1 or any(samples < 1 for _, samples in request.phases):
-            raise ValueError("every phase and every shard needs at least one sample")
+    def _submit(self, plan: dict[str, Any]) -> list[Any]:
+        answer: list[Any] = self._call("submit", max_queued=self._settings.max_queued_jobs, **plan)
+        if answer[0] == "full":
+            raise QueueFullError(f"{self._settings.max_queued_jobs} jobs are waiting: try again later")
+        return answer
+
+    def _plan(self, request: JobRequest | AdaptRequest) -> dict[str, Any]:
         document = request.model_dump_json()
         return {
             "job": new_job_id(),
             "request": document,
             "latest": hashlib.sha256(document.encode()).hexdigest(),
-            "outcome": request.outcome_key,
             "queue": queue_name(request.kind, request.engine),
-            "phases": _json(request.phases),
-            "samples_total": sum(samples for _, samples in request.phases),
-            "shard_samples": shard_samples,
-            "classes": len(request.labels),
-            "fingerprint": request.fingerprint,
             "queue_seconds": self._settings.queue_seconds,
             "retention": self._settings.retention_seconds,
         }

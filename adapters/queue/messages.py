@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from robustify.types import Phase, SmoothingParameters, Task
 
@@ -14,6 +13,7 @@ from robustify.types import Phase, SmoothingParameters, Task
 class JobKind(StrEnum):
     PREDICT = "predict"
     CERTIFY = "certify"
+    ADAPT = "adapt"
 
 
 class JobStatus(StrEnum):
@@ -49,7 +49,7 @@ class InputImage(Record):
 class JobRequest(Record):
     """Everything that decides a job's answer. `n0` is 0 for a prediction."""
 
-    kind: JobKind
+    kind: Literal[JobKind.PREDICT, JobKind.CERTIFY]
     image: InputImage
     labels: tuple[str, ...]
     template: str
@@ -63,6 +63,9 @@ class JobRequest(Record):
     """Names the workers that can answer: those that compute f alike, whatever the labels and sigma."""
     fingerprint: str
     task: str | None = None
+    """The name that the client gave; version and adaptation are pinned when the job is submitted."""
+    version: int | None = None
+    adaptation: str | None = None
 
     @property
     def certificate_id(self) -> str:
@@ -81,7 +84,7 @@ class JobRequest(Record):
 
     @property
     def label_task(self) -> Task:
-        return Task(self.labels, self.template)
+        return Task(self.labels, self.template, self.adaptation)
 
     @property
     def phases(self) -> tuple[tuple[Phase, int], ...]:
@@ -89,6 +92,43 @@ class JobRequest(Record):
         if self.kind is JobKind.PREDICT:
             return ((Phase.PREDICT, self.n),)
         return ((Phase.SELECT, self.n0), (Phase.ESTIMATE, self.n))
+
+
+class AdaptRequest(Record):
+    """Everything that decides what an adaptation makes: the same request with the same models makes the same files.
+
+    Without `steps` and `fine_tuning_steps` the labels are registered as a task and nothing is adapted.
+    """
+
+    kind: Literal[JobKind.ADAPT] = JobKind.ADAPT
+    name: str
+    labels: tuple[str, ...]
+    template: str
+    shots: int
+    held_back: int
+    seed: int
+    steps: int
+    batch_size: int
+    learning_rate: float
+    guidance_weight: float
+    """lambda of Eq. 12."""
+    rank: int
+    fine_tuning_steps: int
+    fine_tuning_batch_size: int
+    fine_tuning_learning_rate: float
+    publish: Literal["if-no-worse", "always"]
+    profile: str
+    engine: str
+    models: str
+    """The digest of the models that are adapted."""
+
+    @property
+    def label_task(self) -> Task:
+        return Task(self.labels, self.template)
+
+    @property
+    def adapts(self) -> bool:
+        return self.steps + self.fine_tuning_steps > 0
 
 
 class Shard(Record):
@@ -103,11 +143,6 @@ class Shard(Record):
         return f"{self.phase}:{self.first}"
 
 
-def shards_of(phase: Phase, samples: int, shard_samples: int) -> Iterator[Shard]:
-    for first in range(0, samples, shard_samples):
-        yield Shard(phase=phase, first=first, count=min(shard_samples, samples - first))
-
-
 class JobError(Record):
     """A problem: `type` is one of a fixed list, `title` its name, `detail` what was wrong and what to do."""
 
@@ -120,13 +155,23 @@ class JobRecord(Record):
     """The state of a job, owned by the service; times are seconds since the epoch."""
 
     id: str
-    request: JobRequest
+    request: Annotated[JobRequest | AdaptRequest, Field(discriminator="kind")]
     status: JobStatus
     created_at: float
     started_at: float | None = None
     ended_at: float | None = None
     samples_done: int = 0
     samples_total: int
+    stage: str | None = None
+    """Of an adaptation, which counts steps instead of samples."""
+
+    @property
+    def vote_request(self) -> JobRequest:
+        """The request of a job that counts votes; ValueError for an adaptation."""
+        if isinstance(self.request, AdaptRequest):
+            raise ValueError("an adaptation counts no votes")
+        return self.request
+
     result: dict[str, Any] | None = None
     error: JobError | None = None
 

@@ -22,7 +22,13 @@ def source_radius(radius: float | None, image: InputImage) -> float | None:
 
 
 def model_document(request: JobRequest) -> Document:
-    return {"profile": request.profile, "fingerprint": request.fingerprint, "task": request.task}
+    return {
+        "profile": request.profile,
+        "fingerprint": request.fingerprint,
+        "task": request.task,
+        "version": request.version,
+        "adaptation": request.adaptation,
+    }
 
 
 def input_document(image: InputImage) -> Document:

@@ -10,6 +10,7 @@ from robustify.interfaces import NoiseSource
 
 BaseClassifier = Callable[[torch.Tensor], torch.Tensor]
 """f of the paper: logits (B, K) of noisy images (B, 3, H, W)."""
+NO_VOTE = -1
 
 
 @dataclass(frozen=True)
@@ -37,21 +38,30 @@ class NoisyVotes:
         for start in range(0, count, self.batch_size):
             self.before_batch(start)
             size = min(self.batch_size, count - start)
-            logits = self.base_classifier(self.noisy_batch(first + start, size).to(self.device))
-            votes += tally(logits[:size], self.classes)
+            votes += tally(self.batch_logits(self.batch_noise(first + start, size))[:size], self.classes)
         return [int(vote) for vote in votes]
 
-    def noisy_batch(self, first: int, size: int) -> torch.Tensor:
-        """x + sigma * noise, not clamped: (batch_size, 3, H, W); `size` samples from `first` on, then padding."""
+    def batch_noise(self, first: int, size: int) -> torch.Tensor:
+        """Standard normal (batch_size, 3, H, W): the noise of `size` samples from `first` on, then zeros as padding."""
         shape = tuple(self.image.shape)
         batch = np.zeros((self.batch_size, *shape), dtype=np.float32)
         for row in range(size):
             batch[row] = self.noise(self.phase, first + row, shape)
-        return self.image + self.sigma * torch.from_numpy(batch)
+        return torch.from_numpy(batch)
+
+    def batch_logits(self, noise: torch.Tensor) -> torch.Tensor:
+        """Logits (batch_size, K) of x + sigma * noise, which is not clamped."""
+        return self.base_classifier((self.image + self.sigma * noise).to(self.device))
 
 
 def tally(logits: torch.Tensor, classes: int) -> np.ndarray:
     """Votes for each class (K,); a row with a NaN or an infinite logit votes for none."""
+    chosen = votes_of_rows(logits)
+    return np.bincount(chosen[chosen != NO_VOTE], minlength=classes).astype(np.int64)
+
+
+def votes_of_rows(logits: torch.Tensor) -> np.ndarray:
+    """The class that each row votes for (B,); `NO_VOTE` where a logit is NaN or infinite."""
     finite = torch.isfinite(logits).all(dim=1)
-    indices = logits[finite].argmax(dim=1).cpu().numpy()
-    return np.bincount(indices, minlength=classes).astype(np.int64)
+    chosen: np.ndarray = torch.where(finite, logits.argmax(dim=1), NO_VOTE).cpu().numpy()
+    return chosen

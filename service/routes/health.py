@@ -1,6 +1,6 @@
 """Is the process alive; can it answer."""
 
-import tempfile
+import logging
 from collections.abc import Callable
 
 import anyio.to_thread
@@ -9,14 +9,19 @@ from fastapi import APIRouter
 from adapters.parameters import FieldProblem
 from adapters.profiles import engine_digest
 from robustify.errors import RobustifyError
-from service.dependencies import Service, ServiceDependency, image_folder
+from service.dependencies import Service, ServiceDependency
 from service.errors import NOT_READY, ProblemError
 from service.openapi import problems
 from service.schemas import Health, Readiness
 
-NO_QUEUE = "The queue server does not answer."
-NO_STORE = "The image store cannot be written."
-NO_WORKER = "No live worker has the models and the settings of this service."
+log = logging.getLogger(__name__)
+
+NO_QUEUE = "The queue server does not answer or takes no writes: start it, or give it memory and disk."
+NO_STORE = (
+    "The image store cannot be written, or its disk has less free than ROBUSTIFY_MIN_FREE_BYTES: free some space, "
+    "or set ROBUSTIFY_STATE_DIR to a folder on another disk."
+)
+NO_WORKER = "No live worker has the models and the settings of this service: start one."
 
 router = APIRouter(tags=["health"])
 
@@ -29,13 +34,15 @@ async def get_health() -> Health:
 
 @router.get("/readyz", operation_id="getReadiness", summary="Can requests be answered now", responses=problems(503))
 async def get_readiness(service: ServiceDependency) -> Readiness:
-    """Ready when the queue answers, the store can be written, and a worker with the same models and settings lives."""
+    """Ready when the queue and the store can be written, with room to spare, and a worker with the same models and
+    settings lives. It writes a little to both, and may be asked each second.
+    """
     return await anyio.to_thread.run_sync(check_readiness, service)
 
 
 def check_readiness(service: Service) -> Readiness:
     checks: list[tuple[str, str, Callable[[Service], bool]]] = [
-        ("queue", NO_QUEUE, queue_answers),
+        ("queue", NO_QUEUE, queue_can_be_written),
         ("store", NO_STORE, store_can_be_written),
         ("worker", NO_WORKER, lambda service: matching_workers(service) > 0),
     ]
@@ -49,20 +56,19 @@ def holds(check: Callable[[Service], bool], service: Service) -> bool:
     """Whether a check passes; one that cannot be made does not."""
     try:
         return check(service)
-    except (RobustifyError, OSError):
+    except (RobustifyError, OSError) as error:
+        log.warning("not ready: %r", error.__cause__ or error)
         return False
 
 
-def queue_answers(service: Service) -> bool:
+def queue_can_be_written(service: Service) -> bool:
     service.board.ping()
     return True
 
 
 def store_can_be_written(service: Service) -> bool:
-    folder = image_folder(service.settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        return True
+    service.store.check(service.profile.side, service.settings.min_free_bytes)
+    return True
 
 
 def matching_workers(service: Service) -> int:

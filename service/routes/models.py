@@ -1,7 +1,10 @@
 """What this service can answer with."""
 
+from dataclasses import asdict
+
 from fastapi import APIRouter
 
+from adapters.adapt_parameters import AdaptParameters
 from adapters.profiles import PROFILES, Profile
 from service.dependencies import ServiceDependency
 from service.openapi import problems
@@ -11,7 +14,7 @@ router = APIRouter(tags=["models"])
 
 
 @router.get("/models", operation_id="listModels", summary="The models and their licences", responses=problems())
-async def list_models(service: ServiceDependency) -> Models:
+def list_models(service: ServiceDependency) -> Models:
     """The served profile first, then the others that can be configured; those for tests only where one is served."""
     served = service.profile
     others = [profile for profile in PROFILES.values() if profile != served and not profile.for_tests]
@@ -27,4 +30,11 @@ def describe_model(profile: Profile, served: Profile) -> ModelDescription:
         side=profile.side,
         default_sigma=profile.default_sigma,
         classes=profile.classes,
+        can_adapt=profile.can_adapt,
+        adaptation=adaptation_defaults(profile) if profile.can_adapt else None,
     )
+
+
+def adaptation_defaults(profile: Profile) -> dict[str, int | float]:
+    """Of the fields that a request may have."""
+    return {name: value for name, value in asdict(profile.adaptation).items() if name in AdaptParameters.model_fields}

@@ -1,4 +1,5 @@
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,17 +105,55 @@ def test_evaluate_prints_one_document_and_resumes(robustify: Run, tmp_path: Path
     assert set(first) >= {"clean_accuracy", "certified_accuracy", "acr", "abstained", "samples", "seconds"}
 
 
+def test_evaluate_with_a_higher_limit_goes_on(robustify: Run, tmp_path: Path) -> None:
+    """The rows of a lower one stay, and both are of all classes."""
+    rows = tmp_path / "rows.jsonl"
+    options = ("--no-smoothing", "--output", rows, "--json")
+    robustify("evaluate", IMAGES, "--limit", "10", *options)
+    first = rows.read_text()
+    summary = json.loads(robustify("evaluate", IMAGES, "--limit", "20", *options).stdout)
+
+    assert [json.loads(line)["label"] for line in first.splitlines()] == list(range(10))
+    assert rows.read_text().startswith(first)
+    assert [json.loads(line)["label"] for line in rows.read_text().splitlines()] == 2 * list(range(10))
+    assert summary["images"] == 20
+
+
+def test_evaluate_names_an_image_that_is_broken(robustify: Run, tmp_path: Path) -> None:
+    """With exit code 1; the rows that are there stay as they are."""
+    images, rows = tmp_path / "images", tmp_path / "rows.jsonl"
+    shutil.copytree(IMAGES, images)
+    options = ("--no-smoothing", "--limit", "2", "--output", rows)
+    assert robustify("evaluate", images, *options).returncode == 0
+    done_before = rows.read_text()
+    broken = sorted((images / "dog").iterdir())[2]
+    broken.write_bytes(broken.read_bytes()[:100])
+    done = robustify("evaluate", images, *options)
+
+    assert done.returncode == 1
+    assert f"dog/{broken.name} cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert rows.read_text() == done_before
+
+
 def test_selftest_passes_through_real_workers(robustify: Run) -> None:
-    """Radii of the linear oracle exceed the exact one no more often than alpha allows, and coins vary as chance does.
+    """Radii of the linear oracle exceed the exact one no more often than alpha allows; coins vary as chance does."""
+    done = robustify("selftest", "--images", 100, "--coins", 400, "--workers", 2, "--json")
 
-    Also while a worker is killed every few seconds.
-    """
-    done = robustify("selftest", "--images", 100, "--coins", 400, "--workers", 2, "--kill-every", 4, "--json")
+    assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-
-    assert done.returncode == 0
     assert report["passed"]
     assert report["certified"] > 50
-    assert report["killed_workers"] > 0
     assert 0.8 <= report["coin_variance_ratio"] <= 1.25
     assert report["wrong_labels"] == 0
+    assert report["killed_workers"] == 0
+
+
+def test_selftest_passes_while_workers_are_killed(robustify: Run) -> None:
+    """Every few seconds one, which it counts."""
+    done = robustify("selftest", "--images", 150, "--workers", 2, "--kill-every", 4)
+
+    assert done.returncode == 0, done.stderr
+    figures = {name.strip(): value for name, value in (line.rsplit(maxsplit=1) for line in done.stdout.splitlines())}
+    assert figures["passed"] == "True"
+    assert int(figures["killed workers"]) > 0

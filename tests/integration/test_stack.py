@@ -4,6 +4,8 @@ import io
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +13,12 @@ import httpx
 import numpy as np
 from PIL import Image
 
+from adapters.queue.embedded import EmbeddedServer
 from adapters.settings import Settings
 from workers.stack import running_stack
 
 WaitUntil = Callable[..., None]
+ROBUSTIFY = Path(sys.executable).with_name("robustify")
 
 
 def test_the_queue_server_is_killed(tmp_path: Path, wait_until: WaitUntil) -> None:
@@ -60,3 +64,24 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_a_child_that_never_starts(tmp_path: Path, wait_until: WaitUntil) -> None:
+    """`up` gives up after some attempts, with exit code 1 and the child's own words, and leaves nothing behind."""
+    port, said = free_port(), tmp_path / "said"
+    command = [str(ROBUSTIFY), "up", "--profile", "oracle-linear", "--port", str(port)]
+    environment = {**os.environ, "ROBUSTIFY_STATE_DIR": str(tmp_path / "state")}
+    with said.open("w") as file, subprocess.Popen(command, env=environment, stdout=file, stderr=file) as up:
+        try:
+            wait_until((tmp_path / "state" / "queue").exists)
+            # Somebody takes the port after `up` has found it free, and before the API listens.
+            with socket.create_server(("127.0.0.1", port)):
+                assert up.wait(120) == 1
+        finally:
+            up.kill()
+    last = [line for line in said.read_text().splitlines() if line.startswith("error: ")]
+    assert len(last) == 1
+    assert "api failed at 4 starts in a row" in last[0]
+    assert "Traceback" not in said.read_text()
+    with EmbeddedServer(tmp_path / "state"):
+        """The queue server of `up` has ended: this one gets its folder."""

@@ -24,6 +24,7 @@ from robustify.smoothing.algorithms import bound_radius
 from robustify.smoothing.noise import KeyedNoise
 from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Phase
+from workers.stop import GIVEN_UP
 
 MakeRequest = Callable[..., JobRequest]
 StartWorker = Callable[..., Popen[bytes]]
@@ -73,8 +74,8 @@ def assert_undisturbed(board: JobBoard, job: JobRecord, settings: Settings) -> N
     """The job has succeeded with the votes of an undisturbed run."""
     record = current(board, job)
     assert record.status is JobStatus.SUCCEEDED, record
-    assert votes_in(record, "selection_votes") == votes_of_an_undisturbed_run(job.request, settings, Phase.SELECT)
-    assert votes_in(record) == votes_of_an_undisturbed_run(job.request, settings, Phase.ESTIMATE)
+    assert votes_in(record, "selection_votes") == votes_of_an_undisturbed_run(job.vote_request, settings, Phase.SELECT)
+    assert votes_in(record) == votes_of_an_undisturbed_run(job.vote_request, settings, Phase.ESTIMATE)
 
 
 def test_three_two_and_one_worker(
@@ -248,7 +249,7 @@ def test_a_broken_worker_alone(
     """After three failures it exits, for its supervisor to see, before it has failed a job."""
     broken = start_worker("--error")
     job = board.submit(make_request(image, JobKind.PREDICT, n=100), SHARD_SAMPLES)
-    assert broken.wait(START_SECONDS) == 1
+    assert broken.wait(START_SECONDS) == GIVEN_UP
     assert not done(board, job)
     assert board.workers() == []
 
@@ -351,10 +352,10 @@ def test_nan_for_some_samples(
     job = board.submit(make_request(image, n=2000), 500)
     wait_until(lambda: done(board, job))
     record = current(board, job)
-    faultless = votes_of_an_undisturbed_run(job.request, queue_settings, Phase.ESTIMATE)
+    faultless = votes_of_an_undisturbed_run(job.vote_request, queue_settings, Phase.ESTIMATE)
     assert 0 < 2000 - sum(votes_in(record)) < 60
     assert all(vote <= full for vote, full in zip(votes_in(record), faultless, strict=True))
-    assert (record.result or {})["radius"] < radius_of(faultless, job.request)
+    assert (record.result or {})["radius"] < radius_of(faultless, job.vote_request)
 
 
 def radius_of(votes: Sequence[int], request: JobRequest) -> float:

@@ -1,27 +1,35 @@
 """A real API server on a free port, over a real queue server; tests play the worker where one is needed."""
 
 import io
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
 import uvicorn
 from PIL import Image
 
+from adapters.profiles import Profile, find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.queue.embedded import EmbeddedServer
-from adapters.queue.messages import JobRecord, shards_of
+from adapters.queue.messages import AdaptRequest, JobRecord, Shard
 from adapters.settings import Settings
+from adapters.store.adaptations import LORA, AdaptationStore
 from adapters.store.files import ImageStore
+from adapters.store.tasks import StoredTask, TaskStore
+from robustify.types import Phase, Task
 from service.app import create_app
 from service.dependencies import image_folder
 
 START_SECONDS = 20
+SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -31,16 +39,45 @@ class Api:
     client: httpx.Client
     board: JobBoard
     settings: Settings
+    profile: Profile
+
+    @property
+    def tasks(self) -> TaskStore:
+        return TaskStore(self.settings.task_folder)
+
+    def names(self) -> list[str]:
+        """Of the tasks that the API lists."""
+        return [task["name"] for task in self.client.get("/tasks").json()["tasks"]]
+
+    def store_task(
+        self, name: str, lora: bytes | None = None, job: str = "a job", models: str | None = None, answers: bool = True
+    ) -> StoredTask:
+        """Publishes a version of a task of two labels; with `lora`, one that was adapted."""
+        models = models or self.profile.model_digest
+        digest = None if lora is None else store_adaptation(self.settings, lora, models)
+        task = Task(("cat", "dog"))
+        return self.tasks.publish(name, task, job, time.time(), digest, models if digest else None, answers)
+
+    def finish_adaptation(self, job_id: str, lora: bytes | None) -> StoredTask:
+        """Does what a worker would: publishes what was adapted, and ends the job."""
+        record = self.record(job_id)
+        assert isinstance(record.request, AdaptRequest)
+        shard = Shard(phase=Phase.ADAPT, first=0, count=record.samples_total)
+        assert self.board.lease(job_id, shard, "test")
+        task = self.store_task(record.request.name, lora, job_id, record.request.models)
+        assert self.board.complete(job_id, shard, "test", {"outcome": "published"})
+        return task
 
     def run(self, job_id: str, shards: int | None = None) -> JobRecord:
         """Does what a worker would: all votes for the first class, for so many shards of a prediction or for all."""
         record = self.record(job_id)
-        for phase, samples in record.request.phases:
-            planned = list(shards_of(phase, samples, self.settings.shard_samples or 500))
-            for shard in planned[:shards]:
+        for phase, samples in record.vote_request.phases:
+            size = self.settings.shard_samples or 500
+            for first in range(0, samples, size)[:shards]:
+                shard = Shard(phase=phase, first=first, count=min(size, samples - first))
                 self.board.lease(job_id, shard, "test")
                 votes = [shard.count, *(0 for _ in record.request.labels[1:])]
-                assert self.board.record_votes(job_id, shard, record.request.fingerprint, votes).counted
+                assert self.board.record_votes(job_id, shard, record.vote_request.fingerprint, votes).counted
             if shards is None and phase == "select":
                 self.board.select(job_id, 0)
         if shards is None:
@@ -73,25 +110,44 @@ def api(api_queue: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> 
         yield started
 
 
+@pytest.fixture(scope="session")
+def adapting_profile(tmp_path_factory: pytest.TempPathFactory) -> Profile:
+    """Profile mini with other files, in a folder that has a generator."""
+    folder = tmp_path_factory.mktemp("weights")
+    (folder / "manifest.json").write_text("{}")
+    (folder / "generator").mkdir()
+    return replace(find_profile("mini"), folder=folder)
+
+
 @pytest.fixture
-def start_api() -> Iterator[Callable[[Settings], Api]]:
+def adapting_api(api_queue: EmbeddedServer, tmp_path: Path, adapting_profile: Profile) -> Iterator[Api]:
+    """An API whose profile can adapt, without tasks; no worker lives."""
+    settings = Settings(profile="mini", state_dir=tmp_path, redis_url=api_queue.url)
+    with running_api(settings, adapting_profile) as started:
+        yield started
+
+
+@pytest.fixture
+def start_api() -> Iterator[Callable[..., Api]]:
     """Starts further APIs with other settings, and ends them after the test."""
     with ExitStack() as stack:
-        yield lambda settings: stack.enter_context(running_api(settings))
+        yield lambda *arguments: stack.enter_context(running_api(*arguments))
 
 
 @contextmanager
-def running_api(settings: Settings) -> Iterator[Api]:
-    """uvicorn in a thread of the tests, asked for a port of its own choice."""
+def running_api(settings: Settings, profile: Profile | None = None) -> Iterator[Api]:
+    """uvicorn in a thread of the tests, asked for a port of its own choice; `profile` stands in for the settings'."""
     assert settings.redis_url is not None
     board = JobBoard(connect(settings.redis_url), settings)
     app = create_app(settings, board, ImageStore(image_folder(settings)))
+    profile = profile or find_profile(settings.profile)
+    app.state.service = replace(app.state.service, profile=profile)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port_of(server)}", timeout=30) as client:
-            yield Api(client, board, settings)
+            yield Api(client, board, settings, profile)
     finally:
         server.should_exit = True
         thread.join()
@@ -112,3 +168,24 @@ def picture() -> bytes:
     buffer = io.BytesIO()
     Image.linear_gradient("L").resize((32, 32)).convert("RGB").save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def store_adaptation(settings: Settings, lora: bytes, models: str) -> str:
+    """Stores what an adaptation would have made, with one reference image of each label; returns its digest."""
+    references = [
+        {"file": f"{index:04d}-000.png", "label": label, "index": index, "shot": 0, "seed": SEED, "held_back": False}
+        | {"prompt": f"This is a photo of a {label}"}
+        for index, label in enumerate(("cat", "dog"))
+    ]
+    figures = {"before": [{"sigma": 0.25, "accuracy": 0.5}], "after": [{"sigma": 0.25, "accuracy": 0.6}]}
+    with TemporaryDirectory() as folder:
+        made = Path(folder)
+        (made / LORA).write_bytes(lora)
+        (made / "references").mkdir()
+        for index, reference in enumerate(references):
+            Image.new("RGB", (32, 32), (index, 0, 0)).save(made / "references" / str(reference["file"]))
+        (made / "references.png").write_bytes(b"contact sheet")
+        (made / "denoised.png").write_bytes(b"denoised sheet")
+        (made / "report.json").write_text(json.dumps({**figures, "no_worse": True, "losses": {}}))
+        about = {"references": references, "figures": {**figures, "no_worse": True}}
+        return AdaptationStore(settings.adaptation_folder).add(made, models, about).digest

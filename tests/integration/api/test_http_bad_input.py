@@ -128,6 +128,7 @@ LABELS = {
     "one label": invalid(lambda: form(labels=["cat"]), "labels"),
     "duplicates": invalid(lambda: form(labels=["cat", "cat"]), "labels"),
     "duplicates after normalisation": invalid(lambda: form(labels=["Straße  1", " STRASSE １"]), "labels"),
+    "labels that CLIP cannot tell apart": invalid(lambda: form(labels=["route 66", "Route66"]), "labels"),
     "1,001 labels": invalid(lambda: form(labels=[f"thing {i}" for i in range(1001)]), "labels"),
     "5,000 labels": wrong("malformed-body", 400, lambda: form(labels=[f"thing {i}" for i in range(5000)])),
     "1,001 labels in JSON": invalid(lambda: json_body(labels=[f"thing {i}" for i in range(1001)]), "labels"),
@@ -149,6 +150,7 @@ LABELS = {
     "a long template": invalid(lambda: form(template="x" * 200 + "{}"), "template"),
     "an unknown task": wrong("unknown-task", 404, lambda: form(labels=None, task="pets")),
     "labels and a task": invalid(lambda: form(task="pets"), "labels"),
+    "a template and a task": invalid(lambda: form(labels=None, task="pets", template="a {}"), "template"),
     "another classifier": invalid(lambda: form(classifier="resnet"), "classifier"),
 }
 OUT_OF_RANGE: dict[str, list[Any]] = {
@@ -241,6 +243,14 @@ def test_bad_input(api: "Api", name: str) -> None:
     assert api.client.post("/certify", **form()).status_code == 202
 
 
+def test_labels_that_are_the_same(api: "Api") -> None:
+    """All pairs of labels that a person or CLIP's tokenizer cannot tell apart are named in one answer."""
+    labels = ["cat", "route 66", "Cat", "route66", "salt & pepper", "salt &amp; pepper"]
+    detail = api.client.post("/predict", **form(labels=labels)).json()["errors"][0]["detail"]
+    for first, later in ((0, 2), (1, 3), (4, 5)):
+        assert f"{labels[first]!r} ({first + 1}) and {labels[later]!r} ({later + 1})" in detail
+
+
 @pytest.mark.parametrize("name", ["n0", "target_radius"])
 def test_fields_of_certify(api: "Api", name: str) -> None:
     """A prediction has no selection samples and no radius, and says so."""
@@ -265,7 +275,7 @@ def test_unreachable_radius(api: "Api") -> None:
     ("method", "path", "status", "slug"),
     [
         ("GET", "/nowhere", 404, "not-found"),
-        ("GET", "/adapt", 404, "not-found"),
+        ("GET", "/adapt", 405, "method-not-allowed"),
         ("GET", "/predict", 405, "method-not-allowed"),
         ("PUT", "/jobs/abc", 405, "method-not-allowed"),
         ("GET", "/jobs/abc", 404, "unknown-job"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import numpy as np
 import pytest
+import redis
 from PIL import Image
 
 from adapters.profiles import engine_digest, find_profile
@@ -86,6 +87,8 @@ def test_accepted(api: "Api", ask: Ask) -> None:
     assert job["params"] == {
         "labels": ["cat", "dog"],
         "task": None,
+        "version": None,
+        "adaptation": None,
         "template": "This is a photo of a {}",
         "classifier": "default",
         "sigma": 0.25,
@@ -124,7 +127,7 @@ def test_json_and_form(api: "Api", picture: bytes) -> None:
 def test_stored_tensor(api: "Api", picture: bytes) -> None:
     """The job names the canonical tensor, which is in the store, and the uploaded file."""
     job = api.client.post("/certify", files={"image": picture}, data={"labels": ["cat", "dog"]}).json()
-    image = api.record(job["id"]).request.image
+    image = api.record(job["id"]).vote_request.image
     tensor = ImageStore(image_folder(api.settings)).get(image.sha256)
     expected = np.asarray(Image.open(io.BytesIO(picture)), dtype=np.float32).transpose(2, 0, 1) / np.float32(255)
     np.testing.assert_array_equal(tensor, expected)
@@ -210,6 +213,20 @@ def test_cancel(api: "Api", ask: Ask) -> None:
     assert first.json() == second.json()
 
 
+def test_cancel_what_was_asked_for_twice(api: "Api", ask: Ask) -> None:
+    """One DELETE ends the job for everybody, also for who waits for it; asked for again, it is a new job."""
+    job_id = ask().json()["id"]
+    canceling = threading.Timer(0.3, api.client.delete, [f"/jobs/{job_id}"])
+    canceling.start()
+    waited = ask(prefer="wait=20")
+    canceling.join()
+    assert (waited.status_code, waited.json()["id"], waited.json()["status"]) == (200, job_id, "canceled")
+    assert api.client.delete(f"/jobs/{job_id}").json() == waited.json()
+    again = ask().json()
+    assert again["id"] != job_id
+    assert again["status"] == "queued"
+
+
 def test_cancel_done(api: "Api", ask: Ask) -> None:
     """A job that is done stays done when it is canceled."""
     job_id = ask().json()["id"]
@@ -289,6 +306,29 @@ def test_store_not_writable(api_queue: EmbeddedServer, tmp_path: Path, start_api
     assert (response.status_code, response.json()["type"]) == (503, "/problems/store-unavailable")
 
 
+def test_store_almost_full(api_queue: EmbeddedServer, tmp_path: Path, start_api: StartApi) -> None:
+    """With less free on the disk than is set, the service is not ready, and says what can be done; no file is left."""
+    for floor, failing in ((0, ["worker"]), (1 << 60, ["store", "worker"])):
+        settings = Settings(profile="oracle-linear", state_dir=tmp_path, redis_url=api_queue.url, min_free_bytes=floor)
+        response = start_api(settings).client.get("/readyz")
+        assert response.status_code == 503
+        assert [error["field"] for error in response.json()["errors"]] == failing
+    assert "ROBUSTIFY_MIN_FREE_BYTES" in response.json()["detail"]
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_queue_takes_no_writes(queue_settings: Settings, connection: redis.Redis, start_api: StartApi) -> None:
+    """A queue server without memory still answers, but the service is not ready."""
+    client = start_api(queue_settings).client
+    connection.config_set("maxmemory", 1)
+    try:
+        failing = [error["field"] for error in client.get("/readyz").json()["errors"]]
+    finally:
+        connection.config_set("maxmemory", 0)
+    assert failing == ["queue", "worker"]
+    assert [error["field"] for error in client.get("/readyz").json()["errors"]] == ["worker"]
+
+
 def test_queue_full(api_queue: EmbeddedServer, tmp_path: Path, start_api: StartApi, picture: bytes, ask: Ask) -> None:
     """When as many jobs wait as may, the next one is refused for a while."""
     assert ask().status_code == 202
@@ -336,6 +376,17 @@ def test_description(api: "Api") -> None:
         "listModels",
         "getHealth",
         "getReadiness",
+        "adapt",
+        "listTasks",
+        "getTask",
+        "deleteTask",
+        "listVersions",
+        "setCurrentVersion",
+        "listReferences",
+        "getReference",
+        "getContactSheet",
+        "getDenoisedSheet",
+        "getReport",
     }
     for name in ("predict", "certify"):
         assert set(operations[name]["requestBody"]["content"]) == {"multipart/form-data", "application/json"}

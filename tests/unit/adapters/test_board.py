@@ -11,7 +11,7 @@ from adapters.profiles import engine_digest, find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.queue.keys import queue_name
-from adapters.queue.messages import JobError, JobKind, JobRecord, JobRequest, JobStatus, Shard, WorkerRecord, shards_of
+from adapters.queue.messages import JobError, JobKind, JobRecord, JobRequest, JobStatus, Shard, WorkerRecord
 from adapters.queue.rq_queue import queues
 from adapters.settings import Settings
 from robustify.errors import QueueFullError, QueueUnavailableError
@@ -45,13 +45,19 @@ def submit(board: JobBoard, request: JobRequest) -> JobRecord:
     return board.submit(request, SHARD_SAMPLES)
 
 
+def shards_of(phase: Phase, samples: int) -> list[Shard]:
+    """What the board must have planned."""
+    starts = range(0, samples, SHARD_SAMPLES)
+    return [Shard(phase=phase, first=first, count=min(SHARD_SAMPLES, samples - first)) for first in starts]
+
+
 def record_all(board: JobBoard, job: JobRecord, phase: Phase, index: int = 0) -> None:
     """Every shard of a phase votes for one class."""
-    samples = dict(job.request.phases)[phase]
-    for shard in shards_of(phase, samples, SHARD_SAMPLES):
+    samples = dict(job.vote_request.phases)[phase]
+    for shard in shards_of(phase, samples):
         votes = [0, 0]
         votes[index] = shard.count
-        assert board.record_votes(job.id, shard, job.request.fingerprint, votes).counted
+        assert board.record_votes(job.id, shard, job.vote_request.fingerprint, votes).counted
 
 
 def status_of(board: JobBoard, job: JobRecord) -> JobStatus:
@@ -81,7 +87,7 @@ class TestSubmission:
         """Its job waits, and the shards of its first phase are in the queue; its id cannot be guessed."""
         job = submit(board, make_request(n0=1200))
         assert (job.status, job.samples_done, job.samples_total) == (JobStatus.QUEUED, 0, 2200)
-        assert board.queue_depths() == {"predict": 0, "certify": 3}
+        assert board.queue_depths() == {"predict": 0, "adapt": 0, "certify": 3}
         assert len(job.id) == 26
         assert board.get(job.id) == job
 
@@ -92,7 +98,7 @@ class TestSubmission:
         with ThreadPoolExecutor(8) as threads:
             jobs = list(threads.map(lambda board: submit(board, request), boards * 4))
         assert len({job.id for job in jobs}) == 1
-        assert boards[0].queue_depths() == {"predict": 0, "certify": 1}
+        assert boards[0].queue_depths() == {"predict": 0, "adapt": 0, "certify": 1}
 
     def test_too_many_wait(self, board_with: BoardWith, make_request: MakeRequest) -> None:
         """One more is refused; one that is there already is not."""
@@ -100,7 +106,7 @@ class TestSubmission:
         jobs = [submit(board, make_request(n=n)) for n in (1000, 2000)]
         with pytest.raises(QueueFullError):
             submit(board, make_request(n=3000))
-        assert submit(board, jobs[0].request) == jobs[0]
+        assert submit(board, jobs[0].vote_request) == jobs[0]
 
     def test_a_running_job_does_not_wait(self, board_with: BoardWith, make_request: MakeRequest) -> None:
         """Jobs that have begun leave room for others."""
@@ -134,7 +140,7 @@ class TestOutcomes:
         """The old job with its result."""
         job = submit(board, make_request(kind=JobKind.PREDICT, n=100))
         succeed(board, job, {"outcome": "abstained"})
-        again = submit(board, job.request)
+        again = submit(board, job.vote_request)
         assert (again.id, again.status, again.result) == (job.id, JobStatus.SUCCEEDED, {"outcome": "abstained"})
 
     def test_after_the_record_is_forgotten(
@@ -144,7 +150,7 @@ class TestOutcomes:
         job = submit(board, make_request(kind=JobKind.PREDICT, n=100))
         succeed(board, job, {"outcome": "abstained"})
         server.delete(f"robustify:job:{job.id}")
-        again = submit(board, job.request)
+        again = submit(board, job.vote_request)
         assert (again.id != job.id, again.status) == (True, JobStatus.SUCCEEDED)
         assert again.result is not None
         assert again.result["outcome"] == "abstained"
@@ -180,7 +186,7 @@ class TestOutcomes:
         """A new job: a failure is no outcome."""
         job = submit(board, make_request())
         assert board.fail(job.id, PROBLEM)
-        assert submit(board, job.request).id != job.id
+        assert submit(board, job.vote_request).id != job.id
 
 
 class TestVotes:
@@ -192,7 +198,7 @@ class TestVotes:
         with ThreadPoolExecutor(3) as threads:
             receipts = list(
                 threads.map(
-                    lambda board: board.record_votes(job.id, shard, job.request.fingerprint, [300, 200]), boards
+                    lambda board: board.record_votes(job.id, shard, job.vote_request.fingerprint, [300, 200]), boards
                 )
             )
         assert sorted(receipt.counted for receipt in receipts) == [False, False, True]
@@ -224,7 +230,7 @@ class TestVotes:
     ) -> None:
         """They are refused and leave no trace."""
         job = submit(board, make_request())
-        receipt = board.record_votes(job.id, shard, fingerprint or job.request.fingerprint, votes)
+        receipt = board.record_votes(job.id, shard, fingerprint or job.vote_request.fingerprint, votes)
         assert (receipt.counted, receipt.phase_complete, receipt.refusal) == (False, False, refusal)
         assert board.phase_votes(job.id, Phase.SELECT) == [0, 0]
         assert board.get(job.id) == job
@@ -232,7 +238,7 @@ class TestVotes:
     def test_missing_votes(self, board: JobBoard, make_request: MakeRequest) -> None:
         """Fewer votes than samples are counted as they are: the samples were done."""
         job = submit(board, make_request())
-        assert board.record_votes(job.id, select_shard(), job.request.fingerprint, [10, 20]).phase_complete
+        assert board.record_votes(job.id, select_shard(), job.vote_request.fingerprint, [10, 20]).phase_complete
         record = board.get(job.id)
         assert record is not None
         assert (record.samples_done, board.phase_votes(job.id, Phase.SELECT)) == (100, [10, 20])
@@ -241,7 +247,7 @@ class TestVotes:
         """Its votes are refused."""
         job = submit(board, make_request())
         board.cancel(job.id)
-        assert board.record_votes(job.id, select_shard(), job.request.fingerprint, [60, 40]).refusal == "not-live"
+        assert board.record_votes(job.id, select_shard(), job.vote_request.fingerprint, [60, 40]).refusal == "not-live"
 
 
 class TestSteps:
@@ -289,7 +295,7 @@ class TestSteps:
         record_all(board, job, Phase.ESTIMATE)
         board.finish(job.id, {})
         lasting = {key.decode() for key in server.scan_iter("*") if server.ttl(key) == -1}
-        assert lasting == {f"robustify:outcome:{job.request.outcome_key}", "rq:queues", CERTIFY}
+        assert lasting == {f"robustify:outcome:{job.vote_request.outcome_key}", "rq:queues", CERTIFY}
         assert pop(server) is None
         assert server.llen(CERTIFY) == 0
 
@@ -304,15 +310,15 @@ class TestSteps:
         assert not board.is_live(job.id)
 
     def test_cancel_what_two_asked_for(self, board: JobBoard, make_request: MakeRequest) -> None:
-        """An identical request is the same job, and goes on until everybody who submitted it has canceled."""
+        """An identical request is the same job, and canceling it once ends it; asked again, it is a new job."""
         job = submit(board, make_request())
-        assert submit(board, job.request).id == job.id
-        canceled = [board.cancel(job.id) for _ in range(2)]
-        assert [record.status for record in canceled if record] == [JobStatus.QUEUED, JobStatus.CANCELED]
-        again = submit(board, job.request)
+        assert submit(board, job.vote_request).id == job.id
+        canceled = board.cancel(job.id)
+        assert canceled is not None
+        assert canceled.status is JobStatus.CANCELED
+        again = submit(board, job.vote_request)
         assert again.id != job.id
-        board.cancel(again.id)
-        assert status_of(board, again) is JobStatus.CANCELED
+        assert status_of(board, again) is JobStatus.QUEUED
 
     def test_a_failure(self, board: JobBoard, make_request: MakeRequest) -> None:
         """The record has the problem."""
@@ -340,9 +346,9 @@ class TestSteps:
         """A running job expires as a waiting one does; votes, and nothing else, give it as much time again."""
         board = board_with(queue_seconds=1)
         job = submit(board, make_request(n0=1200))
-        first, second, _ = shards_of(Phase.SELECT, 1200, SHARD_SAMPLES)
+        first, second, _ = shards_of(Phase.SELECT, 1200)
         time.sleep(0.6)
-        assert board.record_votes(job.id, first, job.request.fingerprint, [500, 0]).counted
+        assert board.record_votes(job.id, first, job.vote_request.fingerprint, [500, 0]).counted
         time.sleep(0.6)
         assert board.lease(job.id, second, "worker")
         assert board.renew(job.id, second, "worker")
@@ -416,9 +422,9 @@ class TestLeases:
     def test_it_is_recorded_or_the_job_is_over(self, board: JobBoard, make_request: MakeRequest) -> None:
         """There is no lease of what is not wanted, and none is renewed."""
         job = submit(board, make_request(n0=1200))
-        first, second, _ = shards_of(Phase.SELECT, 1200, SHARD_SAMPLES)
+        first, second, _ = shards_of(Phase.SELECT, 1200)
         assert board.lease(job.id, second, "one")
-        board.record_votes(job.id, first, job.request.fingerprint, [500, 0])
+        board.record_votes(job.id, first, job.vote_request.fingerprint, [500, 0])
         assert not board.lease(job.id, first, "one")
         board.cancel(job.id)
         assert not board.renew(job.id, second, "one")
@@ -459,7 +465,7 @@ class TestRecovery:
         job = submit(board, make_request(n0=1200))
         server.delete(CERTIFY)
         board.reconcile(ENGINE)
-        shards = shards_of(Phase.SELECT, 1200, SHARD_SAMPLES)
+        shards = shards_of(Phase.SELECT, 1200)
         assert {pop(server) for _ in range(3)} == {f"{job.id}-select-{shard.first}" for shard in shards}
 
     def test_the_next_step_was_lost(self, board: JobBoard, make_request: MakeRequest) -> None:

@@ -62,7 +62,9 @@ class Ledger(RuleBasedStateMachine):
     @rule(shard=shards, lost=st.integers(0, 2), times=st.integers(1, 3))
     def deliver(self, shard: Shard, lost: int, times: int) -> None:
         for _ in range(times):
-            receipt = self.board.record_votes(self.job.id, shard, self.job.request.fingerprint, votes_of(shard, lost))
+            receipt = self.board.record_votes(
+                self.job.id, shard, self.job.vote_request.fingerprint, votes_of(shard, lost)
+            )
             current = shard.phase is (Phase.ESTIMATE if self.selected else Phase.SELECT)
             assert receipt.counted is (current and shard.first not in self.expected[shard.phase])
             if receipt.counted:

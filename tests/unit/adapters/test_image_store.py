@@ -3,6 +3,8 @@
 import errno
 import hashlib
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -66,6 +68,30 @@ def test_the_disk_is_full(store: ImageStore, tmp_path: Path, monkeypatch: pytest
     with pytest.raises(OSError, match="no space"):
         store.put(tensor())
     assert stored_files(tmp_path) == []
+
+
+def test_check_when_a_tensor_does_not_fit(tmp_path: Path) -> None:
+    """A disk that takes a few kilobytes is not enough; nothing is left of the attempt."""
+    script = f"""
+import pathlib, resource
+from adapters.store.files import ImageStore
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+try:
+    ImageStore(pathlib.Path({str(tmp_path)!r})).check(32, 0)
+except OSError as error:
+    print(error.strerror)
+"""
+    finished = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert finished.stdout.strip() == os.strerror(errno.EFBIG)
+    assert stored_files(tmp_path) == []
+
+
+def test_check_when_too_little_is_free(store: ImageStore, tmp_path: Path) -> None:
+    """The operator is told how much there is; with enough, nothing is said and nothing left."""
+    store.check(32, 0)
+    assert stored_files(tmp_path) == []
+    with pytest.raises(OSError, match="bytes free, under 1152921504606846976"):
+        store.check(32, 1 << 60)
 
 
 def test_missing(store: ImageStore) -> None:

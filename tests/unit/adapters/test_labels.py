@@ -30,12 +30,41 @@ def test_distinct(labels: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "labels",
-    [["Cat", "cat"], ["ice cream", "ice  cream"], ["ice\u00a0cream", "ice cream"], ["ﬁsh", "fish"], ["ß", "SS"]],
+    [
+        ["Cat", "cat"],
+        ["ice cream", "ice  cream"],
+        ["ice\u00a0cream", "ice cream"],
+        ["ﬁsh", "fish"],
+        ["ß", "SS"],
+        ["route 66", "Route66"],
+        ["salt &amp; pepper", "salt & pepper"],
+        ["cat’s eye", "cat's eye"],
+    ],
 )
 def test_same_but_for_form(labels: list[str]) -> None:
-    """Labels that differ only in case, width or spaces are refused, by their numbers."""
-    with pytest.raises(PydanticCustomError, match="Labels 1 and 2"):
+    """Labels that differ only in what a person or CLIP's tokenizer does not see are refused, by name and number."""
+    with pytest.raises(PydanticCustomError, match="the same") as caught:
         check_labels(labels)
+    assert f"{labels[0]!r} (1) and {labels[1]!r} (2)." in caught.value.message()
+
+
+def test_several_pairs() -> None:
+    """All pairs are named at once, whoever cannot tell them apart; from the eleventh on they are counted."""
+    with pytest.raises(PydanticCustomError, match="the same") as caught:
+        check_labels(["ß", "route 66", "dog", "SS", "Dog", "route66", "owl"])
+    assert "'ß' (1) and 'SS' (4); 'route 66' (2) and 'route66' (6); 'dog' (3) and 'Dog' (5). " in caught.value.message()
+    with pytest.raises(PydanticCustomError, match=r"'a9' \(10\) and 'A9' \(40\); and 20 more\."):
+        check_labels([*(f"a{number}" for number in range(30)), *(f"A{number}" for number in range(30))])
+
+
+def test_length_as_it_came() -> None:
+    """What is longer than the description of the API says is refused, spaces or not; so is what gets longer in NFC."""
+    assert check_labels(["cat", "d" * 100])[1] == "d" * 100
+    for label in ["d" * 101, "d" * 100 + " ", "\u0958" * 60]:
+        with pytest.raises(PydanticCustomError, match="Label 2 has 1[02][01] characters"):
+            check_labels(["cat", label])
+    with pytest.raises(PydanticCustomError, match="The template has 201 characters"):
+        check_template("x" * 198 + "{} ")
 
 
 @pytest.mark.parametrize("character", ["\x00", "\x1b", "\x7f", "\u200b", "\u202e", "\ue000", "\u2028", "\U000e0041"])

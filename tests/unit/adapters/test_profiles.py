@@ -1,9 +1,10 @@
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 
-from adapters.profiles import PROFILES, find_profile, fingerprint
+from adapters.profiles import PROFILES, AdaptationDefaults, find_profile, fingerprint
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError, ModelFilesError
 from robustify.types import Task
@@ -49,3 +50,20 @@ def test_profile_without_its_manifest_is_refused(tmp_path: Path) -> None:
     """Weights that cannot be checked are not served."""
     with pytest.raises(ModelFilesError, match="manifest"):
         _ = dataclasses.replace(PROFILES["mini"], folder=tmp_path).model_digest
+
+
+@pytest.mark.parametrize(("shots", "guidance"), [(1, 7.0), (2, 4.0), (16, 4.0)])
+def test_guidance_when_there_is_one_shot_or_more(shots: int, guidance: float) -> None:
+    """The paper's: a single image should be typical, several should differ."""
+    assert AdaptationDefaults().guidance(shots) == guidance
+
+
+def test_generator_does_not_decide_what_is_served(tmp_path: Path) -> None:
+    """Another base stage leaves outcomes and adaptations as they are; another denoiser does not."""
+    digests = []
+    for generator, denoiser in (("a", "x"), ("b", "x"), ("b", "y")):
+        files = {"generator/unet.safetensors": generator, "denoiser/unet.safetensors": denoiser}
+        (tmp_path / "manifest.json").write_text(json.dumps(files))
+        digests.append(dataclasses.replace(find_profile("mini"), folder=tmp_path).model_digest)
+
+    assert digests[0] == digests[1] != digests[2]

@@ -11,6 +11,9 @@ from starlette.types import Message
 from service import body
 from service.body import body_deadline, check_declared_length, drained_on_problem, limited_stream
 from service.errors import ProblemError
+from service.limits import UploadLimits
+
+LIMITS = UploadLimits(image=3, body=4)
 
 
 class Pieces:
@@ -32,17 +35,17 @@ def request_of(client: Pieces, headers: Sequence[tuple[bytes, bytes]] = ()) -> R
     return Request({"type": "http", "method": "POST", "headers": list(headers)}, client)
 
 
-async def read(request: Request, limit: int) -> bytes:
+async def read(request: Request) -> bytes:
     async with body_deadline():
-        return b"".join([piece async for piece in limited_stream(request, limit)])
+        return b"".join([piece async for piece in limited_stream(request, LIMITS)])
 
 
 def test_limit() -> None:
     """A body as long as the limit is read; one byte more is refused, and the rest of it is thrown away."""
-    assert asyncio.run(read(request_of(Pieces([b"ab", b"cd"])), 4)) == b"abcd"
+    assert asyncio.run(read(request_of(Pieces([b"ab", b"cd"])))) == b"abcd"
     client = Pieces([b"ab", b"cd", b"e", b"f", b"g"])
     with pytest.raises(ProblemError) as caught:
-        asyncio.run(read(request_of(client), 4))
+        asyncio.run(read(request_of(client)))
     assert caught.value.kind.status == 413
     assert client.pieces == []
 
@@ -51,7 +54,7 @@ def test_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """A body that stops coming is given up."""
     monkeypatch.setattr(body, "BODY_SECONDS", 0.05)
     with pytest.raises(ProblemError) as caught:
-        asyncio.run(read(request_of(Pieces([b"ab"], forever=True)), 4))
+        asyncio.run(read(request_of(Pieces([b"ab"], forever=True))))
     assert caught.value.kind.status == 408
 
 
@@ -59,13 +62,13 @@ def test_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_declared_length(declared: bytes) -> None:
     """A length over the limit is refused before the body is read."""
     with pytest.raises(ProblemError, match="too-large"):
-        check_declared_length(request_of(Pieces([]), [(b"content-length", declared)]), 4)
+        check_declared_length(request_of(Pieces([]), [(b"content-length", declared)]), LIMITS)
 
 
 @pytest.mark.parametrize("declared", [b"4", b"abc", b"-5", "٥".encode()])
 def test_declared_nothing(declared: bytes) -> None:
     """What is no length, or no more than the limit, is left to the count."""
-    check_declared_length(request_of(Pieces([]), [(b"content-length", declared)]), 4)
+    check_declared_length(request_of(Pieces([]), [(b"content-length", declared)]), LIMITS)
 
 
 @pytest.mark.parametrize(("headers", "left"), [([], 0), ([(b"expect", b"100-continue")], 2)])
@@ -76,7 +79,7 @@ def test_drained(headers: list[tuple[bytes, bytes]], left: int, monkeypatch: pyt
 
     async def refuse() -> None:
         async with drained_on_problem(request_of(client, headers)):
-            raise body.body_too_large(1)
+            raise body.too_large(LIMITS)
 
     with pytest.raises(ProblemError):
         asyncio.run(refuse())

@@ -17,11 +17,22 @@ from robustify.errors import (
     QueueUnavailableError,
     RobustifyError,
     StoredImageError,
+    StoredTaskError,
+    TaskConflictError,
+    UnknownTaskError,
     UnreadableImageError,
     UnsupportedImageError,
 )
-from service.errors import INVALID_INPUT, PROBLEM_KINDS, ProblemError, install_error_handlers, problem_of
-from workers.problems import INPUT_LOST, INTERNAL_ERROR, MODEL_CHANGED
+from service.errors import (
+    INVALID_INPUT,
+    PROBLEM_KINDS,
+    ProblemError,
+    install_error_handlers,
+    problem_of,
+    sentence,
+    store_failures,
+)
+from workers.problems import INPUT_LOST, INTERNAL_ERROR, MODEL_CHANGED, STORE_FULL, refusal_of
 
 SECRET = "/home/someone/0x7f3a55aa1100"
 
@@ -63,6 +74,9 @@ def test_table() -> None:
         (QueueFullError(SECRET), 503, "queue-full"),
         (QueueUnavailableError(SECRET), 503, "queue-unavailable"),
         (ModelFilesError(SECRET), 503, "model-unavailable"),
+        (UnknownTaskError("there is no task 'x'"), 404, "unknown-task"),
+        (TaskConflictError("the name stands for another task"), 409, "task-conflict"),
+        (StoredTaskError("the task is damaged"), 503, "task-lost"),
         (StoredImageError(SECRET), 500, "internal-error"),
         (RobustifyError(SECRET), 500, "internal-error"),
     ],
@@ -103,6 +117,21 @@ def test_framework_validation() -> None:
     assert response.json()["errors"] == [{"field": "number", "detail": "This value is not valid."}]
 
 
+def test_sentence() -> None:
+    """A failure's message begins with a capital letter and ends with one full stop."""
+    assert sentence(TaskConflictError("job x adapts this: wait")) == "Job x adapts this: wait."
+    assert sentence(TaskConflictError("It is so.")) == "It is so."
+
+
+def test_disk_that_fails() -> None:
+    """What a disk says of itself reaches no client."""
+    with pytest.raises(ProblemError) as raised, store_failures():
+        raise OSError(28, SECRET)
+    response = answer_to(raised.value)
+    assert (response.status_code, response.json()["type"]) == (503, "/problems/store-unavailable")
+    assert SECRET not in response.text
+
+
 def test_many_fields() -> None:
     """A thousand mistakes make no huge answer."""
     errors = [FieldProblem(field=f"a{number}", detail="wrong") for number in range(1000)]
@@ -119,7 +148,8 @@ def test_no_fields() -> None:
 def test_every_problem_is_documented() -> None:
     """The page of the HTTP API names each type that a problem document or a failed job can have."""
     page = (Path(__file__).parents[3] / "docs" / "http-api.md").read_text(encoding="utf-8")
-    jobs = (MODEL_CHANGED, INPUT_LOST, INTERNAL_ERROR)
-    types = {kind.slug for kind in PROBLEM_KINDS} | {error.type for error in jobs} | {WORKER_LOST.type}
+    refusals = [refusal_of(error) for error in (InvalidInputError(""), TaskConflictError(""), StoredTaskError(""))]
+    jobs = (MODEL_CHANGED, INPUT_LOST, INTERNAL_ERROR, STORE_FULL, WORKER_LOST, *refusals)
+    types = {kind.slug for kind in PROBLEM_KINDS} | {error.type for error in jobs}
 
     assert {slug for slug in types if f"`{slug}`" not in page} == set()

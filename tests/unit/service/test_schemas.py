@@ -1,9 +1,14 @@
 """What a client sees of a job."""
 
+from typing import Any
+
 import pytest
 
+from adapters.adapt_parameters import AdaptParameters, adapt_request
+from adapters.profiles import find_profile
 from adapters.queue.messages import InputImage, JobKind, JobRecord, JobRequest, JobStatus
-from service.schemas import describe_job, iso_time
+from adapters.settings import Settings
+from service.schemas import AdaptProgress, Progress, describe_job, iso_time, seconds_left
 
 
 def record_of(kind: JobKind, status: JobStatus) -> JobRecord:
@@ -36,6 +41,32 @@ def test_parameters() -> None:
     predict = describe_job(record_of(JobKind.PREDICT, JobStatus.RUNNING)).params
     assert set(certify) - set(predict) == {"n0", "target_radius"}
     assert (certify["n0"], certify["labels"], certify["template"]) == (10, ["cat", "dog"], "{}")
+
+
+def adaptation_of(status: JobStatus = JobStatus.RUNNING, **others: Any) -> JobRecord:
+    parameters = AdaptParameters(name="pets", labels=["cat", "dog"], steps=7)
+    request = adapt_request(parameters, find_profile("mini"), Settings(profile="mini"))
+    return JobRecord(id="abc", request=request, status=status, created_at=0.5, samples_total=30, **others)
+
+
+def test_adaptation() -> None:
+    """Its parameters are all that the request may have, and its progress is in steps, with the stage."""
+    job = describe_job(adaptation_of(samples_done=5, stage="personalize"))
+    assert job.params.keys() == AdaptParameters.model_fields.keys()
+    assert (job.params["labels"], job.params["steps"]) == (["cat", "dog"], 7)
+    assert isinstance(job.progress, AdaptProgress)
+    assert (job.progress.unit, job.progress.stage) == ("steps", "personalize")
+    assert describe_job(record_of(JobKind.PREDICT, JobStatus.RUNNING)).progress == Progress(done=5, total=30)
+
+
+def test_seconds_left() -> None:
+    """At the speed so far; none before the first step or the first worker, none when it is done, and none below 0."""
+    assert seconds_left(adaptation_of(started_at=100.0, samples_done=10), now=120.0) == 40.0
+    assert seconds_left(adaptation_of(started_at=100.0, samples_done=10), now=99.0) == 0.0
+    assert seconds_left(adaptation_of(started_at=100.0), now=120.0) is None
+    assert seconds_left(adaptation_of(samples_done=10), now=120.0) is None
+    done = adaptation_of(JobStatus.SUCCEEDED, started_at=100.0, samples_done=30)
+    assert seconds_left(done, now=120.0) is None
 
 
 def test_times() -> None:

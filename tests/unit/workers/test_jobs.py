@@ -16,14 +16,15 @@ import torch
 from adapters.oracles import LinearOracle, linear_weights
 from adapters.profiles import engine_digest, find_profile, function_digest
 from adapters.queue.board import JobBoard
-from adapters.queue.messages import JobKind, JobRecord, JobRequest, JobStatus, Shard, WorkerRecord, shards_of
+from adapters.queue.messages import JobKind, JobRecord, JobRequest, JobStatus, Shard, WorkerRecord
 from adapters.settings import Settings
 from adapters.store.files import ImageStore
 from robustify.errors import InvalidInputError
 from robustify.smoothing.votes import BaseClassifier
 from robustify.types import Phase, Task
 from workers.heartbeat import STALL_SECONDS, Heartbeat
-from workers.jobs import ATTEMPTS, LoadedModel, ShardRunner
+from workers.jobs import ATTEMPTS, ShardRunner
+from workers.model import LoadedModel
 from workers.stop import StopFlag
 
 MakeRequest = Callable[..., JobRequest]
@@ -68,12 +69,14 @@ class Bench:
 
     def run(self, job: JobRecord, phase: Phase) -> JobRecord:
         """Delivers every shard of a phase once."""
-        for shard in shards_of(phase, dict(job.request.phases)[phase], SHARD_SAMPLES):
+        samples = dict(job.vote_request.phases)[phase]
+        for first in range(0, samples, SHARD_SAMPLES):
+            shard = Shard(phase=phase, first=first, count=min(SHARD_SAMPLES, samples - first))
             self.runner.run_shard(job.id, shard)
         return self.record(job)
 
     def run_all(self, job: JobRecord) -> None:
-        for phase, _ in job.request.phases:
+        for phase, _ in job.vote_request.phases:
             self.run(job, phase)
 
     def record(self, job: JobRecord) -> JobRecord:
@@ -262,7 +265,7 @@ def test_the_files_of_the_models_change(bench: Bench, submit: Callable[..., JobR
     bench.runner.check_models()
     assert not bench.stop.requested
     bench = replace(bench, loaded=replace(bench.loaded, engine=OLD_ENGINE))
-    request = submit(JobKind.PREDICT, n=100).request
+    request = submit(JobKind.PREDICT, n=100).vote_request
     old = {"engine": OLD_ENGINE, "fingerprint": function_digest(OLD_ENGINE, request.label_task, request.sigma)}
     assert bench.run(submit(JobKind.PREDICT, n=100, **old), Phase.PREDICT).status is JobStatus.SUCCEEDED
     bench.runner.check_models()
@@ -305,7 +308,7 @@ def test_the_lease_is_lost(bench: Bench, submit: Callable[..., JobRecord]) -> No
     shard = Shard(phase=Phase.PREDICT, first=0, count=500)
 
     def record_by_another(noisy: torch.Tensor) -> None:
-        bench.board.record_votes(job.id, shard, job.request.fingerprint, [400, 100])
+        bench.board.record_votes(job.id, shard, job.vote_request.fingerprint, [400, 100])
         bench.heartbeat.beat()
 
     bench.model.before = record_by_another
@@ -368,12 +371,12 @@ def test_logits_that_are_not_finite(bench: Bench, submit: Callable[..., JobRecor
     assert (result["radius"] or 0) <= radius * 1.0001
 
 
-@pytest.mark.parametrize("kind", list(JobKind))
+@pytest.mark.parametrize("kind", [JobKind.PREDICT, JobKind.CERTIFY])
 def test_no_logits_are_finite(bench: Bench, submit: Callable[..., JobRecord], kind: JobKind) -> None:
     """The job succeeds as an abstention."""
     bench.model.after = lambda logits: None if logits.fill_(torch.nan) is None else None
     job = submit(kind, n=500)
-    for phase, _ in job.request.phases:
+    for phase, _ in job.vote_request.phases:
         bench.run(job, phase)
     result = bench.record(job).result
     assert result is not None
@@ -383,14 +386,16 @@ def test_no_logits_are_finite(bench: Bench, submit: Callable[..., JobRecord], ki
 def test_the_next_step_was_lost(bench: Bench, submit: Callable[..., JobRecord]) -> None:
     """Whoever reconciles takes it; taking it twice changes nothing."""
     job = submit(JobKind.PREDICT, n=100)
-    bench.board.record_votes(job.id, Shard(phase=Phase.PREDICT, first=0, count=100), job.request.fingerprint, [90, 10])
+    bench.board.record_votes(
+        job.id, Shard(phase=Phase.PREDICT, first=0, count=100), job.vote_request.fingerprint, [90, 10]
+    )
     bench.runner.take_next_step(job.id)
     record = bench.record(job)
     bench.runner.take_next_step(job.id)
     assert (record.status, bench.record(job)) == (JobStatus.SUCCEEDED, record)
 
 
-@pytest.mark.parametrize("kind", list(JobKind))
+@pytest.mark.parametrize("kind", [JobKind.PREDICT, JobKind.CERTIFY])
 def test_a_result_that_lacks_votes(bench: Bench, submit: Callable[..., JobRecord], kind: JobKind) -> None:
     """It is no outcome: asking again, of a repaired worker, is answered with all votes, and that stays."""
 

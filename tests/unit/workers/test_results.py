@@ -41,7 +41,7 @@ def test_a_prediction() -> None:
         "n": 100,
         "alpha": 0.001,
         "sigma": 0.25,
-        "model": {"profile": "mini", "fingerprint": "f", "task": None},
+        "model": {"profile": "mini", "fingerprint": "f", "task": None, "version": None, "adaptation": None},
         "input": {"sha256": "a" * 64, "height": 32, "width": 48, "source_sha256": "b" * 64},
         "seconds": 1.5,
     }

@@ -1,0 +1,69 @@
+"""Fine-tuning of the classifier on denoised references (Eq. 13): of CLIP, both encoders."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from adapters.adaptation.delta import write_delta
+from adapters.adaptation.personalization import diffusion_of
+from adapters.adaptation.trainer import History, Losses, Objective, References, Training, TrainingPlan, train
+from adapters.checkpoints import Checkpoint
+from adapters.classifiers.clip import ClipModel
+from adapters.denoisers.diffusion import OneStepDenoiser
+from robustify.adaptation.objectives import NoisyBatch, fine_tuning_loss
+from robustify.types import Task
+
+
+class TunableClip(nn.Module):
+    """A copy of a CLIP in float32 that learns to tell a task's labels apart; norm statistics and logit scale stay."""
+
+    def __init__(self, clip: ClipModel, task: Task, device: torch.device) -> None:
+        super().__init__()
+        self.model = deepcopy(clip.model).float().eval().requires_grad_(True).to(device)
+        self.model.get_parameter("logit_scale").requires_grad_(False)
+        self._clip = clip
+        self._tokens = clip.tokens_of(task).to(device)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        image_features, text_features, scale = self.model(self._clip.prepare(images), self._tokens)
+        logits: torch.Tensor = scale * image_features.float() @ text_features.float().T
+        return logits
+
+
+def fine_tune(
+    denoiser: OneStepDenoiser,
+    clip: ClipModel,
+    task: Task,
+    references: References,
+    held_back: References,
+    plan: TrainingPlan,
+    folder: Path,
+    on_step: Callable[[int], None],
+    accelerator: Accelerator,
+) -> History:
+    """Writes `folder`/classifier.safetensors, what changed of the CLIP; `denoiser` is the personalised one."""
+    tunable = TunableClip(clip, task, accelerator.device)
+    diffusion = diffusion_of(denoiser)
+
+    def losses(batch: NoisyBatch) -> Losses:
+        return {"total": fine_tuning_loss(denoiser.predict_noise, tunable, diffusion, batch)}
+
+    history = train(
+        Training(
+            objective=Objective(tunable, losses),
+            references=references,
+            held_back=held_back,
+            timesteps=diffusion.timesteps,
+            plan=plan,
+            checkpoint=Checkpoint(folder / "training.safetensors"),
+            on_step=on_step,
+        ),
+        accelerator,
+    )
+    if accelerator.is_main_process:
+        write_delta(clip.model.state_dict(), tunable.model.state_dict(), folder / "classifier.safetensors")
+    return history

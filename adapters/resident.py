@@ -1,0 +1,31 @@
+"""What stays in memory: the values that were asked for last, up to a number of bytes."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Resident(Generic[K, V]):
+    """Loads what is asked for and keeps it; what was not asked for longest goes first. The latest always stays."""
+
+    def __init__(self, load: Callable[[K], V], size: Callable[[V], int], max_bytes: int) -> None:
+        self._load = load
+        self._size = size
+        self._max_bytes = max_bytes
+        self._values: OrderedDict[K, V] = OrderedDict()
+
+    def __call__(self, key: K) -> V:
+        if key not in self._values:
+            self._values[key] = self._load(key)
+            self._make_room()
+        self._values.move_to_end(key)
+        return self._values[key]
+
+    def _make_room(self) -> None:
+        held = sum(self._size(value) for value in self._values.values())
+        while held > self._max_bytes and len(self._values) > 1:
+            _, gone = self._values.popitem(last=False)
+            held -= self._size(gone)

@@ -1,0 +1,207 @@
+"""What adaptation brings on real images: none, denoiser only, both (Table 6); lambda (Table 8) and shots (Table 9).
+
+    python -m benchmarks.studies.adaptation ../shared/data/cifar10 --split test_500 --output docs/results/adaptation \
+        --limit 200 --shots 1 --shots 4 --seeds 3 --dtype bfloat16
+
+Cost: each adaptation is some minutes, and each cell of the tables images x (n0 + n) samples at 150 to 300 a second on
+2 cores. Writes OUTPUT.md; rows are resumed from evaluations/, adaptations from the work folder. The last line is JSON.
+"""
+
+import json
+import shutil
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from adapters.adapt_parameters import AdaptParameters, adapt_request
+from adapters.adaptation.workshop import Workshop
+from adapters.datasets import Dataset, read_dataset
+from adapters.profiles import find_profile
+from adapters.settings import Settings
+from adapters.store.adaptations import CLASSIFIER, AdaptationStore
+from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
+from workers.adaptation.stages import AdaptationRun
+from workers.evaluate import Evaluation, evaluate, read_rows
+from workers.evaluator import row_source
+
+ALPHA = 0.001
+RADII = (0.25, 0.5)
+NONE, DENOISER, BOTH = "none", "denoiser only", "both"
+say = Console(stderr=True).print
+
+
+@dataclass(frozen=True)
+class Study:
+    """The images, and how they are certified."""
+
+    dataset: Dataset
+    settings: Settings
+    folder: Path
+    n0: int
+    n: int
+    workers: int
+
+    def rows(self, adaptation: str | None, sigma: float) -> list[dict[str, Any]]:
+        """A row for every image, certified with an adaptation."""
+        evaluation = Evaluation(
+            settings=self.settings,
+            task=Task(self.dataset.class_names, DEFAULT_TEMPLATE, adaptation),
+            method="denoised",
+            parameters=SmoothingParameters(sigma, self.n0, self.n, ALPHA),
+            dataset_digest=self.dataset.digest,
+        )
+        path = Path("evaluations") / f"{evaluation.digest}.jsonl"
+        evaluate(evaluation, len(self.dataset), path, row_source(evaluation, self.dataset, self.workers))
+        rows = sorted(read_rows(path, evaluation.digest), key=lambda row: int(row["index"]))
+        return rows[: len(self.dataset)]
+
+    def adapt(self, shots: int, seed: int, weight: float | None) -> dict[str, str]:
+        """Adapts to the class names: the digests of the personalised denoiser alone, and of both models."""
+        profile = find_profile(self.settings.profile)
+        parameters = AdaptParameters(
+            name="study", labels=list(self.dataset.class_names), shots=shots, seed=seed, guidance_weight=weight
+        )
+        request = adapt_request(parameters, profile, self.settings)
+        folder = self.folder / f"{shots}-shots-seed-{seed}-weight-{request.guidance_weight:g}"
+        run = AdaptationRun(request, Workshop(profile, self.settings), folder, lambda progress: None)
+        run.made.mkdir(parents=True, exist_ok=True)
+        run.synthesize()
+        run.personalize()
+        run.fine_tune()
+        store = AdaptationStore(self.settings.adaptation_folder)
+        alone = folder / "denoiser-only"
+        shutil.copytree(run.made, alone, dirs_exist_ok=True, ignore=shutil.ignore_patterns(CLASSIFIER))
+        return {
+            DENOISER: store.add(alone, request.models, {}).digest,
+            BOTH: store.add(run.made, request.models, {}).digest,
+        }
+
+
+Rows = list[dict[str, Any]]
+
+
+def certified(row: dict[str, Any], radius: float) -> float:
+    right = row["answer"] == row["label"] and row["radius"] is not None
+    return float(right and row["radius"] >= radius)
+
+
+def certified_radius(row: dict[str, Any]) -> float:
+    return float(row["radius"]) if certified(row, 0.0) else 0.0
+
+
+def figures(rows: Rows) -> dict[str, float]:
+    """Certified accuracy at each radius, ACR, and the share whose most voted class is right."""
+    values = {f"certified at {radius:g}": [certified(row, radius) for row in rows] for radius in RADII}
+    values["ACR"] = [certified_radius(row) for row in rows]
+    values["top class right"] = [float(row["answer"] == row["label"]) for row in rows]
+    return {name: statistics.fmean(value) for name, value in values.items()}
+
+
+def difference(rows: Sequence[Rows], base: Rows) -> dict[str, tuple[float, float]]:
+    """Mean over seeds of the difference to `base` on the same images, and its spread: the standard error over images
+    of the difference averaged over seeds.
+    """
+    found = {}
+    measures = {f"certified at {radius:g}": (lambda row, radius=radius: certified(row, radius)) for radius in RADII}
+    for name, measure in {**measures, "ACR": certified_radius}.items():
+        gains = [
+            statistics.fmean(measure(run[index]) for run in rows) - measure(base[index]) for index in range(len(base))
+        ]
+        found[name] = (statistics.fmean(gains), statistics.stdev(gains) / len(gains) ** 0.5)
+    return found
+
+
+def components(study: Study, sigmas: Sequence[float], shots: Sequence[int], seeds: int) -> Iterator[dict[str, Any]]:
+    """Table 6, a record for each (sigma, shots, variant)."""
+    for sigma in sigmas:
+        base = study.rows(None, sigma)
+        yield {"sigma": sigma, "shots": 0, "variant": NONE, "figures": [figures(base)], "difference": None}
+        for count in shots:
+            adaptations = [study.adapt(count, seed, None) for seed in range(seeds)]
+            for variant in (DENOISER, BOTH):
+                rows = [study.rows(adaptation[variant], sigma) for adaptation in adaptations]
+                say(f"sigma {sigma:g}, {count} shots, {variant}: {[figures(run) for run in rows]}")
+                yield {
+                    "sigma": sigma,
+                    "shots": count,
+                    "variant": variant,
+                    "figures": [figures(run) for run in rows],
+                    "difference": difference(rows, base),
+                }
+
+
+def weights(study: Study, sigmas: Sequence[float], shots: int, values: Sequence[float]) -> Iterator[dict[str, Any]]:
+    """Table 8, a record for each (sigma, lambda): the personalised denoiser alone, one seed."""
+    for weight in values:
+        adaptation = study.adapt(shots, 0, weight)
+        for sigma in sigmas:
+            rows = study.rows(adaptation[DENOISER], sigma)
+            yield {"sigma": sigma, "weight": weight, "shots": shots, "figures": [figures(rows)]}
+
+
+def table(records: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+    """Means over the seeds; differences with their standard error."""
+    names = list(records[0]["figures"][0])
+    differences = [name for name in names if any(name in (record.get("difference") or {}) for record in records)]
+    titles = [*columns, *names, *(f"{name}, gained" for name in differences)]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    for record in records:
+        cells = [f"{record[column]:g}" if column != "variant" else record[column] for column in columns]
+        for name in names:
+            cells.append(shown(name, statistics.fmean(found[name] for found in record["figures"])))
+        for name in differences:
+            gain = (record.get("difference") or {}).get(name)
+            cells.append("" if gain is None else f"{shown(name, gain[0])} ± {shown(name, gain[1])}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def shown(name: str, value: float) -> str:
+    return f"{value:.4f}" if name == "ACR" else f"{100 * value:.1f}"
+
+
+def main(
+    dataset: Path,
+    split: Annotated[str, typer.Option()],
+    output: Annotated[Path, typer.Option(help="Path of the tables, without suffix.")],
+    work: Annotated[Path, typer.Option(help="Folder of the adaptations.")] = Path("evaluations/adaptation"),
+    profile: str = "mini",
+    dtype: str = "float32",
+    limit: int | None = 200,
+    shots: Annotated[list[int] | None, typer.Option(help="By default 1 and 4.")] = None,
+    seeds: int = 3,
+    sigma: Annotated[list[float] | None, typer.Option(help="By default .25 and .5.")] = None,
+    weight: Annotated[list[float] | None, typer.Option(help="lambda, for Table 8.")] = None,
+    n0: int = 100,
+    n: int = 200,
+    workers: int = 2,
+) -> None:
+    settings = Settings(
+        profile=profile, dtype=dtype, state_dir=work.absolute() / "state", threads=1 if workers > 1 else None
+    )
+    images = read_dataset(dataset, split, find_profile(profile).side, limit)
+    study = Study(images, settings, work, n0, n, workers)
+    counts, sigmas = shots or [1, 4], sigma or [0.25, 0.5]
+    parts = {"components": list(components(study, sigmas, counts, seeds))}
+    if weight:
+        parts["weights"] = list(weights(study, sigmas, max(counts), weight))
+    about = (
+        f"{len(images)} images of {dataset.name} {split}, n0 = {n0}, n = {n}, alpha = {ALPHA:g}, profile {profile}, "
+    )
+    text = f"{about}{dtype}, {seeds} seeds; gains are paired, on the same images, ± one standard error.\n\n"
+    text += table(parts["components"], ("sigma", "shots", "variant")) + "\n"
+    if weight:
+        text += "\nDenoiser only, by lambda:\n\n" + table(parts["weights"], ("sigma", "shots", "weight")) + "\n"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.with_suffix(".md").write_text(text, encoding="utf-8")
+    typer.echo(text)
+    typer.echo(json.dumps({"study": "adaptation", **parts}))
+
+
+if __name__ == "__main__":
+    typer.run(main)

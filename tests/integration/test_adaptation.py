@@ -1,0 +1,221 @@
+"""Adaptation by real workers with the bundled models: killed at every stage, interrupted, pinned, withdrawn."""
+
+import resource
+from collections.abc import Callable, Mapping
+from subprocess import Popen
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from adapters.adapt_parameters import AdaptParameters, adapt_request
+from adapters.adaptation_steps import stage_steps
+from adapters.parameters import CertifyParameters
+from adapters.profiles import find_profile
+from adapters.queue.board import JobBoard
+from adapters.queue.messages import AdaptRequest, InputImage, JobKind, JobRecord, JobStatus
+from adapters.requests import asked_task, job_request
+from adapters.settings import Settings
+from adapters.store.adaptations import AdaptationStore
+from adapters.store.files import ImageStore
+from adapters.store.tasks import TaskStore
+from workers.adaptation.runner import WORK_FOLDER, adapt
+
+StartWorker = Callable[..., Popen[bytes]]
+WaitUntil = Callable[..., None]
+
+pytestmark = pytest.mark.slow
+
+LABELS = ("cat", "ship")
+SECONDS = 180.0
+SMALL = {
+    "shots": 1,
+    "held_back": 1,
+    "steps": 8,
+    "batch_size": 4,
+    "fine_tuning_steps": 6,
+    "fine_tuning_batch_size": 4,
+    "publish": "always",
+}
+
+
+@pytest.fixture
+def mini_settings(queue_settings: Settings) -> Settings:
+    return queue_settings.model_copy(update={"profile": "mini", "lease_seconds": 2.0})
+
+
+@pytest.fixture
+def mini_board(board: JobBoard, mini_settings: Settings, connection: Any) -> JobBoard:
+    return JobBoard(connection, mini_settings)
+
+
+def request_of(settings: Settings, **changes: Any) -> AdaptRequest:
+    values = {"name": "pets and ships", "labels": list(LABELS), **SMALL, **changes}
+    return adapt_request(AdaptParameters.model_validate(values), find_profile("mini"), settings)
+
+
+def submit(board: JobBoard, request: AdaptRequest) -> JobRecord:
+    return board.submit_adaptation(request, sum(stage_steps(request).values()))
+
+
+def current(board: JobBoard, job: JobRecord) -> JobRecord:
+    record = board.get(job.id)
+    assert record is not None
+    return record
+
+
+def result_of(board: JobBoard, job: JobRecord) -> Mapping[str, Any]:
+    record = current(board, job)
+    assert record.status is JobStatus.SUCCEEDED, record
+    assert record.result is not None
+    return record.result
+
+
+def submit_certificate(board: JobBoard, settings: Settings, task: str, seed: int, n: int = 200) -> JobRecord:
+    """Asks for a certificate of a picture of its own, with a task."""
+    profile = find_profile("mini")
+    parameters = CertifyParameters(task=task, n=n, n0=50, sigma=0.25)
+    tensor = np.random.default_rng(seed).uniform(size=(3, 32, 32)).astype(np.float32)
+    image = InputImage(
+        sha256=ImageStore(settings.state_dir / "images").put(tensor),
+        height=32,
+        width=32,
+        source_sha256="0" * 64,
+        source_norm=1.0,
+    )
+    asked = asked_task(parameters, profile, TaskStore(settings.task_folder))
+    return board.submit(job_request(JobKind.CERTIFY, parameters, asked, image, profile, settings), 100)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the small request makes when nothing happens: the digest of its adaptation."""
+    settings = Settings(profile="mini", state_dir=tmp_path_factory.mktemp("undisturbed"), threads=1)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # As the workers: other numbers of threads round otherwise.
+    try:
+        made = adapt(request_of(settings), find_profile("mini"), settings, "job", lambda progress: None)
+    finally:
+        torch.set_num_threads(threads)
+    assert made.digest is not None
+    return made.digest
+
+
+@pytest.mark.parametrize("stage", ["synthesize", "personalize", "fine-tune", "evaluate"])
+def test_worker_is_killed(
+    stage: str,
+    undisturbed: str,
+    mini_board: JobBoard,
+    mini_settings: Settings,
+    start_product_worker: StartWorker,
+    wait_until: WaitUntil,
+) -> None:
+    """The next worker goes on in the same folder and ends with the very same models."""
+    job = submit(mini_board, request_of(mini_settings))
+    victim = start_product_worker(mini_settings)
+    wait_until(lambda: current(mini_board, job).stage == stage, SECONDS)
+    victim.kill()
+    victim.wait()
+    start_product_worker(mini_settings)
+    wait_until(lambda: current(mini_board, job).status.done, SECONDS)
+
+    assert result_of(mini_board, job)["adaptation"] == undisturbed
+    assert not list((mini_settings.state_dir / WORK_FOLDER).glob("*"))
+
+
+def test_predictions_and_certificates_come_in_between(
+    mini_board: JobBoard, mini_settings: Settings, start_product_worker: StartWorker, wait_until: WaitUntil
+) -> None:
+    """One worker: two tasks answer as they did on an idle server while a third version is made, each with its own."""
+    profile, tasks = find_profile("mini"), TaskStore(mini_settings.task_folder)
+    for name, seed in (("first", 1), ("second", 2)):
+        request = request_of(mini_settings, name=name, seed=seed, steps=3, fine_tuning_steps=3)
+        adapt(request, profile, mini_settings, name, lambda progress: None)
+    start_product_worker(mini_settings)
+    idle = {name: submit_certificate(mini_board, mini_settings, name, seed=7) for name in ("first", "second")}
+    wait_until(lambda: all(current(mini_board, job).status.done for job in idle.values()), SECONDS)
+    before = tasks.find("first")
+    work = submit(mini_board, request_of(mini_settings, name="first", seed=3))
+    wait_until(lambda: current(mini_board, work).stage == "personalize", SECONDS)
+    pinned = [submit_certificate(mini_board, mini_settings, name, seed=8) for name in ("first", "second")]
+    wait_until(lambda: all(current(mini_board, job).status.done for job in pinned), SECONDS)
+    was_busy = not current(mini_board, work).status.done
+    wait_until(lambda: current(mini_board, work).status.done, SECONDS)
+
+    assert was_busy
+    assert tasks.find("first").current == before.current + 1
+    for job in pinned:
+        model = result_of(mini_board, job)["model"]
+        assert model["fingerprint"] == job.vote_request.fingerprint
+        assert model["adaptation"] == job.vote_request.adaptation != tasks.find("first").version().adaptation
+    again = submit_certificate(mini_board, mini_settings, "first@1", seed=7)
+    assert result_of(mini_board, again)["votes"] == result_of(mini_board, idle["first"])["votes"]
+    later = submit_certificate(mini_board, mini_settings, "first", seed=7)
+    wait_until(lambda: current(mini_board, later).status.done, SECONDS)
+    assert result_of(mini_board, later)["model"]["version"] == 2
+
+
+def test_job_is_canceled(
+    mini_board: JobBoard, mini_settings: Settings, start_product_worker: StartWorker, wait_until: WaitUntil
+) -> None:
+    """No task appears, the worker is free at once, and the same request goes on where the first one was."""
+    start_product_worker(mini_settings)
+    job = submit(mini_board, request_of(mini_settings, steps=500))
+    wait_until(lambda: current(mini_board, job).stage == "personalize", SECONDS)
+    wait_until(lambda: current(mini_board, job).samples_done >= 4 + 30, SECONDS)
+    mini_board.cancel(job.id)
+    other = submit(mini_board, request_of(mini_settings, name="labels alone", steps=0, fine_tuning_steps=0))
+    wait_until(lambda: current(mini_board, other).status.done, SECONDS)
+    assert [task.name for task in TaskStore(mini_settings.task_folder).all()] == ["labels alone"]
+
+    again = submit(mini_board, request_of(mini_settings, steps=500))
+    assert again.id != job.id
+    wait_until(lambda: current(mini_board, again).samples_done > 0, SECONDS)
+    assert current(mini_board, again).samples_done >= 4 + 25
+    mini_board.cancel(again.id)
+
+
+def test_labels_that_the_text_encoder_cannot_read(
+    mini_board: JobBoard, mini_settings: Settings, start_product_worker: StartWorker, wait_until: WaitUntil
+) -> None:
+    """The job fails and says why, and no task is registered."""
+    start_product_worker(mini_settings)
+    labels = [
+        "cat",
+        "a very long label of many many words that no text encoder with few tokens could ever read at once",
+    ]
+    for steps in (0, 5):
+        job = submit(mini_board, request_of(mini_settings, labels=labels, steps=steps, fine_tuning_steps=0))
+        wait_until(lambda job=job: current(mini_board, job).status.done, SECONDS)
+        error = current(mini_board, job).error
+        assert error is not None
+        assert error.type == "invalid-input"
+    assert TaskStore(mini_settings.task_folder).all() == []
+
+
+def test_disk_is_full(
+    mini_board: JobBoard, mini_settings: Settings, start_product_worker: StartWorker, wait_until: WaitUntil
+) -> None:
+    """The job fails and says so; the version before still answers, and nothing partial can be seen."""
+    adapt(request_of(mini_settings), find_profile("mini"), mini_settings, "first", lambda progress: None)
+    tasks, store = TaskStore(mini_settings.task_folder), AdaptationStore(mini_settings.adaptation_folder)
+    before = tasks.find("pets and ships")
+    worker = start_product_worker(mini_settings)
+    wait_until(lambda: len(mini_board.workers()) == 1, SECONDS)
+    # No file may grow beyond a megabyte: the classifier's delta is larger.
+    resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+    job = submit(mini_board, request_of(mini_settings, seed=5))
+    wait_until(lambda: current(mini_board, job).status.done, SECONDS)
+
+    record = current(mini_board, job)
+    assert record.status is JobStatus.FAILED
+    assert record.error is not None
+    assert record.error.type == "store-unavailable"
+    assert tasks.find("pets and ships") == before
+    assert [path.name for path in mini_settings.adaptation_folder.glob("[!.]*")] == [before.version().adaptation]
+    assert not list(mini_settings.adaptation_folder.glob(".partial*"))
+    store.get(str(before.version().adaptation))
+    answered = submit_certificate(mini_board, mini_settings, "pets and ships", seed=1)
+    wait_until(lambda: current(mini_board, answered).status.done, SECONDS)
+    assert result_of(mini_board, answered)["model"]["version"] == 1

@@ -1,0 +1,105 @@
+"""The evidence of an adaptation: figures before and after, on references that nothing was trained on, and pictures."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from adapters.adaptation.adapted import with_classifier_file
+from adapters.adaptation.references import contact_sheet
+from adapters.adaptation.trainer import References
+from adapters.adaptation.workshop import Workshop
+from adapters.adaptation_steps import AFTER, BEFORE, MOST_IMAGES, SIGMAS, VARIANTS, judgements
+from adapters.classifiers.clip import ZeroShotClassifier
+from adapters.denoisers.diffusion import OneStepDenoiser
+from adapters.store.adaptations import CLASSIFIER, CONTACT_SHEET, DENOISED_SHEET
+from adapters.store.files import tensor_digest, write_durably
+from robustify.adaptation.evidence import Evidence, is_no_worse, judge
+from robustify.pipeline import DenoiseAndClassify
+from robustify.smoothing.noise import KeyedNoise
+from robustify.smoothing.votes import NoisyVotes
+from robustify.types import Phase, SmoothingParameters, Task
+
+SELECTION_SAMPLES, ESTIMATION_SAMPLES, ALPHA = 20, 100, 0.001
+PUBLIC_KEY = b"robustify adapt"
+SHEET_COLUMNS, SHEET_ROWS = 10, 40
+
+
+def report_later(on_step: Callable[[int], None], before: int, done: int) -> None:
+    on_step(before + done)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A task's models as they were and as the files in `made` change them."""
+
+    workshop: Workshop
+    task: Task
+    made: Path
+
+    def figures(self, held_back: References, folder: Path, on_step: Callable[[int], None]) -> dict[str, Any]:
+        """The evidence before and after, and whether it became no worse; what lies in `folder` is not done again."""
+        folder.mkdir(parents=True, exist_ok=True)
+        judged = References(held_back.images[:MOST_IMAGES], held_back.labels[:MOST_IMAGES])
+        found: dict[str, list[Evidence]] = {variant: [] for variant in VARIANTS}
+        for part, (variant, sigma) in enumerate((variant, sigma) for variant in VARIANTS for sigma in SIGMAS):
+            path, done = folder / f"{variant}-{sigma}.json", part * len(judged.labels)
+            on_step(done)
+            if not path.is_file():
+                evidence = self.evidence(variant, sigma, judged, partial(report_later, on_step, done))
+                write_durably(path, json.dumps(asdict(evidence), allow_nan=False).encode())
+            found[variant].append(Evidence(**json.loads(path.read_text(encoding="utf-8"))))
+        on_step(judgements(len(judged.labels)))
+        documents: dict[str, Any] = {variant: [asdict(evidence) for evidence in found[variant]] for variant in VARIANTS}
+        return {**documents, "no_worse": is_no_worse(found[BEFORE], found[AFTER])}
+
+    def evidence(self, variant: str, sigma: float, judged: References, on_image: Callable[[int], None]) -> Evidence:
+        """CERTIFY of every image."""
+        base_classifier = DenoiseAndClassify(self.denoiser(variant), self.classifier(variant), sigma)
+        profile, settings = self.workshop.profile, self.workshop.settings
+
+        def counter(index: int, phase: Phase) -> NoisyVotes:
+            on_image(index)
+            return NoisyVotes(
+                base_classifier=base_classifier,
+                image=judged.images[index],
+                sigma=sigma,
+                noise=KeyedNoise(PUBLIC_KEY, tensor_digest(judged.images[index].numpy())),
+                phase=phase,
+                classes=len(self.task.labels),
+                batch_size=profile.samples_per_batch(settings),
+                device=self.workshop.device,
+            )
+
+        parameters = SmoothingParameters(sigma, SELECTION_SAMPLES, ESTIMATION_SAMPLES, ALPHA)
+        return judge(counter, judged.labels.tolist(), parameters)
+
+    def denoiser(self, variant: str) -> OneStepDenoiser:
+        if variant == BEFORE:
+            return self.workshop.denoiser
+        return self.workshop.adapted_denoiser(self.made)
+
+    def classifier(self, variant: str) -> ZeroShotClassifier:
+        delta = self.made / CLASSIFIER
+        tuned = variant == AFTER and delta.is_file()
+        clip = with_classifier_file(self.workshop.clip, delta) if tuned else self.workshop.clip
+        return clip.zero_shot(self.task)
+
+    @torch.inference_mode()
+    def write_sheets(self, references: References, held_back: References) -> None:
+        """The contact sheet, and what the denoiser makes of noisy references before and after."""
+        images = torch.cat([references.images, held_back.images])
+        shown = images[: SHEET_COLUMNS * SHEET_ROWS]
+        rows = [shown[first : first + SHEET_COLUMNS] for first in range(0, len(shown), SHEET_COLUMNS)]
+        write_durably(self.made / CONTACT_SHEET, contact_sheet(rows))
+        shown = held_back.images[:SHEET_COLUMNS].to(self.workshop.device)
+        noise = torch.randn(shown.shape, generator=torch.Generator().manual_seed(0)).to(shown.device)
+        rows = [shown]
+        for sigma in SIGMAS:
+            noisy = shown + sigma * noise
+            rows += [noisy, *(self.denoiser(variant)(noisy, sigma) for variant in VARIANTS)]
+        write_durably(self.made / DENOISED_SHEET, contact_sheet(rows))

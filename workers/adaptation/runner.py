@@ -1,0 +1,165 @@
+"""An adaptation as a worker runs it: in a folder that survives the worker, with a pause for others at every step."""
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from adapters.adaptation.workshop import Workshop
+from adapters.adaptation_steps import AFTER, BEFORE
+from adapters.profiles import Profile
+from adapters.queue.board import JobBoard
+from adapters.queue.messages import AdaptRequest, JobRecord
+from adapters.settings import Settings
+from adapters.store.adaptations import AdaptationStore
+from adapters.store.tasks import StoredTask, TaskStore
+from robustify.errors import QueueUnavailableError, UnknownTaskError
+from workers.adaptation.stages import AdaptationRun, Progress
+from workers.heartbeat import Heartbeat, Holding
+from workers.stop import NotWantedError, StopFlag
+
+PROGRESS_SECONDS = 0.5
+WORK_FOLDER = "adapting"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What became of a request: the task as it is now, the version that was made, and the figures if it was judged."""
+
+    task: StoredTask
+    version: int
+    digest: str | None
+    figures: dict[str, Any] | None
+
+
+def adapt(
+    request: AdaptRequest,
+    profile: Profile,
+    settings: Settings,
+    job: str,
+    on_progress: Callable[[Progress], None],
+) -> Adaptation:
+    """Runs all stages and publishes the task; what an earlier run of the same request did is not done again.
+
+    An adaptation that did worse than the models were before is kept as a version that does not answer.
+    """
+    tasks, store = TaskStore(settings.task_folder), AdaptationStore(settings.adaptation_folder)
+    if done := published_before(request, tasks, store, job):
+        return done
+    workshop = Workshop(profile, settings)
+    if not request.adapts:
+        workshop.clip.zero_shot(request.label_task)
+        task = tasks.register(request.name, request.label_task, job, time.time())
+        return Adaptation(task, task.current, None, None)
+    folder = work_folder(request, settings)
+    prune(folder.parent, settings.retention_seconds)
+    run = AdaptationRun(request, workshop, folder, on_progress)
+    made = run.run()
+    stored = store.add(made, request.models, run.about())
+    figures = run.figures()
+    task = tasks.publish(
+        request.name,
+        request.label_task,
+        job,
+        time.time(),
+        adaptation=stored.digest,
+        models=request.models,
+        answers=request.publish == "always" or figures["no_worse"],
+    )
+    shutil.rmtree(folder, ignore_errors=True)
+    return Adaptation(task, task.version_of(job).number, stored.digest, figures)
+
+
+def published_before(request: AdaptRequest, tasks: TaskStore, store: AdaptationStore, job: str) -> Adaptation | None:
+    """What a worker made that was killed before it could say so."""
+    with suppress(UnknownTaskError):
+        task = tasks.find(request.name)
+        if task.has_version_of(job) and (digest := task.version_of(job).adaptation):
+            return Adaptation(task, task.version_of(job).number, digest, store.get(digest).manifest["figures"])
+    return None
+
+
+def work_folder(request: AdaptRequest, settings: Settings) -> Path:
+    """Where an adaptation is made: the same for the same request, so that work outlives a job that was stopped."""
+    name = hashlib.sha256(request.model_dump_json().encode()).hexdigest()[:16]
+    return settings.state_dir / WORK_FOLDER / name
+
+
+def prune(folder: Path, seconds: float) -> None:
+    """Removes work that nobody has gone on with for so long."""
+    for path in folder.glob("*"):
+        with suppress(FileNotFoundError):  # Somebody else goes on with it just now.
+            changed = max((part.stat().st_mtime for part in path.rglob("*")), default=path.stat().st_mtime)
+            if time.time() - changed > seconds:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def adapt_result(request: AdaptRequest, made: Adaptation, seconds: float) -> dict[str, Any]:
+    """`result` of an adaptation."""
+    answers = made.task.current == made.version
+    outcome = "registered" if made.digest is None else "published" if answers else "not_published"
+    figures = {name: made.figures[name] for name in (BEFORE, AFTER, "no_worse")} if made.figures else None
+    return {
+        "outcome": outcome,
+        "task": {"id": made.task.id, "name": made.task.name, "version": made.version, "current": made.task.current},
+        "adaptation": made.digest,
+        "figures": figures,
+        "model": {"profile": request.profile, "models": request.models},
+        "seconds": seconds,
+    }
+
+
+class AdaptationRunner:
+    """Runs the adaptations of the queue for one worker."""
+
+    def __init__(
+        self,
+        board: JobBoard,
+        profile: Profile,
+        settings: Settings,
+        heartbeat: Heartbeat,
+        stop: StopFlag,
+    ) -> None:
+        self._board = board
+        self._profile = profile
+        self._settings = settings
+        self._heartbeat = heartbeat
+        self._stop = stop
+
+    def run(self, record: JobRecord, request: AdaptRequest, holding: Holding, pause: Callable[[], None]) -> None:
+        """Adapts and ends the job; raises NotWantedError when it is to stop, after the work so far was kept."""
+        told_at = float("-inf")
+
+        def on_progress(progress: Progress) -> None:
+            nonlocal told_at
+            if time.monotonic() - told_at >= PROGRESS_SECONDS:
+                self._tell(holding, progress)
+                told_at = time.monotonic()
+            pause()
+            holding.touch()
+
+        made = adapt(request, self._profile, self._settings, record.id, on_progress)
+        result = adapt_result(request, made, max(0.0, time.time() - (record.started_at or record.created_at)))
+        self._board.complete(record.id, holding.shard, self._heartbeat.owner, result)
+        self._heartbeat.count_shard()
+        log.info("adaptation_finished", job=record.id, outcome=result["outcome"])
+
+    def _tell(self, holding: Holding, progress: Progress) -> None:
+        if self._stop.requested or holding.lost or not self._is_wanted(holding, progress):
+            raise NotWantedError("the adaptation is given back")
+
+    def _is_wanted(self, holding: Holding, progress: Progress) -> bool:
+        try:
+            return self._board.note_progress(
+                holding.job_id, holding.shard, self._heartbeat.owner, progress.stage, progress.done
+            )
+        except QueueUnavailableError:
+            return True  # Work goes on while the server is away.

@@ -1,0 +1,174 @@
+"""The stages of an adaptation (Algorithm 2), in a folder: each leaves its result there, and is skipped if it did.
+
+A run that was killed is begun again in the same folder and ends with the same files.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from adapters.adaptation.fine_tuning import fine_tune
+from adapters.adaptation.personalization import Personalization, personalize
+from adapters.adaptation.references import describe, read_references, synthesize
+from adapters.adaptation.trainer import History, References, TrainingPlan
+from adapters.adaptation.workshop import Workshop
+from adapters.adaptation_steps import AFTER, BEFORE, EVALUATE, FINE_TUNE, PERSONALIZE, SYNTHESIZE, stage_steps
+from adapters.generators.cascade import Sampling
+from adapters.queue.messages import AdaptRequest
+from adapters.store.adaptations import CLASSIFIER, LORA, PROMPT, REFERENCES, REPORT
+from adapters.store.files import write_durably
+from robustify.adaptation.references import Reference, personal_prompt, plan_references
+from workers.adaptation.report import Comparison
+
+WEIGHT_DECAY = 1e-2
+"""Of the LoRA; the classifier is fine-tuned without."""
+MADE = "made"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: steps of all stages together."""
+
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class AdaptationRun:
+    """One request in one folder; `on_progress` is called before every step and may raise to stop the run."""
+
+    request: AdaptRequest
+    workshop: Workshop
+    folder: Path
+    on_progress: Callable[[Progress], None]
+
+    def run(self) -> Path:
+        """The folder of all that was made; raises InvalidInputError for labels that the models cannot tell apart."""
+        self.workshop.clip.zero_shot(self.request.label_task)
+        self.made.mkdir(parents=True, exist_ok=True)
+        self.synthesize()
+        histories = {PERSONALIZE: self.personalize(), FINE_TUNE: self.fine_tune()}
+        self.evaluate(histories)
+        return self.made
+
+    @property
+    def made(self) -> Path:
+        return self.folder / MADE
+
+    @cached_property
+    def plan(self) -> Sequence[Reference]:
+        request = self.request
+        return plan_references(request.label_task, request.shots, request.held_back, request.seed)
+
+    @cached_property
+    def references(self) -> tuple[References, References]:
+        """(those to adapt with, those that were held back)."""
+        return read_references(self.made / REFERENCES, self.plan, self.workshop.profile.side)
+
+    def synthesize(self) -> None:
+        """Lines 1-4: one image for each label and shot."""
+        defaults = self.workshop.profile.adaptation
+        sampling = Sampling(
+            base_guidance=defaults.guidance(self.request.shots),
+            base_steps=defaults.base_steps,
+            enlarging_steps=defaults.enlarging_steps,
+        )
+        synthesize(
+            lambda: self.workshop.generator(sampling),
+            self.plan,
+            self.made / REFERENCES,
+            defaults.images_per_batch,
+            self.tell(SYNTHESIZE),
+        )
+
+    def personalize(self) -> History:
+        """Line 16: the denoiser learns the references under guidance of the classifier (Eq. 12)."""
+        if self.request.steps == 0:
+            return []
+        if not (self.made / PROMPT).is_file():
+            self.workshop.write_prompt(personal_prompt(self.request.template), self.made / PROMPT)
+        return self.once(self.made / LORA, self.folder / PERSONALIZE, self._personalize)
+
+    def fine_tune(self) -> History:
+        """Line 17: the classifier learns the denoised references (Eq. 13)."""
+        if self.request.fine_tuning_steps == 0:
+            return []
+        return self.once(self.made / CLASSIFIER, self.folder / FINE_TUNE, self._fine_tune)
+
+    def evaluate(self, histories: Mapping[str, History]) -> None:
+        """What the adaptation brought on the held-back references."""
+        report = self.made / REPORT
+        if report.is_file():
+            return
+        comparison = Comparison(self.workshop, self.request.label_task, self.made)
+        figures = comparison.figures(self.references[1], self.folder / EVALUATE, self.tell(EVALUATE))
+        comparison.write_sheets(*self.references)
+        document = {**figures, "losses": histories, "request": self.request.model_dump(mode="json")}
+        write_durably(report, json.dumps(document, indent=1, allow_nan=False).encode())
+
+    def figures(self) -> dict[str, Any]:
+        """The report's figures: before, after, and whether it became no worse."""
+        report = json.loads((self.made / REPORT).read_text(encoding="utf-8"))
+        return {name: report[name] for name in (BEFORE, AFTER, "no_worse")}
+
+    def about(self) -> dict[str, Any]:
+        """What the manifest says for people."""
+        request = self.request
+        return {
+            "labels": request.labels,
+            "template": request.template,
+            "prompt": personal_prompt(request.template),
+            "request": request.model_dump(mode="json"),
+            "references": describe(self.plan, request.labels),
+            "figures": self.figures(),
+        }
+
+    def tell(self, stage: str) -> Callable[[int], None]:
+        """Reports the steps that are done of a stage."""
+        totals = stage_steps(self.request)
+        stages = list(totals)
+        before = sum(totals[name] for name in stages[: stages.index(stage)])
+        return lambda done: self.on_progress(Progress(stage, before + done, sum(totals.values())))
+
+    def once(self, result: Path, work: Path, stage: Callable[[Path], History]) -> History:
+        """Runs a stage in its own folder, and keeps its result and its history."""
+        history_file = work / "history.json"
+        if not result.is_file():
+            work.mkdir(parents=True, exist_ok=True)
+            history = stage(work)
+            write_durably(history_file, json.dumps(history, allow_nan=False).encode())
+            (work / result.name).replace(result)
+        found: History = json.loads(history_file.read_text(encoding="utf-8"))
+        return found
+
+    def _personalize(self, work: Path) -> History:
+        request = self.request
+        plan = TrainingPlan(request.steps, request.batch_size, request.learning_rate, WEIGHT_DECAY, request.seed)
+        return personalize(
+            self.workshop.adapted_denoiser(self.made),
+            self.workshop.clip.zero_shot(request.label_task),
+            *self.references,
+            Personalization(plan, request.guidance_weight, request.rank),
+            work,
+            self.tell(PERSONALIZE),
+            self.workshop.accelerator(),
+        )
+
+    def _fine_tune(self, work: Path) -> History:
+        request = self.request
+        size = request.fine_tuning_batch_size
+        plan = TrainingPlan(request.fine_tuning_steps, size, request.fine_tuning_learning_rate, 0.0, request.seed)
+        return fine_tune(
+            self.workshop.adapted_denoiser(self.made),
+            self.workshop.clip,
+            request.label_task,
+            *self.references,
+            plan,
+            work,
+            self.tell(FINE_TUNE),
+            self.workshop.accelerator(),
+        )

@@ -1,0 +1,82 @@
+"""The models of one process and the votes that they count; the one place that makes a `NoisyVotes` of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from adapters.profiles import Profile, engine_digest, function_digest
+from adapters.queue.messages import JobRequest
+from adapters.settings import Settings
+from robustify.errors import ModelFilesError
+from robustify.smoothing.noise import KeyedNoise
+from robustify.smoothing.votes import BaseClassifier, NoisyVotes
+from robustify.types import Phase, Task
+
+BeforeBatch = Callable[[int], None]
+"""Called with the number of samples done; what it raises stops the count."""
+
+
+class BaseClassifiers(Protocol):
+    """The resident models of a profile: f of Eq. 4 for a task and sigma."""
+
+    def base_classifier(self, task: Task, sigma: float) -> BaseClassifier: ...
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """The models in memory, what they are, and the key of their noise."""
+
+    profile: Profile
+    engine: str
+    """Computed when they were loaded: the files may have changed since."""
+    classifiers: BaseClassifiers
+    settings: Settings
+    noise_secret: bytes
+
+    def votes_of(
+        self, request: JobRequest, image: torch.Tensor, phase: Phase, before_batch: BeforeBatch = lambda done: None
+    ) -> NoisyVotes:
+        """The VoteCounter of a request."""
+        return self.votes(
+            request.label_task, request.sigma, image, phase, request.certificate_id, before_batch=before_batch
+        )
+
+    def votes(
+        self,
+        task: Task,
+        sigma: float,
+        image: torch.Tensor,
+        phase: Phase,
+        noise_id: str,
+        before_batch: BeforeBatch = lambda done: None,
+    ) -> NoisyVotes:
+        """The VoteCounter of an image (3, H, W); `noise_id` and the secret decide its noise."""
+        return NoisyVotes(
+            base_classifier=self.classifiers.base_classifier(task, sigma),
+            image=image,
+            sigma=sigma,
+            noise=KeyedNoise(self.noise_secret, noise_id),
+            phase=phase,
+            classes=len(task.labels),
+            batch_size=self.profile.samples_per_batch(self.settings),
+            device=torch.device(self.settings.device),
+            before_batch=before_batch,
+        )
+
+    def fingerprint_of(self, request: JobRequest) -> str:
+        """The fingerprint of the function that `votes_of` counts the votes of, whatever the request says."""
+        return function_digest(self.engine, request.label_task, request.sigma)
+
+    def computes(self, request: JobRequest) -> bool:
+        """Whether that function is the one that the request was submitted for."""
+        return (request.profile, request.fingerprint) == (self.profile.name, self.fingerprint_of(request))
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the files are still those that were loaded, as far as they can be read."""
+        try:
+            return engine_digest(self.profile, self.settings) == self.engine
+        except (ModelFilesError, OSError):
+            return True
