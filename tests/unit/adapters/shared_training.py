@@ -23,6 +23,7 @@ def main(folder: Path, rank: str) -> None:
     weights = {f"weight-{index}": weight for index, weight in enumerate(watched.weights)}
     eps = torch.cat([batch.eps for batch in watched.learned])
     save_file({**weights, "eps": eps}, folder / f"rank-{rank}.safetensors")
+    accelerator.wait_for_everyone()  # Who leaves first would break off the other.
     accelerator.end_training()
 
 
