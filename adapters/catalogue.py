@@ -1,16 +1,14 @@
-"""From the name of a profile to its loaded models; the one place to add a model."""
+"""From the name of a profile to its loaded models; the one place to add a model.
+
+Model libraries are imported when a model is loaded: they take seconds, and an oracle needs none of them.
+"""
 
 import hashlib
 import json
 from pathlib import Path
 
 import torch
-from diffusers.utils import logging as diffusers_logging
-from transformers.utils import logging as transformers_logging
 
-from adapters.adaptation.adapted import AdaptedModels, adapt_models
-from adapters.classifiers.clip import load_clip
-from adapters.denoisers.diffusion import load_one_step_denoiser
 from adapters.models import Models
 from adapters.oracles import oracle_models
 from adapters.profiles import Profile
@@ -23,20 +21,35 @@ from robustify.types import Task
 
 def load_models(profile: Profile, settings: Settings) -> Models:
     """Check the files against the manifest, then load them on the device and in the dtype of the settings."""
-    device = torch.device(settings.device)
+    set_up(profile, settings)
+    if profile.folder is None:
+        return oracle_models(profile, torch.device(settings.device))
+    return load_folder(profile, profile.folder, settings)
+
+
+def set_up(profile: Profile, settings: Settings) -> None:
+    """Makes this process ready for models that are loaded next: threads, float32, quiet vendors, checked files."""
     if settings.threads:
         torch.set_num_threads(settings.threads)
     torch.backends.cudnn.allow_tf32 = False  # float32 in the fingerprint means float32.
-    if profile.folder is None:
-        return oracle_models(profile, device)
-    silence_vendors()
-    verify_manifest(profile.folder)
+    if profile.folder is not None:
+        silence_vendors()
+        verify_manifest(profile.folder)
+
+
+def load_folder(profile: Profile, folder: Path, settings: Settings) -> Models:
+    """The models of a folder, for any task, and what was adapted to it."""
+    from adapters.adaptation.adapted import AdaptedModels, adapt_models
+    from adapters.classifiers.clip import load_clip
+    from adapters.denoisers.diffusion import load_one_step_denoiser
+
+    device = torch.device(settings.device)
     dtype: torch.dtype = getattr(torch, settings.dtype)
     k = profile.correction_factor(settings)
     denoiser = load_one_step_denoiser(
-        str(profile.folder / "denoiser"), profile.prompt, k, settings.timestep_rule, device, dtype
+        str(folder / "denoiser"), profile.prompt, k, settings.timestep_rule, device, dtype
     )
-    clip = load_clip(f"local-dir:{profile.folder / 'clip'}", device, dtype)
+    clip = load_clip(f"local-dir:{folder / 'clip'}", device, dtype)
     store, models = AdaptationStore(settings.adaptation_folder), profile.model_digest
 
     def load_task(task: Task) -> AdaptedModels:
@@ -67,6 +80,9 @@ def verify_manifest(folder: Path) -> None:
 
 def silence_vendors() -> None:
     """Loading progress and hints of the model libraries are not for our users."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
     transformers_logging.disable_progress_bar()
     diffusers_logging.disable_progress_bar()
     diffusers_logging.set_verbosity_error()

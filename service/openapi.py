@@ -74,10 +74,11 @@ def accepted_later() -> Document:
     return {"description": "The job is accepted and not done yet", "headers": headers, "content": content}
 
 
-def file_response(media_type: str) -> dict[int | str, Document]:
-    """A file that never changes."""
+def file_responses(media_type: str, *statuses: int) -> dict[int | str, Document]:
+    """A file that never changes, that the client has it already, and the problems with these statuses."""
     headers = {"ETag": {"description": "The digest of what was adapted.", "schema": {"type": "string"}}}
-    return {200: {"description": "The file", "headers": headers, "content": {media_type: {}}}}
+    found = {"description": "The file", "headers": headers, "content": {media_type: {}}}
+    return {200: found, 304: NOT_MODIFIED, **problems(*statuses)}
 
 
 def prefer(default_seconds: int, exception: str = "") -> Document:

@@ -4,31 +4,23 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from adapters.adapt_parameters import adapt_request, parse_adaptation
 from adapters.adaptation_steps import total_steps
-from adapters.catalogue import silence_vendors, verify_manifest
+from adapters.catalogue import set_up
 from adapters.profiles import find_profile
 from adapters.queue.keys import new_job_id
 from adapters.settings import Settings
-from robustify.errors import InvalidInputError
 from workers.adaptation.runner import adapt, adapt_result
+from workers.preparation import accepted
 from workers.remote import Progress
 
 
 def adapt_locally(fields: Mapping[str, Any], settings: Settings, on_progress: Progress) -> dict[str, Any]:
     """Adapts to the labels of the fields, and publishes the task in the state folder; returns the result document."""
     profile = find_profile(settings.profile)
-    parameters, problems = parse_adaptation(fields, strict=False, profile=profile)
-    if problems or parameters is None:
-        raise InvalidInputError("; ".join(f"{problem.field}: {problem.detail}" for problem in problems))
+    parameters = accepted(*parse_adaptation(fields, strict=False, profile=profile))
     request = adapt_request(parameters, profile, settings)
-    silence_vendors()
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
-    if profile.folder is not None:
-        verify_manifest(profile.folder)
+    set_up(profile, settings)
     started = time.perf_counter()
     total = total_steps(request)
     made = adapt(request, profile, settings, new_job_id(), lambda progress: on_progress(progress.done, total))

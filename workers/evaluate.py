@@ -14,18 +14,16 @@ from robustify.evaluation.metrics import (
     ImageOutcome,
     abstention_rate,
     average_certified_radius,
-    certified_accuracy,
+    certified_accuracies,
     clean_accuracy,
     distinct_answers,
 )
-from robustify.smoothing.statistics import largest_radius
 from robustify.types import SmoothingParameters, Task
 
 Method = Literal["denoised", "no-denoiser", "no-smoothing"]
 """Denoised smoothing; smoothing of the bare classifier (CLIP-Smooth); the bare classifier on the clean image."""
 RowSource = Callable[[list[int]], Iterable[dict[str, Any]]]
 """From the indices of images to their rows."""
-RADIUS_STEP = 0.25
 
 
 @dataclass(frozen=True)
@@ -104,20 +102,13 @@ def summary(evaluation: Evaluation, rows: list[dict[str, Any]]) -> dict[str, Any
     outcomes = [ImageOutcome(row["label"], row["answer"], row["radius"]) for row in rows]
     parameters, smoothed = evaluation.parameters, evaluation.method != "no-smoothing"
     samples = len(rows) * (parameters.n0 + parameters.n) if smoothed else len(rows)
-    certified = {str(radius): certified_accuracy(outcomes, radius) for radius in radii(parameters)}
     return {
         "images": len(rows),
         "clean_accuracy": clean_accuracy(outcomes),
-        "certified_accuracy": certified if smoothed else {},
+        "certified_accuracy": certified_accuracies(outcomes, parameters) if smoothed else {},
         "acr": average_certified_radius(outcomes),
         "abstained": abstention_rate(outcomes) if smoothed else 0.0,
         "distinct_answers": distinct_answers(outcomes),
         "samples": samples,
         "seconds": round(sum(row["seconds"] for row in rows), 1),
     }
-
-
-def radii(parameters: SmoothingParameters) -> list[float]:
-    """0, .25, .5, ... up to the largest radius that this n, alpha and sigma can give."""
-    largest = largest_radius(parameters.n, parameters.alpha, parameters.sigma) or 0.0
-    return [step * RADIUS_STEP for step in range(int(largest / RADIUS_STEP) + 1)]

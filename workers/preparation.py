@@ -1,12 +1,12 @@
 """From a command line to the request that the models answer: everything that can be refused without loading one."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from adapters.images import canonicalise
-from adapters.parameters import PredictParameters, check_fit, parse_parameters
+from adapters.parameters import FieldProblem, PredictParameters, check_fit, parse_parameters
 from adapters.profiles import find_profile
 from adapters.queue.messages import InputImage, JobKind, JobRequest
 from adapters.requests import asked_task, job_request
@@ -14,6 +14,8 @@ from adapters.settings import Settings
 from adapters.store.files import tensor_digest
 from adapters.store.tasks import TaskStore
 from robustify.errors import InvalidInputError
+
+P = TypeVar("P")
 
 
 def prepare(
@@ -40,6 +42,11 @@ def checked_parameters(kind: JobKind, fields: Mapping[str, Any], settings: Setti
     parameters, problems = parse_parameters(kind, fields, strict=False)
     if parameters is not None:
         problems = list(check_fit(parameters, find_profile(settings.profile)))
+    return accepted(parameters, problems)
+
+
+def accepted(parameters: P | None, problems: Sequence[FieldProblem]) -> P:
+    """Parameters without a problem; raises InvalidInputError with all that is wrong."""
     if problems or parameters is None:
         raise InvalidInputError("; ".join(f"{problem.field}: {problem.detail}" for problem in problems))
     return parameters

@@ -8,10 +8,8 @@ import time
 from collections.abc import Callable
 
 import structlog
-import torch
 
-from adapters.models import Models
-from adapters.oracles import oracle_models
+from adapters.catalogue import load_models
 from adapters.profiles import Profile, engine_digest, find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
@@ -39,21 +37,10 @@ def run_worker(settings: Settings) -> None:
     configure_logging(settings.log_level)
     profile = find_profile(settings.profile)
     engine = engine_digest(profile, settings)
-    models = resident_models(profile, settings)
+    models = load_models(profile, settings)
     if engine_digest(profile, settings) != engine:
         raise ModelFilesError(f"the files of profile {profile.name} changed while they were read: start again")
     serve(settings, profile, engine, models, LaterAdaptations if profile.classes is None else None)
-
-
-def resident_models(profile: Profile, settings: Settings) -> Models:
-    """An oracle at once; other models with the libraries that load them."""
-    if profile.folder is None:
-        torch.set_num_threads(settings.threads or torch.get_num_threads())
-        return oracle_models(profile, torch.device(settings.device))
-    # Imported here: the model libraries take seconds, and an oracle needs none of them.
-    from adapters.catalogue import load_models
-
-    return load_models(profile, settings)
 
 
 class LaterAdaptations:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import torch
 from diffusers import UNet2DConditionModel
 from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import save
@@ -23,10 +22,6 @@ def add_lora(unet: UNet2DConditionModel, rank: int) -> None:
     unet.add_adapter(
         LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(TARGETS)), "task"
     )
-
-
-def lora_parameters(unet: UNet2DConditionModel) -> dict[str, torch.nn.Parameter]:
-    return {name: parameter for name, parameter in unet.named_parameters() if parameter.requires_grad}
 
 
 def write_lora(unet: UNet2DConditionModel, path: Path) -> None:

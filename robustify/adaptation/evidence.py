@@ -4,12 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from robustify.counting import VoteCounter
-from robustify.evaluation.metrics import ImageOutcome, average_certified_radius, certified_accuracy
+from robustify.evaluation.metrics import ImageOutcome, average_certified_radius, certified_accuracies
 from robustify.smoothing.algorithms import certify
-from robustify.smoothing.statistics import largest_radius
 from robustify.types import Phase, SmoothingParameters
-
-RADIUS_STEP = 0.25
 
 
 @dataclass(frozen=True)
@@ -44,15 +41,9 @@ def judge(
         sigma=parameters.sigma,
         images=len(outcomes),
         accuracy=sum(shares) / len(shares),
-        certified_accuracy={str(radius): certified_accuracy(outcomes, radius) for radius in radii(parameters)},
+        certified_accuracy=certified_accuracies(outcomes, parameters),
         acr=average_certified_radius(outcomes),
     )
-
-
-def radii(parameters: SmoothingParameters) -> list[float]:
-    """0, .25, .5, ... up to the largest radius that this n, alpha and sigma can give."""
-    largest = largest_radius(parameters.n, parameters.alpha, parameters.sigma) or 0.0
-    return [step * RADIUS_STEP for step in range(int(largest / RADIUS_STEP) + 1)]
 
 
 def is_no_worse(before: Sequence[Evidence], after: Sequence[Evidence]) -> bool:

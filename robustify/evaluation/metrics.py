@@ -3,6 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from robustify.smoothing.statistics import largest_radius
+from robustify.types import SmoothingParameters
+
+RADIUS_STEP = 0.25
+
 
 @dataclass(frozen=True)
 class ImageOutcome:
@@ -28,6 +33,13 @@ def clean_accuracy(outcomes: Sequence[ImageOutcome]) -> float:
 def certified_accuracy(outcomes: Sequence[ImageOutcome], radius: float) -> float:
     """The share of images that are certified as their label for `radius` or more (Cohen et al., 2019, section 4)."""
     return _share([o.is_correct and o.radius is not None and o.radius >= radius for o in outcomes])
+
+
+def certified_accuracies(outcomes: Sequence[ImageOutcome], parameters: SmoothingParameters) -> dict[str, float]:
+    """By radius: 0, .25, .5, ... up to the largest that this n, alpha and sigma can give."""
+    largest = largest_radius(parameters.n, parameters.alpha, parameters.sigma) or 0.0
+    radii = [step * RADIUS_STEP for step in range(int(largest / RADIUS_STEP) + 1)]
+    return {str(radius): certified_accuracy(outcomes, radius) for radius in radii}
 
 
 def average_certified_radius(outcomes: Sequence[ImageOutcome]) -> float:

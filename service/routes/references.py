@@ -10,7 +10,7 @@ from robustify.errors import StoredTaskError
 from service.caching import unchanging
 from service.dependencies import KnownAdaptation, KnownTask, KnownVersion
 from service.errors import UNKNOWN_REFERENCE, ProblemError, store_failures
-from service.openapi import NOT_MODIFIED, file_response, problems
+from service.openapi import file_responses, problems
 from service.requests import JSON
 from service.task_schemas import References, describe_references
 
@@ -37,7 +37,7 @@ def list_references(task: KnownTask, version: KnownVersion, adaptation: KnownAda
     operation_id="getReference",
     summary="A reference image",
     response_class=Response,
-    responses={**file_response(PNG), 304: NOT_MODIFIED, **problems(404, 422, 503)},
+    responses=file_responses(PNG, 404, 422, 503),
 )
 def get_reference(
     request: Request, file: Annotated[str, PathParameter(description="As the list names it.")], adapted: KnownAdaptation
@@ -53,7 +53,7 @@ def get_reference(
     operation_id="getContactSheet",
     summary="All reference images on one sheet",
     response_class=Response,
-    responses={**file_response(PNG), 304: NOT_MODIFIED, **problems(404, 422, 503)},
+    responses=file_responses(PNG, 404, 422, 503),
 )
 def get_contact_sheet(request: Request, adapted: KnownAdaptation) -> Response:
     """In the order of the list, ten in a row."""
@@ -65,7 +65,7 @@ def get_contact_sheet(request: Request, adapted: KnownAdaptation) -> Response:
     operation_id="getDenoisedSheet",
     summary="Held-back reference images, noisy, and denoised before and after",
     response_class=Response,
-    responses={**file_response(PNG), 304: NOT_MODIFIED, **problems(404, 422, 503)},
+    responses=file_responses(PNG, 404, 422, 503),
 )
 def get_denoised_sheet(request: Request, adapted: KnownAdaptation) -> Response:
     """The first row as they are; then, for each sigma, with noise, denoised before the adaptation, and after it."""
@@ -77,7 +77,7 @@ def get_denoised_sheet(request: Request, adapted: KnownAdaptation) -> Response:
     operation_id="getReport",
     summary="What the adaptation brought",
     response_class=Response,
-    responses={**file_response(JSON), 304: NOT_MODIFIED, **problems(404, 422, 503)},
+    responses=file_responses(JSON, 404, 422, 503),
 )
 def get_report(request: Request, adapted: KnownAdaptation) -> Response:
     """Figures before and after, the losses of all steps, and the request."""

@@ -16,13 +16,14 @@ from adapters.adaptation.workshop import Workshop
 from adapters.adaptation_steps import AFTER, BEFORE, MOST_IMAGES, SIGMAS, VARIANTS, judgements
 from adapters.classifiers.clip import ZeroShotClassifier
 from adapters.denoisers.diffusion import OneStepDenoiser
+from adapters.models import Models
+from adapters.profiles import engine_digest
 from adapters.store.adaptations import CLASSIFIER, CONTACT_SHEET, DENOISED_SHEET
 from adapters.store.files import tensor_digest, write_durably
 from robustify.adaptation.evidence import Evidence, is_no_worse, judge
-from robustify.pipeline import DenoiseAndClassify
-from robustify.smoothing.noise import KeyedNoise
-from robustify.smoothing.votes import NoisyVotes
+from robustify.counting import VoteCounter
 from robustify.types import Phase, SmoothingParameters, Task
+from workers.model import LoadedModel
 
 SELECTION_SAMPLES, ESTIMATION_SAMPLES, ALPHA = 20, 100, 0.001
 PUBLIC_KEY = b"robustify adapt"
@@ -59,24 +60,22 @@ class Comparison:
 
     def evidence(self, variant: str, sigma: float, judged: References, on_image: Callable[[int], None]) -> Evidence:
         """CERTIFY of every image."""
-        base_classifier = DenoiseAndClassify(self.denoiser(variant), self.classifier(variant), sigma)
-        profile, settings = self.workshop.profile, self.workshop.settings
+        model = self.model(variant)
 
-        def counter(index: int, phase: Phase) -> NoisyVotes:
+        def counter(index: int, phase: Phase) -> VoteCounter:
             on_image(index)
-            return NoisyVotes(
-                base_classifier=base_classifier,
-                image=judged.images[index],
-                sigma=sigma,
-                noise=KeyedNoise(PUBLIC_KEY, tensor_digest(judged.images[index].numpy())),
-                phase=phase,
-                classes=len(self.task.labels),
-                batch_size=profile.samples_per_batch(settings),
-                device=self.workshop.device,
-            )
+            image = judged.images[index]
+            return model.votes(self.task, sigma, image, phase, tensor_digest(image.numpy()))
 
         parameters = SmoothingParameters(sigma, SELECTION_SAMPLES, ESTIMATION_SAMPLES, ALPHA)
         return judge(counter, judged.labels.tolist(), parameters)
+
+    def model(self, variant: str) -> LoadedModel:
+        """The models of a variant, with noise that anyone can draw again."""
+        denoiser, classifier = self.denoiser(variant), self.classifier(variant)
+        models = Models(lambda task: denoiser, lambda task: classifier, self.workshop.device)
+        profile, settings = self.workshop.profile, self.workshop.settings
+        return LoadedModel(profile, engine_digest(profile, settings), models, settings, PUBLIC_KEY)
 
     def denoiser(self, variant: str) -> OneStepDenoiser:
         if variant == BEFORE:

@@ -12,7 +12,6 @@ from typing import Any
 import structlog
 
 from adapters.adaptation.workshop import Workshop
-from adapters.adaptation_steps import AFTER, BEFORE
 from adapters.profiles import Profile
 from adapters.queue.board import JobBoard
 from adapters.queue.messages import AdaptRequest, JobRecord
@@ -106,12 +105,11 @@ def adapt_result(request: AdaptRequest, made: Adaptation, seconds: float) -> dic
     """`result` of an adaptation."""
     answers = made.task.current == made.version
     outcome = "registered" if made.digest is None else "published" if answers else "not_published"
-    figures = {name: made.figures[name] for name in (BEFORE, AFTER, "no_worse")} if made.figures else None
     return {
         "outcome": outcome,
         "task": {"id": made.task.id, "name": made.task.name, "version": made.version, "current": made.task.current},
         "adaptation": made.digest,
-        "figures": figures,
+        "figures": made.figures,
         "model": {"profile": request.profile, "models": request.models},
         "seconds": seconds,
     }

@@ -12,7 +12,7 @@ from diffusers import UNet2DConditionModel
 from adapters.adaptation.adapted import AdaptedModels, adapt_models, prompt_file
 from adapters.adaptation.delta import write_delta
 from adapters.adaptation.lora import merged_weights, read_lora
-from adapters.adaptation.lora_training import add_lora, lora_parameters, write_lora
+from adapters.adaptation.lora_training import add_lora, write_lora
 from adapters.catalogue import load_models
 from adapters.classifiers.clip import ClipModel, load_clip
 from adapters.denoisers.diffusion import OneStepDenoiser, embed_prompt, load_one_step_denoiser
@@ -70,8 +70,9 @@ def write_random_lora(unet: UNet2DConditionModel, path: Path, size: float, seed:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         add_lora(copy, 2)
-        for parameter in lora_parameters(copy).values() if size else ():
-            parameter.data.normal_(0, size)
+        for parameter in copy.parameters() if size else ():
+            if parameter.requires_grad:
+                parameter.data.normal_(0, size)
     write_lora(copy, path)
 
 

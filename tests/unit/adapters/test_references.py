@@ -102,13 +102,18 @@ def test_images_when_one_of_a_batch_is_missing(tmp_path: Path) -> None:
 
 
 def test_images_when_all_are_there(tmp_path: Path) -> None:
-    """The generator is not even loaded."""
+    """The generator is not even loaded, and the files stay as they are."""
     make(tmp_path, NoiseGenerator())
+    before, loaded = files(tmp_path), list[NoiseGenerator]()
 
     def load() -> NoiseGenerator:
-        raise AssertionError("loaded")
+        loaded.append(NoiseGenerator())
+        return loaded[-1]
 
     synthesize(load, PLAN, tmp_path, BATCH, lambda done: None)
+
+    assert loaded == []
+    assert files(tmp_path) == before
 
 
 def test_file_when_it_is_opened_by_others(tmp_path: Path) -> None:

@@ -34,13 +34,8 @@ OPTIONS = Personalization(PLAN, guidance_weight=0.01, rank=2)
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """The bundled denoiser and classifier; of the generator, which these tests do not need, a folder."""
-    folder = tmp_path_factory.mktemp("models")
-    for name in ("clip", "denoiser", "manifest.json"):
-        (folder / name).symlink_to(BUNDLED / name)
-    (folder / "generator").mkdir()
-    return Workshop(replace(MINI, folder=folder), Settings())
+def workshop() -> Workshop:
+    return Workshop(MINI, Settings())
 
 
 @pytest.fixture(scope="module")

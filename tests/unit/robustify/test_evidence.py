@@ -1,11 +1,11 @@
 """What an adaptation is judged by: figures of known votes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
-from robustify.adaptation.evidence import Evidence, is_no_worse, judge, radii
+from robustify.adaptation.evidence import Evidence, is_no_worse, judge
 from robustify.smoothing.statistics import certified_radius, lower_confidence_bound
 from robustify.types import Phase, SmoothingParameters
 
@@ -62,17 +62,6 @@ def test_judging_when_somebody_follows_it() -> None:
     with pytest.raises(InterruptedError):
         judge(KnownVotes, [0, 1, 2], PARAMETERS, stop_at_the_second)
     assert announced == [0, 1]
-
-
-@pytest.mark.parametrize(("sigma", "expected"), [(0.25, [0, 0.25]), (0.5, [0, 0.25, 0.5, 0.75]), (0.1, [0])])
-def test_radii_when_sigma_differs(sigma: float, expected: list[float]) -> None:
-    """In steps of .25, as far as unanimous votes reach."""
-    assert radii(replace(PARAMETERS, sigma=sigma)) == expected
-
-
-def test_radii_when_nothing_can_be_certified() -> None:
-    """With so few samples only radius 0 is left."""
-    assert radii(replace(PARAMETERS, n=5)) == [0]
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,13 @@ def test_declared_length(declared: bytes) -> None:
 
 @pytest.mark.parametrize("declared", [b"4", b"abc", b"-5", "٥".encode()])
 def test_declared_nothing(declared: bytes) -> None:
-    """What is no length, or no more than the limit, is left to the count."""
-    check_declared_length(request_of(Pieces([]), [(b"content-length", declared)]), LIMITS)
+    """What is no length, or no more than the limit, is left to the count: nothing is read yet, and all can be."""
+    client = Pieces([b"ab", b"cd"])
+    request = request_of(client, [(b"content-length", declared)])
+    check_declared_length(request, LIMITS)
+
+    assert client.pieces == [b"ab", b"cd"]
+    assert asyncio.run(read(request)) == b"abcd"
 
 
 @pytest.mark.parametrize(("headers", "left"), [([], 0), ([(b"expect", b"100-continue")], 2)])

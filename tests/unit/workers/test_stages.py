@@ -13,7 +13,7 @@ from adapters.adapt_parameters import AdaptParameters, adapt_request
 from adapters.adaptation.workshop import Workshop
 from adapters.adaptation_steps import stage_steps
 from adapters.generators.cascade import Sampling
-from adapters.profiles import BUNDLED, Profile, find_profile
+from adapters.profiles import Profile, find_profile
 from adapters.queue.messages import AdaptRequest
 from adapters.settings import Settings
 from adapters.store.adaptations import CLASSIFIER, LORA, PROMPT, REFERENCES, AdaptationStore
@@ -43,13 +43,9 @@ class PicturesOfNoise(Workshop):
 
 
 @pytest.fixture(scope="module")
-def profile(tmp_path_factory: pytest.TempPathFactory) -> Profile:
-    folder = tmp_path_factory.mktemp("models")
-    for name in ("clip", "denoiser", "manifest.json"):
-        (folder / name).symlink_to(BUNDLED / name)
-    (folder / "generator").mkdir()
+def profile() -> Profile:
     mini = find_profile("mini")
-    return replace(mini, folder=folder, batch_size=5, adaptation=replace(mini.adaptation, images_per_batch=3))
+    return replace(mini, batch_size=5, adaptation=replace(mini.adaptation, images_per_batch=3))
 
 
 @pytest.fixture(scope="module")
