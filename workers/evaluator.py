@@ -21,10 +21,10 @@ from adapters.catalogue import load_models
 from adapters.child_process import end_with
 from adapters.datasets import Dataset
 from adapters.profiles import engine_digest, find_profile
-from robustify.counting import VoteCounter
 from robustify.errors import InvalidInputError, RobustifyError
 from robustify.pipeline import identity_denoiser
 from robustify.smoothing.algorithms import certify
+from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Phase
 from workers.evaluate import Evaluation, RowSource
 from workers.model import LoadedModel
@@ -155,7 +155,7 @@ class Evaluator:
             "votes": list(certificate.votes),
         }
 
-    def counter(self, image: np.ndarray, phase: Phase) -> VoteCounter:
+    def counter(self, image: np.ndarray, phase: Phase) -> NoisyVotes:
         noise_id = hashlib.sha256(image.tobytes()).hexdigest()
         task, sigma = self.evaluation.task, self.evaluation.parameters.sigma
         return self.model.votes(task, sigma, torch.from_numpy(image), phase, noise_id)

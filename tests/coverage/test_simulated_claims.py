@@ -1,0 +1,150 @@
+"""The false rate of every claim, by simulation: votes of known probabilities, some lost in the way that hurts most.
+
+Each simulated client asks for many certificates of one image whose truth lies at the edge of the claim. A claim is
+false where it says more than the truth; it may be so often as alpha, and the test allows the 99.9 % quantile of that
+many. That shards are counted once, in order, and alike after cancel and resubmit is shown by the tests of the queue.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy.stats import binom, norm
+
+from robustify.smoothing.algorithms import bound_radius, decide
+from robustify.smoothing.anytime import Decision, radius_in_sight, target_test
+from robustify.smoothing.multiclass import bound_two_sided
+from robustify.smoothing.sequential import predict_sequentially
+from robustify.types import SmoothingParameters
+
+ALPHA, SIGMA, N, STEP = 0.02, 0.5, 300, 50
+PARAMETERS = SmoothingParameters(SIGMA, n0=10, n=N, alpha=ALPHA)
+CERTIFICATES = 1500
+ALLOWED = int(binom.ppf(0.999, CERTIFICATES, ALPHA))
+SELECTED = [10, 0, 0]
+LOST = -1
+SHARES = (0.6, 0.3, 0.1)
+CLOSE_SHARES = (0.45, 0.3, 0.25)
+"""No class has half of the votes: only its lead can be certified."""
+
+Claim = Callable[[np.ndarray], bool]
+"""Whether the claim made of the votes (N,), in their order, is false."""
+
+
+def true_radius(shares: tuple[float, ...]) -> float:
+    """Of the first class (Cohen et al., 2019, Theorem 1)."""
+    return float(SIGMA / 2 * (norm.ppf(shares[0]) - norm.ppf(max(shares[1:]))))
+
+
+def radius_of_the_class_alone(share: float) -> float:
+    return float(SIGMA * norm.ppf(share))
+
+
+def tally(votes: np.ndarray) -> list[int]:
+    counts: list[int] = np.bincount(votes[votes != LOST], minlength=3).tolist()
+    return counts
+
+
+def exceeds_fixed(votes: np.ndarray) -> bool:
+    radius = bound_radius(0, SELECTED, tally(votes), PARAMETERS).radius
+    return radius is not None and radius > radius_of_the_class_alone(SHARES[0])
+
+
+def exceeds_multiclass(shares: tuple[float, ...]) -> Claim:
+    def is_false(votes: np.ndarray) -> bool:
+        radius = bound_two_sided(0, SELECTED, tally(votes), PARAMETERS).radius
+        return radius is not None and radius > true_radius(shares)
+
+    return is_false
+
+
+def wrong_about_target(radius: float, wrong: Decision) -> Claim:
+    test = target_test(radius, SIGMA, ALPHA, N, STEP)
+
+    def is_false(votes: np.ndarray) -> bool:
+        looks = votes.reshape(-1, STEP)
+        decision, _ = test.first_decision((looks == 0).sum(axis=1).tolist(), (looks == LOST).sum(axis=1).tolist())
+        return decision is wrong
+
+    return is_false
+
+
+def exceeds_at_the_best_moment(votes: np.ndarray) -> bool:
+    """A client that watches, and stops when the radius is largest."""
+    so_far = np.cumsum((votes == 0).reshape(-1, STEP).sum(axis=1)).tolist()
+    return max(radius_after(STEP * look, count) for look, count in enumerate(so_far, start=1)) > (
+        radius_of_the_class_alone(SHARES[0])
+    )
+
+
+@cache
+def radius_after(samples: int, votes: int) -> float:
+    return radius_in_sight(votes, samples, N, SIGMA, ALPHA).radius or 0.0
+
+
+def wrong_early_answer(votes: np.ndarray) -> bool:
+    prediction = predict_sequentially(lambda first, count: tally(votes[first : first + count]), N, ALPHA, STEP)
+    return prediction.index not in (None, 0)
+
+
+def wrong_answer(votes: np.ndarray) -> bool:
+    return decide(tally(votes), N, ALPHA).index not in (None, 0)
+
+
+CLAIMS: dict[str, tuple[tuple[float, ...], Claim]] = {
+    "fixed": (SHARES, exceeds_fixed),
+    "multi-class, a leader with most votes": (SHARES, exceeds_multiclass(SHARES)),
+    "multi-class, a leader with less than half": (CLOSE_SHARES, exceeds_multiclass(CLOSE_SHARES)),
+    "certified at a target just out of reach": (
+        SHARES,
+        wrong_about_target(radius_of_the_class_alone(SHARES[0]) + 1e-6, Decision.CERTIFIED),
+    ),
+    "any time": (SHARES, exceeds_at_the_best_moment),
+    "sequential PREDICT of two equals": ((0.5 + 1e-9, 0.5 - 1e-9, 0.0), wrong_early_answer),
+    "PREDICT of two equals": ((0.5 + 1e-9, 0.5 - 1e-9, 0.0), wrong_answer),
+}
+
+
+@pytest.mark.parametrize("lost", [0.0, 0.1])
+@pytest.mark.parametrize("name", CLAIMS)
+def test_false_rate_when_the_truth_is_at_the_edge(name: str, lost: float) -> None:
+    """No claim is false more often than alpha, also when votes against it, and no others, get lost."""
+    shares, is_false = CLAIMS[name]
+    rng = np.random.default_rng(2024)
+    votes = rng.choice(len(shares), size=(CERTIFICATES, N), p=shares)
+    votes[(votes != 0) & (rng.random(votes.shape) < lost)] = LOST
+
+    assert sum(is_false(one) for one in votes) <= ALLOWED
+
+
+def test_false_rate_when_a_target_in_reach_is_rejected() -> None:
+    """ "Not certified" is a claim too: false no more often than alpha, also when votes for the class get lost."""
+    is_false = wrong_about_target(radius_of_the_class_alone(SHARES[0]) - 1e-6, Decision.NOT_CERTIFIED)
+    rng = np.random.default_rng(2024)
+    votes = rng.choice(len(SHARES), size=(CERTIFICATES, N), p=SHARES)
+    votes[(votes == 0) & (rng.random(votes.shape) < 0.1)] = LOST
+
+    assert sum(is_false(one) for one in votes) <= ALLOWED
+
+
+def test_simulation_when_a_bound_is_unsound() -> None:
+    """It finds a fixed bound that is looked at again and again, and one that leaves out what was lost."""
+    rng = np.random.default_rng(2024)
+    votes = rng.choice(len(SHARES), size=(CERTIFICATES, N), p=SHARES)
+
+    def best_of_all_looks(one: np.ndarray) -> bool:
+        looks = range(STEP, N + 1, STEP)
+        found = [
+            bound_radius(0, SELECTED, tally(one[:look]), SmoothingParameters(SIGMA, 10, look, ALPHA)) for look in looks
+        ]
+        return max(bound.radius or 0.0 for bound in found) > radius_of_the_class_alone(SHARES[0])
+
+    def without_the_lost(one: np.ndarray) -> bool:
+        kept = one[(one == 0) | (np.arange(N) % 10 != 0)]
+        parameters = SmoothingParameters(SIGMA, 10, len(kept), ALPHA)
+        radius = bound_radius(0, SELECTED, tally(kept), parameters).radius
+        return radius is not None and radius > radius_of_the_class_alone(SHARES[0])
+
+    assert sum(map(best_of_all_looks, votes)) > ALLOWED
+    assert sum(map(without_the_lost, votes)) > ALLOWED
