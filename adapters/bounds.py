@@ -10,6 +10,8 @@ MAX_TASK_LENGTH = 110
 
 MIN_SIGMA = 0.05
 MAX_SIGMA = 1.0
+MIN_RADIUS = 1e-6
+"""Of a target radius or a tolerance: some thousandths of a grey level of one pixel."""
 MIN_ALPHA = 1e-12
 MAX_ALPHA = 0.05
 MAX_PREDICT_SAMPLES = 10_000

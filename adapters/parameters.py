@@ -17,18 +17,15 @@ from adapters.bounds import (
     MAX_SIGMA,
     MAX_TASK_LENGTH,
     MIN_ALPHA,
+    MIN_RADIUS,
     MIN_SIGMA,
 )
 from adapters.labels import Labels, Template
 from adapters.profiles import Profile
 from adapters.queue.messages import JobKind
-from robustify.smoothing.statistics import (
-    fewest_samples_to_certify,
-    fewest_samples_to_predict,
-    largest_radius,
-    rounded_down,
-)
-from robustify.types import DEFAULT_TEMPLATE
+from adapters.reach import fewest_for_a_radius, why_out_of_reach
+from robustify.smoothing.statistics import fewest_samples_to_predict
+from robustify.types import DEFAULT_TEMPLATE, Bound
 
 SHOWN_NAME_LENGTH = 40
 
@@ -42,8 +39,8 @@ class FieldProblem(BaseModel):
     detail: str
 
 
-class PredictParameters(BaseModel):
-    """What may be asked of a prediction; a field that is not listed is refused."""
+class SmoothedParameters(BaseModel):
+    """What may be asked of any answer; a field that is not listed is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -62,35 +59,60 @@ class PredictParameters(BaseModel):
     sigma: Annotated[float, Field(ge=MIN_SIGMA, le=MAX_SIGMA)] | None = Field(
         None, description="Standard deviation of the noise for pixels in [0, 1]; by default the profile's."
     )
-    n: int = Field(
-        DEFAULT_PREDICT_SAMPLES,
-        ge=1,
-        le=MAX_PREDICT_SAMPLES,
-        description="Samples; so few that with this alpha every answer would be to abstain are refused.",
-    )
+    n: int
     alpha: float = Field(
         DEFAULT_ALPHA, ge=MIN_ALPHA, le=MAX_ALPHA, description="Accepted probability of a wrong answer."
     )
 
 
-class CertifyParameters(PredictParameters):
+class PredictParameters(SmoothedParameters):
+    """What may be asked of a prediction."""
+
+    n: int = Field(
+        DEFAULT_PREDICT_SAMPLES,
+        ge=1,
+        le=MAX_PREDICT_SAMPLES,
+        description="Samples, at most; so few that with this alpha every answer would be to abstain are refused.",
+    )
+    test: Literal["sequential", "fixed"] = Field(
+        "sequential",
+        description="`sequential` stops as soon as the answer is clear; `fixed` always takes n samples.",
+    )
+
+
+class CertifyParameters(SmoothedParameters):
     """What may be asked of a certificate."""
 
     n: int = Field(
         DEFAULT_ESTIMATION_SAMPLES,
         ge=1,
         le=MAX_ESTIMATION_SAMPLES,
-        description="Estimation samples; so few that with this alpha every answer would be to abstain are refused.",
+        description="Estimation samples, at most; so few that with this alpha every answer would be to abstain are "
+        "refused.",
     )
     n0: int = Field(DEFAULT_SELECTION_SAMPLES, ge=1, le=MAX_SELECTION_SAMPLES, description="Selection samples.")
-    target_radius: Annotated[float, Field(gt=0)] | None = Field(
+    target_radius: Annotated[float, Field(ge=MIN_RADIUS)] | None = Field(
         None,
-        description="L2 radius that is wanted, for pixels of the canonical tensor in [0, 1]; refused where no votes "
-        "could reach it with this n, alpha and sigma.",
+        description="L2 radius that is wanted, for pixels of the canonical tensor in [0, 1]; it stops as soon as this "
+        "radius is certified or out of reach. Refused where no votes could reach it with this n, alpha and sigma.",
+    )
+    tolerance: Annotated[float, Field(ge=MIN_RADIUS)] | None = Field(
+        None, description="Instead of a target radius: it stops when more samples could gain no more radius than this."
+    )
+    bound: Literal["auto", "clopper-pearson", "multiclass"] = Field(
+        "auto",
+        description="How the radius is bounded: by the class's votes alone (`clopper-pearson`), or by its rivals' too "
+        "(`multiclass`, which `auto` is). With a target radius or a tolerance it is `anytime`, and only `auto` fits.",
     )
 
+    @property
+    def bound_used(self) -> Bound:
+        if self.target_radius is not None or self.tolerance is not None:
+            return Bound.ANYTIME
+        return Bound.MULTICLASS if self.bound == "auto" else Bound(self.bound)
 
-PARAMETERS: Mapping[JobKind, type[PredictParameters]] = {
+
+PARAMETERS: Mapping[JobKind, type[SmoothedParameters]] = {
     JobKind.PREDICT: PredictParameters,
     JobKind.CERTIFY: CertifyParameters,
 }
@@ -98,7 +120,7 @@ PARAMETERS: Mapping[JobKind, type[PredictParameters]] = {
 
 def parse_parameters(
     kind: JobKind, values: Mapping[str, Any], strict: bool
-) -> tuple[PredictParameters | None, list[FieldProblem]]:
+) -> tuple[SmoothedParameters | None, list[FieldProblem]]:
     """As `parse_fields`, with the image among the fields that are known."""
     model = PARAMETERS[kind]
     return parse_fields(f"/{kind}", model, values, strict, known=("image", *model.model_fields))
@@ -120,16 +142,16 @@ def parse_fields(
         ]
 
 
-def check_fit(parameters: PredictParameters, profile: Profile) -> Iterator[FieldProblem]:
+def check_fit(parameters: SmoothedParameters, profile: Profile) -> Iterator[FieldProblem]:
     """What is wrong with parameters that are each in range."""
     yield from check_label_count(parameters, profile)
     if isinstance(parameters, CertifyParameters):
-        yield from check_certify_samples(parameters, profile)
-    elif parameters.n < (fewest := fewest_samples_to_predict(parameters.alpha)):
-        yield too_few_samples(fewest)
+        yield from check_certificate(parameters, parameters.sigma or profile.default_sigma)
+    else:
+        yield from check_enough(parameters.n, fewest_samples_to_predict(parameters.alpha))
 
 
-def check_label_count(parameters: PredictParameters, profile: Profile) -> Iterator[FieldProblem]:
+def check_label_count(parameters: SmoothedParameters, profile: Profile) -> Iterator[FieldProblem]:
     if (parameters.labels is None) == (parameters.task is None):
         yield FieldProblem(field="labels", detail="Give either labels or a task.")
     elif parameters.task is not None and "template" in parameters.model_fields_set:
@@ -141,23 +163,24 @@ def check_label_count(parameters: PredictParameters, profile: Profile) -> Iterat
         )
 
 
-def check_certify_samples(parameters: CertifyParameters, profile: Profile) -> Iterator[FieldProblem]:
-    fewest = fewest_samples_to_certify(parameters.alpha)
-    if parameters.n < fewest:
-        yield too_few_samples(fewest)
+def check_certificate(parameters: CertifyParameters, sigma: float) -> Iterator[FieldProblem]:
+    if parameters.target_radius is not None and parameters.tolerance is not None:
+        yield FieldProblem(field="tolerance", detail="Give either a target radius or a tolerance.")
         return
-    largest = largest_radius(parameters.n, parameters.alpha, parameters.sigma or profile.default_sigma) or 0.0
-    if parameters.target_radius is not None and parameters.target_radius > largest:
-        yield FieldProblem(
-            field="target_radius",
-            detail=f"With this n, alpha and sigma at most {rounded_down(largest)} can be certified; raise n or sigma.",
-        )
+    if parameters.bound_used is Bound.ANYTIME and parameters.bound != "auto":
+        detail = "A target radius or a tolerance needs a bound that may be looked at early: leave this one out."
+        yield FieldProblem(field="bound", detail=detail)
+    if parameters.target_radius is not None:
+        if why := why_out_of_reach(parameters.target_radius, parameters.n, parameters.alpha, sigma):
+            yield FieldProblem(field="target_radius", detail=why)
+    else:
+        yield from check_enough(parameters.n, fewest_for_a_radius(parameters.alpha, parameters.bound_used))
 
 
-def too_few_samples(fewest: int) -> FieldProblem:
-    return FieldProblem(
-        field="n", detail=f"With this alpha even unanimous votes would abstain; give at least {fewest}."
-    )
+def check_enough(n: int, fewest: int) -> Iterator[FieldProblem]:
+    if n < fewest:
+        detail = f"With this alpha even unanimous votes would abstain; give at least {fewest}."
+        yield FieldProblem(field="n", detail=detail)
 
 
 def describe_error(error: Mapping[str, Any], unknown: str) -> FieldProblem:

@@ -1,14 +1,17 @@
 """From checked parameters and a canonical image to what the queue carries."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from adapters.parameters import CertifyParameters, PredictParameters
+from adapters.parameters import CertifyParameters, PredictParameters, SmoothedParameters
 from adapters.profiles import Profile, engine_digest, function_digest
 from adapters.queue.messages import InputImage, JobKind, JobRequest
 from adapters.settings import Settings
 from adapters.store.tasks import TaskStore
 from robustify.errors import InvalidInputError, TaskConflictError, UnknownTaskError
-from robustify.types import Task
+from robustify.smoothing.sequential import EARLY_SHARE
+from robustify.smoothing.statistics import fewest_samples_to_predict
+from robustify.types import Bound, PredictTest, Task
 
 VERSION_MARK = "@"
 
@@ -22,7 +25,7 @@ class AskedTask:
     version: int | None = None
 
 
-def asked_task(parameters: PredictParameters, profile: Profile, tasks: TaskStore) -> AskedTask:
+def asked_task(parameters: SmoothedParameters, profile: Profile, tasks: TaskStore) -> AskedTask:
     """Raises UnknownTaskError, TaskConflictError when the task was adapted to models that are not served, and
     InvalidInputError when the profile tells another number of labels apart.
     """
@@ -45,7 +48,7 @@ def asked_task(parameters: PredictParameters, profile: Profile, tasks: TaskStore
 
 def job_request(
     kind: JobKind,
-    parameters: PredictParameters,
+    parameters: SmoothedParameters,
     asked: AskedTask,
     image: InputImage,
     profile: Profile,
@@ -55,21 +58,43 @@ def job_request(
     task = asked.task
     sigma = profile.default_sigma if parameters.sigma is None else parameters.sigma
     engine = engine_digest(profile, settings)
-    certify = parameters if isinstance(parameters, CertifyParameters) else None
     return JobRequest(
         kind=kind,
         image=image,
         labels=task.labels,
         template=task.template,
         sigma=sigma,
-        n0=certify.n0 if certify else 0,
         n=parameters.n,
         alpha=parameters.alpha,
-        target_radius=certify.target_radius if certify else None,
         profile=profile.name,
         engine=engine,
         fingerprint=function_digest(engine, task, sigma),
         task=asked.name,
         version=asked.version,
         adaptation=task.adaptation,
+        **method_fields(parameters, profile, settings),
     )
+
+
+def method_fields(parameters: SmoothedParameters, profile: Profile, settings: Settings) -> dict[str, Any]:
+    """Of a JobRequest: which samples and which test decide, and when they are looked at."""
+    if isinstance(parameters, CertifyParameters):
+        bound, shard_samples = parameters.bound_used, profile.samples_per_shard(settings)
+        return {
+            "n0": parameters.n0,
+            "bound": bound,
+            "target_radius": parameters.target_radius,
+            "tolerance": parameters.tolerance,
+            "step": min(shard_samples, parameters.n) if bound is Bound.ANYTIME else None,
+        }
+    assert isinstance(parameters, PredictParameters)
+    step = sequential_step(parameters.test, parameters.n, parameters.alpha, profile.samples_per_batch(settings))
+    return {"n0": 0, "test": PredictTest.FIXED if step is None else PredictTest.SEQUENTIAL, "step": step}
+
+
+def sequential_step(test: str, n: int, alpha: float, batch_size: int) -> int | None:
+    """One batch, which is the least that is computed; None where the fixed test is asked for, or n is too small for
+    anything else: looking early costs a part of alpha, and must be possible."""
+    if test == PredictTest.FIXED or n <= batch_size or n < fewest_samples_to_predict((1 - EARLY_SHARE) * alpha):
+        return None
+    return batch_size

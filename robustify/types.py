@@ -17,6 +17,26 @@ class Phase(StrEnum):
     """The work of an adaptation: no samples."""
 
 
+class Bound(StrEnum):
+    """How the probability of the class is bounded."""
+
+    CLOPPER_PEARSON = "clopper-pearson"
+    """Of the class alone, from n samples: CERTIFY of Cohen et al. (2019)."""
+    MULTICLASS = "multiclass"
+    """Of the class and of its rivals, from n samples."""
+    ANYTIME = "anytime"
+    """Of the class alone, at any number of samples up to n."""
+
+
+class PredictTest(StrEnum):
+    """When PREDICT looks at its votes."""
+
+    FIXED = "fixed"
+    """Once, at n samples (Hung and Fithian, 2019)."""
+    SEQUENTIAL = "sequential"
+    """Whenever a batch is done, and at n."""
+
+
 @dataclass(frozen=True)
 class Task:
     """A label set with its prompt template, and what was adapted to it; `{}` in the template stands for the label."""
@@ -67,4 +87,3 @@ class Certificate:
     selection_votes: Sequence[int]
     votes: Sequence[int]
     parameters: SmoothingParameters
-    bound: str = "clopper-pearson"

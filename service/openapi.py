@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from adapters.adapt_parameters import AdaptParameters
 from adapters.images import MAX_PIXELS, MAX_SCANS, MAX_SIDE, MIN_SIDE
 from adapters.parameters import PARAMETERS, FieldProblem
+from adapters.plan import PlanParameters
 from adapters.queue.messages import JobKind
 from adapters.settings import Settings
 from service.errors import MEDIA_TYPE, PROBLEM_KINDS
@@ -23,7 +24,11 @@ Document = dict[str, Any]
 REFERENCE = "#/components/schemas/{model}"
 SUBMIT_PROBLEMS = (400, 404, 408, 409, 413, 415, 422, 503)
 JSON_BODIES: Mapping[tuple[str, str], type[BaseModel]] = MappingProxyType(
-    {("/adapt", "post"): AdaptParameters, ("/tasks/{name}/current", "put"): CurrentVersion}
+    {
+        ("/adapt", "post"): AdaptParameters,
+        ("/plan", "post"): PlanParameters,
+        ("/tasks/{name}/current", "put"): CurrentVersion,
+    }
 )
 NOT_MODIFIED: Document = {"description": "The client has it already: `If-None-Match` named its `ETag`"}
 IMAGE_RULE = (

@@ -166,8 +166,9 @@ def describe_parameters(request: JobRequest | AdaptRequest) -> dict[str, Any]:
         "alpha": request.alpha,
     }
     if request.kind is JobKind.CERTIFY:
-        parameters |= {"n0": request.n0, "target_radius": request.target_radius}
-    return parameters
+        aims = {"target_radius": request.target_radius, "tolerance": request.tolerance}
+        return parameters | {"n0": request.n0, **aims, "bound": request.bound.value}
+    return parameters | {"test": request.test.value}
 
 
 def problem_type(slug: str) -> str:

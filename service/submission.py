@@ -3,7 +3,7 @@
 import anyio.to_thread
 
 from adapters.images import CanonicalImage, canonicalise
-from adapters.parameters import PredictParameters, check_fit, parse_parameters
+from adapters.parameters import SmoothedParameters, check_fit, parse_parameters
 from adapters.queue.messages import InputImage, JobKind, JobRecord
 from adapters.requests import AskedTask, asked_task, job_request
 from service.dependencies import Service
@@ -21,7 +21,7 @@ async def submit(service: Service, kind: JobKind, received: Received) -> JobReco
     return await anyio.to_thread.run_sync(enqueue, service, kind, parameters, asked, canonical)
 
 
-def check_received(service: Service, kind: JobKind, received: Received) -> tuple[PredictParameters, AskedTask, bytes]:
+def check_received(service: Service, kind: JobKind, received: Received) -> tuple[SmoothedParameters, AskedTask, bytes]:
     """The parameters, the task and the image; raises one problem with all that is wrong with the fields."""
     parameters, problems = parse_parameters(kind, received.values, received.strict)
     if parameters is not None:
@@ -34,7 +34,7 @@ def check_received(service: Service, kind: JobKind, received: Received) -> tuple
 
 
 def enqueue(
-    service: Service, kind: JobKind, parameters: PredictParameters, asked: AskedTask, image: CanonicalImage
+    service: Service, kind: JobKind, parameters: SmoothedParameters, asked: AskedTask, image: CanonicalImage
 ) -> JobRecord:
     """Stores the canonical tensor, then submits the job that names it."""
     request = job_request(kind, parameters, asked, store_image(service, image), service.profile, service.settings)

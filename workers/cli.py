@@ -28,8 +28,9 @@ from adapters.requests import asked_task
 from adapters.settings import Settings
 from adapters.store.tasks import TaskStore
 from robustify.errors import InvalidInputError, RobustifyError
-from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
-from workers.preparation import prepare
+from robustify.types import DEFAULT_TEMPLATE, PredictTest, SmoothingParameters, Task
+from workers.preparation import planned, prepare
+from workers.procedure import procedure_of
 from workers.termination import orderly_termination
 
 app = typer.Typer(
@@ -39,6 +40,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+PREDICTION_SAMPLES, CERTIFICATE_SAMPLES = 100, 1000
+"""Of `evaluate`, by default."""
 output = Console()
 messages = Console(stderr=True)
 
@@ -50,6 +53,10 @@ Sigma = Annotated[float | None, typer.Option(help="Standard deviation of the noi
 Samples = Annotated[int | None, typer.Option("--n", help="Samples.")]
 SelectionSamples = Annotated[int | None, typer.Option("--n0", help="Selection samples.")]
 Alpha = Annotated[float | None, typer.Option(help="Accepted probability of a wrong answer.")]
+TargetRadius = Annotated[float | None, typer.Option(help="L2 radius that is wanted; stops once it is decided.")]
+Tolerance = Annotated[float | None, typer.Option(help="Stops when more samples could gain no more radius than this.")]
+BoundName = Annotated[str | None, typer.Option("--bound", help="auto, clopper-pearson or multiclass.")]
+TestName = Annotated[PredictTest | None, typer.Option("--test", help="Stop when the answer is clear, or take all n.")]
 ServerUrl = Annotated[str | None, typer.Option("--server", metavar="URL", help="Ask a running server instead.")]
 ProfileName = Annotated[str | None, typer.Option("--profile", help="Models to use; see `robustify models`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -104,6 +111,7 @@ def predict(
     sigma: Sigma = None,
     n: Samples = None,
     alpha: Alpha = None,
+    test: TestName = None,
     server: ServerUrl = None,
     profile: ProfileName = None,
     as_json: AsJson = False,
@@ -111,7 +119,8 @@ def predict(
     """Classify an image under noise, or abstain."""
     from workers.presentation import print_prediction
 
-    fields = given(labels=labels, task=task, template=template, sigma=sigma, n=n, alpha=alpha)
+    smoothing = given(sigma=sigma, n=n, alpha=alpha, test=test and test.value)
+    fields = given(labels=labels, task=task, template=template, **smoothing)
     show(answer(JobKind.PREDICT, image, fields, server, profile), as_json, print_prediction)
 
 
@@ -125,7 +134,9 @@ def certify(
     n: Samples = None,
     n0: SelectionSamples = None,
     alpha: Alpha = None,
-    target_radius: Annotated[float | None, typer.Option(help="L2 radius that is wanted.")] = None,
+    target_radius: TargetRadius = None,
+    tolerance: Tolerance = None,
+    bound: BoundName = None,
     server: ServerUrl = None,
     profile: ProfileName = None,
     as_json: AsJson = False,
@@ -133,9 +144,37 @@ def certify(
     """Classify an image and prove an L2 radius within which the class cannot change, or abstain."""
     from workers.presentation import print_certificate
 
-    smoothing = given(sigma=sigma, n=n, n0=n0, alpha=alpha, target_radius=target_radius)
-    fields = given(labels=labels, task=task, template=template, **smoothing)
+    smoothing = given(sigma=sigma, n=n, n0=n0, alpha=alpha)
+    aims = given(target_radius=target_radius, tolerance=tolerance, bound=bound)
+    fields = given(labels=labels, task=task, template=template, **smoothing, **aims)
     show(answer(JobKind.CERTIFY, image, fields, server, profile), as_json, print_certificate)
+
+
+@app.command()
+def plan(
+    target_radius: Annotated[float, typer.Option(help="L2 radius that is wanted.")],
+    sigma: Sigma = None,
+    n: Samples = None,
+    n0: SelectionSamples = None,
+    alpha: Alpha = None,
+    p: Annotated[list[float] | None, typer.Option("--p", help="Probability of the class; repeat it.")] = None,
+    samples_per_second: Annotated[float | None, typer.Option(help="Speed to reckon with.")] = None,
+    server: ServerUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a radius would cost in samples and seconds, without any image."""
+    from workers.presentation import print_plan
+
+    smoothing = given(target_radius=target_radius, sigma=sigma, n=n, n0=n0, alpha=alpha)
+    fields = {**smoothing, **given(p=p, samples_per_second=samples_per_second)}
+    if server:
+        from workers.remote import Server
+
+        document = Server(server).plan(fields)
+    else:
+        document = planned(fields, settings_with(profile=profile))
+    show(document, as_json, print_plan)
 
 
 @app.command()
@@ -183,9 +222,13 @@ def evaluate(
     task: TaskName = None,
     template: Template = None,
     sigma: Annotated[float, typer.Option(help="Standard deviation of the noise.", min=0.05, max=1.0)] = 0.25,
-    n: Annotated[int, typer.Option("--n", help="Estimation samples.", min=1)] = 1000,
+    n: Annotated[int | None, typer.Option("--n", help="Samples; 1000, or 100 with --test.", min=1)] = None,
     n0: Annotated[int, typer.Option("--n0", help="Selection samples.", min=1)] = 100,
     alpha: Annotated[float, typer.Option(help="Accepted probability of a wrong row.", min=1e-12, max=0.05)] = 0.001,
+    target_radius: TargetRadius = None,
+    tolerance: Tolerance = None,
+    bound: BoundName = None,
+    test: Annotated[PredictTest | None, typer.Option("--test", help="Predict instead of certifying.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only so many images, of all classes.", min=1)] = None,
     no_denoiser: Annotated[
         bool, typer.Option("--no-denoiser", help="Smooth the bare classifier (CLIP-Smooth).")
@@ -203,6 +246,10 @@ def evaluate(
     """Certify every image of a data set; one JSON row an image, resumed where it stopped."""
     if no_denoiser and no_smoothing:
         raise InvalidInputError("--no-denoiser and --no-smoothing exclude each other", field="no-denoiser")
+    if no_smoothing and (target_radius, tolerance, bound, test) != (None, None, None, None):
+        raise InvalidInputError("--no-smoothing takes no samples, whatever is asked of them", field="no-smoothing")
+    parameters = SmoothingParameters(sigma, n0, n or (PREDICTION_SAMPLES if test else CERTIFICATE_SAMPLES), alpha)
+    procedure = procedure_of(parameters, bound, target_radius, tolerance, test)
     if server and (k is not None or profile):
         raise InvalidInputError("--k and --profile are the server's own: leave them out with --server", field="server")
     settings = settings_with(profile=profile, k=k, threads=1 if workers > 1 else None)
@@ -221,9 +268,7 @@ def evaluate(
     from workers.presentation import print_evaluation
 
     method: Method = "no-smoothing" if no_smoothing else "no-denoiser" if no_denoiser else "denoised"
-    evaluation = Evaluation(
-        settings, label_task, method, SmoothingParameters(sigma, n0, n, alpha), images.digest, server
-    )
+    evaluation = Evaluation(settings, label_task, method, parameters, images.digest, server, procedure)
     rows_file = rows or Path("evaluations") / f"{dataset.name}-{split or 'all'}-{evaluation.digest}.jsonl"
     with progress_bar("images") as advance:
         source = row_source(evaluation, images, workers, say)

@@ -1,4 +1,4 @@
-"""`robustify evaluate`: certify every image of a data set, one JSON row an image, and summarise the rows."""
+"""`robustify evaluate`: certify (or predict) every image of a data set, one JSON row an image; summarise the rows."""
 
 import hashlib
 import json
@@ -17,8 +17,11 @@ from robustify.evaluation.metrics import (
     certified_accuracies,
     clean_accuracy,
     distinct_answers,
+    silence_rate,
 )
-from robustify.types import SmoothingParameters, Task
+from robustify.smoothing.rules import CertifyRule, certify_rule
+from robustify.types import Bound, SmoothingParameters, Task
+from workers.procedure import Procedure
 
 Method = Literal["denoised", "no-denoiser", "no-smoothing"]
 """Denoised smoothing; smoothing of the bare classifier (CLIP-Smooth); the bare classifier on the clean image."""
@@ -36,6 +39,14 @@ class Evaluation:
     parameters: SmoothingParameters
     dataset_digest: str
     server: str | None = None
+    procedure: Procedure = Procedure()
+
+    @property
+    def rule(self) -> CertifyRule:
+        """Of CERTIFY, with looks as a server has them."""
+        procedure, shard = self.procedure, find_profile(self.settings.profile).samples_per_shard(self.settings)
+        step = min(shard, self.parameters.n) if procedure.bound is Bound.ANYTIME else None
+        return certify_rule(self.parameters, procedure.bound, procedure.target_radius, procedure.tolerance, step)
 
     @property
     def digest(self) -> str:
@@ -51,6 +62,8 @@ class Evaluation:
             "method": self.method,
             "parameters": asdict(self.parameters),
         }
+        if self.procedure != Procedure():
+            parts["procedure"] = {**asdict(self.procedure), "shard_samples": profile.samples_per_shard(settings)}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -101,14 +114,14 @@ def summary(evaluation: Evaluation, rows: list[dict[str, Any]]) -> dict[str, Any
         raise InvalidInputError("the server changed its models during the run: name another --output", field="output")
     outcomes = [ImageOutcome(row["label"], row["answer"], row["radius"]) for row in rows]
     parameters, smoothed = evaluation.parameters, evaluation.method != "no-smoothing"
-    samples = len(rows) * (parameters.n0 + parameters.n) if smoothed else len(rows)
+    certifies = smoothed and evaluation.procedure.test is None
     return {
         "images": len(rows),
         "clean_accuracy": clean_accuracy(outcomes),
-        "certified_accuracy": certified_accuracies(outcomes, parameters) if smoothed else {},
+        "certified_accuracy": certified_accuracies(outcomes, parameters) if certifies else {},
         "acr": average_certified_radius(outcomes),
-        "abstained": abstention_rate(outcomes) if smoothed else 0.0,
+        "abstained": abstention_rate(outcomes) if certifies else silence_rate(outcomes),
         "distinct_answers": distinct_answers(outcomes),
-        "samples": samples,
+        "samples": sum(row.get("samples", parameters.n0 + parameters.n if smoothed else 1) for row in rows),
         "seconds": round(sum(row["seconds"] for row in rows), 1),
     }

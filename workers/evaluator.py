@@ -4,7 +4,7 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -21,11 +21,14 @@ from adapters.catalogue import load_models
 from adapters.child_process import end_with
 from adapters.datasets import Dataset
 from adapters.profiles import engine_digest, find_profile
+from adapters.queue.messages import JobKind
 from robustify.errors import InvalidInputError, RobustifyError
 from robustify.pipeline import identity_denoiser
-from robustify.smoothing.algorithms import certify
+from robustify.smoothing.algorithms import predict, select
+from robustify.smoothing.rules import certify_by
+from robustify.smoothing.sequential import predict_sequentially
 from robustify.smoothing.votes import NoisyVotes
-from robustify.types import Phase
+from robustify.types import Phase, PredictTest
 from workers.evaluate import Evaluation, RowSource
 from workers.model import LoadedModel
 from workers.remote import Server
@@ -85,30 +88,41 @@ def server_rows(
     evaluation: Evaluation, dataset: Dataset, server: Server, indices: list[int]
 ) -> Iterable[dict[str, Any]]:
     """Rows from a running server, with its own secret noise; images are sent as 8-bit PNG of the canonical size."""
-    parameters = evaluation.parameters
     fields = {
         "labels": list(evaluation.task.labels),
         "template": evaluation.task.template,
-        "sigma": parameters.sigma,
-        "n0": parameters.n0,
-        "n": parameters.n,
-        "alpha": parameters.alpha,
+        **evaluation.procedure.fields(evaluation.parameters),
     }
+    kind = JobKind.PREDICT if evaluation.procedure.test else JobKind.CERTIFY
     for index in indices:
-        result = server.answer_bytes("certify", png_of(dataset.images[index]), fields, lambda done, total: None)
-        answer = max(range(len(result["votes"])), key=lambda vote: result["selection_votes"][vote]["count"])
+        result = server.answer_bytes(kind, png_of(dataset.images[index]), fields, lambda done, total: None)
         yield {
             "index": index,
             "label": dataset.labels[index],
-            "answer": answer,
-            "radius": result["radius"],
-            "p_lower": result["p_lower"],
-            "selection_votes": [vote["count"] for vote in result["selection_votes"]],
-            "votes": [vote["count"] for vote in result["votes"]],
+            **(predicted_row(result) if kind is JobKind.PREDICT else certified_row(result)),
+            "outcome": result["outcome"],
+            "samples": result["samples_used"],
             "seconds": result["seconds"],
             "fingerprint": result["model"]["fingerprint"],
             "run": evaluation.digest,
         }
+
+
+def certified_row(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What a server's certificate says; the answer is the class with most selection votes, whatever became of it."""
+    selection_votes = [vote["count"] for vote in result["selection_votes"]]
+    return {
+        "answer": select(selection_votes),
+        "radius": result["radius"],
+        "p_lower": result["p_lower"],
+        "selection_votes": selection_votes,
+        "votes": [vote["count"] for vote in result["votes"]],
+    }
+
+
+def predicted_row(result: Mapping[str, Any]) -> dict[str, Any]:
+    votes = [vote["count"] for vote in result["votes"]]
+    return {"answer": result["index"], "radius": None, "p_value": result["p_value"], "votes": votes}
 
 
 def png_of(image: np.ndarray) -> bytes:
@@ -133,9 +147,14 @@ class Evaluator:
     def row(self, index: int, image: np.ndarray, label: int) -> dict[str, Any]:
         """One image's row: index, label, answer, radius or null, votes, seconds."""
         started = time.perf_counter()
-        found = self.classify(image) if self.evaluation.method == "no-smoothing" else self.certify(image)
+        found = self.answer(image)
         seconds = round(time.perf_counter() - started, 3)
         return {"index": index, "label": label, **found, "seconds": seconds, "run": self.evaluation.digest}
+
+    def answer(self, image: np.ndarray) -> dict[str, Any]:
+        if self.evaluation.method == "no-smoothing":
+            return self.classify(image)
+        return self.certify(image) if self.evaluation.procedure.test is None else self.predict(image)
 
     @torch.inference_mode()
     def classify(self, image: np.ndarray) -> dict[str, Any]:
@@ -144,15 +163,33 @@ class Evaluator:
         return {"answer": int(logits.argmax()), "radius": None}
 
     def certify(self, image: np.ndarray) -> dict[str, Any]:
-        certificate = certify(
-            self.counter(image, Phase.SELECT), self.counter(image, Phase.ESTIMATE), self.evaluation.parameters
-        )
+        rule = self.evaluation.rule
+        selection, tally = certify_by(rule, self.counter(image, Phase.SELECT), self.counter(image, Phase.ESTIMATE))
+        verdict = rule.verdict(selection, tally)
         return {
-            "answer": certificate.index,
-            "radius": certificate.radius,
-            "p_lower": certificate.p_lower,
-            "selection_votes": list(certificate.selection_votes),
-            "votes": list(certificate.votes),
+            "answer": selection.index,
+            "radius": verdict.radius,
+            "p_lower": verdict.p_lower,
+            "selection_votes": list(selection.votes),
+            "votes": list(tally.votes),
+            "outcome": verdict.outcome.value,
+            "samples": rule.parameters.n0 + tally.samples,
+        }
+
+    def predict(self, image: np.ndarray) -> dict[str, Any]:
+        count, parameters = self.counter(image, Phase.PREDICT), self.evaluation.parameters
+        step = self.model.profile.samples_per_batch(self.model.settings)
+        if self.evaluation.procedure.test is PredictTest.SEQUENTIAL:
+            prediction = predict_sequentially(count, parameters.n, parameters.alpha, step)
+        else:
+            prediction = predict(count, parameters.n, parameters.alpha)
+        return {
+            "answer": prediction.index,
+            "radius": None,
+            "p_value": prediction.p_value,
+            "votes": list(prediction.votes),
+            "outcome": "abstained" if prediction.index is None else "predicted",
+            "samples": prediction.n,
         }
 
     def counter(self, image: np.ndarray, phase: Phase) -> NoisyVotes:

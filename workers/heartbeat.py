@@ -57,6 +57,7 @@ class Heartbeat:
         self._lease_seconds = lease_seconds
         self._on_stall = on_stall
         self._holdings: list[Holding] = []
+        self._samples, self._seconds = 0, 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -86,8 +87,12 @@ class Heartbeat:
         finally:
             self._holdings = self._holdings[:-1]
 
-    def count_shard(self) -> None:
-        self._worker = self._worker.model_copy(update={"shards_done": self._worker.shards_done + 1})
+    def count_shard(self, samples: int = 0, seconds: float = 0.0) -> None:
+        """A shard is done; so many samples took so many seconds, which an adaptation has none of."""
+        self._samples, self._seconds = self._samples + samples, self._seconds + seconds
+        speed = self._samples / self._seconds if self._seconds > 0 else None
+        done = {"shards_done": self._worker.shards_done + 1, "samples_per_second": speed}
+        self._worker = self._worker.model_copy(update=done)
 
     def beat(self) -> None:
         """Shows the worker and renews its leases; does neither when the innermost work is stalled."""

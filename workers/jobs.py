@@ -1,7 +1,7 @@
-"""What a worker does with one shard, and what follows when a phase is complete. Knows the board, but not RQ."""
+"""What a worker does with one shard, and what follows when its votes are enough. Knows the board, but not RQ."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 import structlog
@@ -18,12 +18,15 @@ from robustify.errors import (
     TaskConflictError,
 )
 from robustify.smoothing.algorithms import select
+from robustify.smoothing.looks import Tally
+from robustify.smoothing.rules import Selection
 from robustify.types import Phase
 from workers.heartbeat import Heartbeat, Holding
 from workers.model import LoadedModel
 from workers.problems import DISK_IS_FULL, INPUT_LOST, INTERNAL_ERROR, MODEL_CHANGED, STORE_FULL, refusal_of
 from workers.results import Document, certify_result, predict_result
 from workers.stop import NotWantedError, StopFlag
+from workers.stopping import settled_tally
 
 ATTEMPTS = 5
 """A step that failed so often is given up, and its job with it."""
@@ -47,7 +50,7 @@ class Adaptations(Protocol):
 
 
 class ShardRunner:
-    """Runs shards, one at a time, and takes the next step of a job whose phase is complete."""
+    """Runs shards, one at a time, and takes the next step of a job whose votes are complete or enough."""
 
     def __init__(
         self,
@@ -102,7 +105,7 @@ class ShardRunner:
         except Exception as error:
             self._note_failure(job_id, shard, error)
         else:
-            if receipt is not None and receipt.phase_complete:
+            if receipt is not None and receipt.is_due:
                 self.take_next_step(job_id)
 
     def check_models(self) -> None:
@@ -112,7 +115,7 @@ class ShardRunner:
             self._stop.fail()
 
     def take_next_step(self, job_id: str) -> None:
-        """Chooses the class, or ends the job with its result. Harmless when somebody else has done it."""
+        """Chooses the class, or ends the job once its votes are enough. Harmless when somebody else has done it."""
         try:
             self._persistently(lambda: self._take_next_step(job_id))
         except QueueUnavailableError:
@@ -138,7 +141,9 @@ class ShardRunner:
             if isinstance(record.request, AdaptRequest):
                 self._adapt(record, record.request, holding)
                 return None
-            return self._record(record, holding, self._count_votes(record.vote_request, holding))
+            started = time.perf_counter()
+            votes = self._count_votes(record.vote_request, holding)
+            return self._record(record, holding, votes, time.perf_counter() - started)
 
     def _adapt(self, record: JobRecord, request: AdaptRequest, holding: Holding) -> None:
         if self._adaptations is None:
@@ -162,7 +167,7 @@ class ShardRunner:
         except QueueUnavailableError:
             return True  # Work goes on while the server is away; its result is offered when it is back.
 
-    def _record(self, record: JobRecord, holding: Holding, votes: Sequence[int]) -> VoteReceipt:
+    def _record(self, record: JobRecord, holding: Holding, votes: Sequence[int], seconds: float) -> VoteReceipt:
         shard, fingerprint = holding.shard, self._model.fingerprint_of(record.vote_request)
 
         def offer() -> VoteReceipt:
@@ -173,7 +178,7 @@ class ShardRunner:
         log.info("shard_recorded", job=record.id, shard=shard.key, refusal=receipt.refusal)
         if missing := shard.count - sum(votes):
             log.warning("votes_missing", job=record.id, shard=shard.key, missing=missing, samples=shard.count)
-        self._heartbeat.count_shard()
+        self._heartbeat.count_shard(shard.count, seconds)
         self._failures = 0
         return receipt
 
@@ -199,18 +204,26 @@ class ShardRunner:
             return
         if record.request.kind is JobKind.CERTIFY and self._board.selection(job_id) is None:
             self._board.select(job_id, select(self._board.phase_votes(job_id, Phase.SELECT)))
-        elif self._board.finish(job_id, self._result(record)):
-            log.info("job_finished", job=job_id)
+            return
+        selection = self._selection(record)
+        tally = settled_tally(record.vote_request, selection, self._last_votes(record))
+        if tally is not None and self._board.finish(job_id, result_of(record, selection, tally), tally.samples):
+            log.info("job_finished", job=job_id, samples=tally.samples)
 
-    def _result(self, record: JobRecord) -> Document:
-        seconds = max(0.0, time.time() - (record.started_at or record.created_at))
+    def _selection(self, record: JobRecord) -> Selection | None:
         if record.request.kind is JobKind.PREDICT:
-            return predict_result(record.request, self._board.phase_votes(record.id, Phase.PREDICT), seconds)
+            return None
         index = self._board.selection(record.id)
         assert index is not None
-        selection_votes = self._board.phase_votes(record.id, Phase.SELECT)
-        votes = self._board.phase_votes(record.id, Phase.ESTIMATE)
-        return certify_result(record.vote_request, index, selection_votes, votes, seconds)
+        return Selection(index, self._board.phase_votes(record.id, Phase.SELECT))
+
+    def _last_votes(self, record: JobRecord) -> Iterable[list[int]]:
+        """The votes of the last phase from one look to the next; all at once where there is one look only."""
+        request = record.vote_request
+        phase, _ = request.phases[-1]
+        if request.step is None:
+            return [self._board.phase_votes(record.id, phase)]
+        return self._board.first_votes(record.id, phase, request.step)
 
     def _persistently(self, action: Callable[[], T]) -> T:
         """Repeats the action while the queue server is away; gives up when the worker is to stop."""
@@ -223,6 +236,13 @@ class ShardRunner:
                 if time.monotonic() > deadline or self._stop.wait(pause):
                     raise
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def result_of(record: JobRecord, selection: Selection | None, tally: Tally) -> Document:
+    seconds = max(0.0, time.time() - (record.started_at or record.created_at))
+    if selection is None:
+        return predict_result(record.vote_request, tally, seconds)
+    return certify_result(record.vote_request, selection, tally, seconds)
 
 
 def problem_of(error: Exception) -> JobError:

@@ -10,11 +10,14 @@ from adapters.catalogue import load_models
 from adapters.profiles import find_profile
 from adapters.queue.messages import JobKind, JobRequest
 from adapters.settings import Settings
-from robustify.smoothing.algorithms import select
+from robustify.counting import VoteCounter
+from robustify.smoothing.looks import counted
+from robustify.smoothing.rules import certify_by
 from robustify.types import Phase
 from workers.model import LoadedModel
 from workers.remote import Progress
 from workers.results import Document, certify_result, predict_result
+from workers.stopping import rule_of, settled_tally
 
 
 class LocalAnswer:
@@ -29,18 +32,31 @@ class LocalAnswer:
         self.started = time.perf_counter()
 
     def result(self) -> Document:
-        if self.request.kind is JobKind.PREDICT:
-            return predict_result(self.request, self.votes(Phase.PREDICT, self.request.n, 0), self.seconds())
-        selection_votes = self.votes(Phase.SELECT, self.request.n0, 0)
-        index = select(selection_votes)
-        votes = self.votes(Phase.ESTIMATE, self.request.n, self.request.n0)
-        return certify_result(self.request, index, selection_votes, votes, self.seconds())
+        request = self.request
+        if request.kind is JobKind.PREDICT:
+            parts = counted(self.counter(Phase.PREDICT, 0), request.step or request.n, request.n)
+            tally = settled_tally(request, None, parts)
+            assert tally is not None
+            return predict_result(request, tally, self.seconds())
+        counters = self.counter(Phase.SELECT, 0), self.counter(Phase.ESTIMATE, request.n0)
+        selection, tally = certify_by(rule_of(request), *counters)
+        return certify_result(request, selection, tally, self.seconds())
 
-    def votes(self, phase: Phase, samples: int, done_before: int) -> Sequence[int]:
-        count = self.model.votes_of(
-            self.request, self.image, phase, lambda done: self.on_progress(done_before + done, self.total)
-        )
-        return count(0, samples)
+    def counter(self, phase: Phase, done_before: int) -> VoteCounter:
+        """Counts the votes of a phase, and tells the progress."""
+        first_sample = 0
+
+        def on_batch(done: int) -> None:
+            self.on_progress(done_before + first_sample + done, self.total)
+
+        votes_of = self.model.votes_of(self.request, self.image, phase, on_batch)
+
+        def count_on(first: int, count: int) -> Sequence[int]:
+            nonlocal first_sample
+            first_sample = first
+            return votes_of(first, count)
+
+        return count_on
 
     def seconds(self) -> float:
         return time.perf_counter() - self.started

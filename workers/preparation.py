@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from adapters.images import canonicalise
-from adapters.parameters import FieldProblem, PredictParameters, check_fit, parse_parameters
+from adapters.parameters import FieldProblem, SmoothedParameters, check_fit, parse_fields, parse_parameters
+from adapters.plan import PlanParameters, misfits, plan
 from adapters.profiles import find_profile
 from adapters.queue.messages import InputImage, JobKind, JobRequest
 from adapters.requests import asked_task, job_request
@@ -37,7 +38,18 @@ def prepare(
     return job_request(kind, parameters, asked, input_image, profile, settings), canonical.tensor
 
 
-def checked_parameters(kind: JobKind, fields: Mapping[str, Any], settings: Settings) -> PredictParameters:
+def planned(fields: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """What a radius costs, as `POST /plan` answers it; raises one error with all that is wrong."""
+    profile = find_profile(settings.profile)
+    parameters, problems = parse_fields("plan", PlanParameters, fields, strict=False)
+    if parameters is not None:
+        problems = misfits(parameters, profile)
+    if problems or parameters is None:
+        raise refusal(problems)
+    return plan(parameters, profile, settings).model_dump(mode="json")
+
+
+def checked_parameters(kind: JobKind, fields: Mapping[str, Any], settings: Settings) -> SmoothedParameters:
     """The parameters of the request; raises one error with all that is wrong."""
     parameters, problems = parse_parameters(kind, fields, strict=False)
     if parameters is not None:
@@ -48,5 +60,10 @@ def checked_parameters(kind: JobKind, fields: Mapping[str, Any], settings: Setti
 def accepted(parameters: P | None, problems: Sequence[FieldProblem]) -> P:
     """Parameters without a problem; raises InvalidInputError with all that is wrong."""
     if problems or parameters is None:
-        raise InvalidInputError("; ".join(f"{problem.field}: {problem.detail}" for problem in problems))
+        raise refusal(problems)
     return parameters
+
+
+def refusal(problems: Sequence[FieldProblem]) -> InvalidInputError:
+    """One error that says all that is wrong."""
+    return InvalidInputError("; ".join(f"{problem.field}: {problem.detail}" for problem in problems))

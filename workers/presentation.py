@@ -15,8 +15,8 @@ def print_prediction(console: Console, result: Mapping[str, Any]) -> None:
     console.print(Text(answer, "bold"))
     console.print(votes_table(result["votes"]))
     console.print(
-        f"n {result['n']}   p-value {result['p_value']:.3g}   alpha {result['alpha']:g}   "
-        f"sigma {result['sigma']:g}   {result['seconds']:.2f} s",
+        f"samples {result['samples_used']} of {result['n']}   p-value {result['p_value']:.3g}   "
+        f"{circumstances(result)}",
         highlight=False,
     )
 
@@ -25,20 +25,31 @@ def print_certificate(console: Console, result: Mapping[str, Any]) -> None:
     console.print(Text(certificate_line(result), "bold"))
     console.print(votes_table(result["votes"]))
     console.print(
-        f"n0 {result['n0']}   n {result['n']}   alpha {result['alpha']:g}   p lower {result['p_lower']:.4f}   "
-        f"sigma {result['sigma']:g}   {result['seconds']:.2f} s",
+        f"samples {result['samples_used']} of {result['n0'] + result['n']}   bound {result['bound']}   "
+        f"p lower {result['p_lower']:.4f}   {circumstances(result)}",
         highlight=False,
     )
 
 
+def circumstances(result: Mapping[str, Any]) -> str:
+    return f"alpha {result['alpha']:g}   sigma {result['sigma']:g}   {result['seconds']:.2f} s"
+
+
 def certificate_line(result: Mapping[str, Any]) -> str:
     if result["outcome"] != "certified":
-        return "abstained: no radius can be certified"
+        return UNCERTIFIED[result["outcome"]]
     radius, source = (f"{rounded_down(result[name]):.4f}" for name in ("radius", "radius_source_pixels"))
     return (
         f"{result['label']} within L2 radius {radius} of the canonical image ({source} in pixels of the file), "
         f"wrong with probability at most {result['alpha']:g}"
     )
+
+
+UNCERTIFIED = {
+    "abstained": "abstained: no radius can be certified",
+    "not_certified": "not certified: the radius is out of reach for this image",
+    "undecided": "undecided: the radius is too close to what this image has",
+}
 
 
 def votes_table(votes: list[Mapping[str, Any]], rows: int = 5) -> Table:
@@ -47,6 +58,29 @@ def votes_table(votes: list[Mapping[str, Any]], rows: int = 5) -> Table:
     for vote in sorted(votes, key=lambda vote: -vote["count"])[:rows]:
         table.add_row(Text(vote["label"]), str(vote["count"]))
     return table
+
+
+def print_plan(console: Console, document: Mapping[str, Any]) -> None:
+    fewest = document["fewest"]
+    console.print(
+        f"radius {document['target_radius']:g} at sigma {document['sigma']:g}, wrong with probability at most "
+        f"{document['alpha']:g}: the class must have probability {document['p_needed']:.4f}; "
+        f"at least {fewest['adaptive']} estimation samples, {fewest['fixed']} where all are taken",
+        highlight=False,
+    )
+    ends_of = ("certified", "not certified", "undecided")
+    table = Table("p", "samples", "seconds", *ends_of, "fixed: samples", "seconds", "certified")
+    for cost in document["costs"]:
+        adaptive, fixed = cost["adaptive"], cost["fixed"]
+        ends = [f"{adaptive[end]:.1%}" for end in ("certified", "not_certified", "undecided")]
+        spent = [f"{adaptive['samples']:.0f}", seconds_text(adaptive["seconds"])]
+        always = [str(fixed["samples"]), seconds_text(fixed["seconds"]), f"{fixed['certified']:.1%}"]
+        table.add_row(f"{cost['p']:g}", *spent, *ends, *always)
+    console.print(table)
+
+
+def seconds_text(seconds: float | None) -> str:
+    return "?" if seconds is None else f"{seconds:.1f}"
 
 
 def print_models(console: Console, document: Mapping[str, Any]) -> None:

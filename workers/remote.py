@@ -84,6 +84,9 @@ class Server:
     def models(self) -> dict[str, Any]:
         return self.request("GET", "/models")
 
+    def plan(self, fields: Mapping[str, object]) -> dict[str, Any]:
+        return self.request("POST", "/plan", json=dict(fields))
+
     def request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         try:
             return document(self.client.request(method, path, **options))

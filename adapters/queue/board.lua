@@ -11,7 +11,8 @@
 --   owners           hash    shard -> the worker that has its lease
 --   queued           zset    job that nobody has begun -> the time at which it expires
 --   running          zset    job that has begun -> the time at which it expires unless votes come
---   due              zset    job whose phase is complete -> the time from which anybody may take its next step
+--   due              zset    job whose phase is complete, or whose votes may be enough -> the time from which anybody may
+--                            take its next step
 --   adapting:TASK    string  task -> the latest job that adapts it
 --   latest:DIGEST    string  request -> the latest job that has it
 --   outcome:DIGEST   string  image and configuration -> their result, for ever
@@ -61,6 +62,14 @@ local function plan_of(id)
 end
 
 local function count_of(plan, first) return math.min(plan.size, plan.samples - first) end
+
+-- Whether a job whose answer its first votes may settle is in its last phase.
+local function may_stop(id, plan)
+  local f = call('HMGET', job_key(id), 'may_stop_early', 'phases')
+  if f[1] ~= '1' then return false end
+  local phases = cjson.decode(f[2])
+  return plan.phase == phases[#phases][1]
+end
 
 local function is_complete(id, plan)
   return call('HLEN', votes_key(id, plan.phase)) == math.ceil(plan.samples / plan.size)
@@ -160,16 +169,35 @@ local function have_votes_for(id, votes, count)
   return #votes == tonumber(call('HGET', job_key(id), 'classes')) and sum <= count
 end
 
--- Whether every sample of every phase voted.
-local function has_all_votes(id, phases)
-  for _, phase in ipairs(phases) do
-    local missing = phase[2]
-    for _, votes in ipairs(call('HVALS', votes_key(id, phase[1]))) do
-      for _, vote in ipairs(cjson.decode(votes)) do missing = missing - vote end
+-- Whether the first samples of the phase that a job is in are recorded, and end where a shard does.
+local function has_recorded(id, plan, samples)
+  if samples < 1 or samples > plan.samples then return false end
+  if samples % plan.size ~= 0 and samples ~= plan.samples then return false end
+  for first = 0, samples - 1, plan.size do
+    if call('HEXISTS', votes_key(id, plan.phase), first) == 0 then return false end
+  end
+  return true
+end
+
+-- Whether every sample voted, of the last phase the first ones.
+local function has_all_votes(id, phases, samples)
+  for number, phase in ipairs(phases) do
+    local used = number == #phases and samples or phase[2]
+    local missing, shards = used, call('HGETALL', votes_key(id, phase[1]))
+    for index = 1, #shards, 2 do
+      if tonumber(shards[index]) < used then
+        for _, vote in ipairs(cjson.decode(shards[index + 1])) do missing = missing - vote end
+      end
     end
     if missing ~= 0 then return false end
   end
   return true
+end
+
+-- The samples of a job that ends with so many of its last phase.
+local function samples_used(phases, samples)
+  for number = 1, #phases - 1 do samples = samples + phases[number][2] end
+  return samples
 end
 
 local function create(status)
@@ -177,6 +205,7 @@ local function create(status)
   call('HSET', job_key(a.job), 'request', a.request, 'status', status, 'created_at', stamp(now),
     'samples_done', 0, 'samples_total', a.samples_total, 'queue', a.queue, 'phases', a.phases, 'phase', phases[1][1],
     'samples', phases[1][2], 'shard_samples', a.shard_samples, 'classes', a.classes, 'fingerprint', a.fingerprint,
+    'may_stop_early', a.may_stop_early and 1 or 0,
     'expires_at', stamp(now + a.queue_seconds), 'queue_seconds', a.queue_seconds, 'retention', a.retention,
     'latest', a.latest, 'outcome', a.outcome, 'task', a.task)
   call('SET', latest_key(a.latest), a.job)
@@ -247,7 +276,7 @@ function commands.adopt()
   local standing = standing_job()
   if standing then return {standing, call('HGETALL', job_key(standing))} end
   create('running')
-  call('HSET', job_key(a.job), 'started_at', stamp(now), 'samples_done', a.samples_total, 'result', a.result)
+  call('HSET', job_key(a.job), 'started_at', stamp(now), 'samples_done', a.samples_done, 'result', a.result)
   close(a.job, 'succeeded')
   return {a.job, call('HGETALL', job_key(a.job))}
 end
@@ -337,13 +366,13 @@ function commands.record()
   forget(shard_name(a.job, a.phase, a.first), plan.queue)
   begin(a.job)
   prolong(a.job)
-  if not is_complete(a.job, plan) then return {'counted', 0} end
+  if not is_complete(a.job, plan) and not may_stop(a.job, plan) then return {'counted', 0} end
   call('ZADD', DUE, stamp(now + a.seconds), a.job)
   return {'counted', 1}
 end
 
 function commands.votes()
-  return {call('HGET', job_key(a.job), 'classes'), call('HVALS', votes_key(a.job, a.phase))}
+  return {call('HGET', job_key(a.job), 'classes'), call('HGETALL', votes_key(a.job, a.phase))}
 end
 
 -- Stores the chosen class and plans the next phase; the first choice stands.
@@ -360,22 +389,25 @@ function commands.select()
   return tostring(a.index)
 end
 
--- Succeeds only with all shards of the last phase. The first outcome of an image and a configuration stands; one that
+-- Succeeds only with all shards of the last phase, or, where its first samples may settle the answer, with theirs; no
+-- vote that counts can change any more. The first outcome of an image and a configuration stands; one that
 -- lacks votes is the result of its job and no outcome, so that the same request, with the same noise, is answered anew.
 function commands.finish()
   if not is_live(a.job) then return {'not-live'} end
   local plan = plan_of(a.job)
   local f = call('HMGET', job_key(a.job), 'phases', 'outcome', 'latest')
   local phases = cjson.decode(f[1])
-  if plan.phase ~= phases[#phases][1] or not is_complete(a.job, plan) then return {'incomplete'} end
+  local samples = a.samples > 0 and a.samples or plan.samples
+  if plan.phase ~= phases[#phases][1] or not has_recorded(a.job, plan, samples) then return {'incomplete'} end
+  if samples < plan.samples and not may_stop(a.job, plan) then return {'incomplete'} end
   local outcome = call('GET', outcome_key(f[2]))
   if outcome and not a.is_stored then return {'stored', outcome} end
-  if not outcome and has_all_votes(a.job, phases) then
+  if not outcome and has_all_votes(a.job, phases, samples) then
     call('SET', outcome_key(f[2]), a.result)
   elseif not outcome and call('GET', latest_key(f[3])) == a.job then
     call('DEL', latest_key(f[3]))
   end
-  call('HSET', job_key(a.job), 'result', a.result)
+  call('HSET', job_key(a.job), 'result', a.result, 'samples_done', samples_used(phases, samples))
   close(a.job, 'succeeded')
   return {'finished'}
 end

@@ -6,8 +6,9 @@ answer, and may be called again after that without harm.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import redis
@@ -34,14 +35,15 @@ RECORD_DOCUMENTS = ("request", "result", "error")
 
 @dataclass(frozen=True)
 class VoteReceipt:
-    """What became of a shard's votes. `counted`: they are in now; `phase_complete`: these were the last of their phase.
+    """What became of a shard's votes. `counted`: they are in now; `is_due`: somebody must see to the job's next step,
+    since these were the last votes of their phase, or may settle the answer.
 
     `refusal` tells why they were not counted: not-live, other-phase, not-planned, duplicate, no-votes (of an
     adaptation), other-fingerprint or impossible-votes.
     """
 
     counted: bool
-    phase_complete: bool
+    is_due: bool
     refusal: str | None = None
 
 
@@ -57,8 +59,10 @@ class JobBoard:
     def submit(self, request: JobRequest, shard_samples: int) -> JobRecord:
         """The job of this request: the one that is there, a done one if its outcome is known, or a new one.
 
-        Raises QueueFullError when as many jobs wait as the settings allow.
+        A request that may stop early has a look after each shard: its step is the size of its shards. Raises
+        QueueFullError when as many jobs wait as the settings allow.
         """
+        shard_samples = request.step or shard_samples
         if shard_samples < 1 or any(samples < 1 for _, samples in request.phases):
             raise ValueError("every phase and every shard needs at least one sample")
         plan = self._plan(request) | {
@@ -66,6 +70,7 @@ class JobBoard:
             "phases": _json(request.phases),
             "samples_total": sum(samples for _, samples in request.phases),
             "shard_samples": shard_samples,
+            "may_stop_early": request.may_stop_early,
             "classes": len(request.labels),
             "fingerprint": request.fingerprint,
             "task": task_id(request.task) if request.task else "",
@@ -74,7 +79,8 @@ class JobBoard:
         answer = self._submit(plan)
         if answer[0] == "stored":
             result = address(json.loads(answer[1]), request)
-            answer = ["job", *self._call("adopt", result=_json(result), **plan)]
+            done = result.get("samples_used", plan["samples_total"])
+            answer = ["job", *self._call("adopt", result=_json(result), samples_done=done, **plan)]
         return _record(answer[1], answer[2])
 
     def submit_adaptation(self, request: AdaptRequest, steps: int) -> JobRecord:
@@ -88,6 +94,7 @@ class JobBoard:
             "phases": _json([[Phase.ADAPT, steps]]),
             "samples_total": steps,
             "shard_samples": steps,
+            "may_stop_early": False,
             "classes": 0,
             "fingerprint": "",
             "task": task_id(request.name),
@@ -149,7 +156,7 @@ class JobBoard:
 
     def record_votes(self, job_id: str, shard: Shard, fingerprint: str, votes: Sequence[int]) -> VoteReceipt:
         """Counts a shard's votes, one number for each label, once: whatever comes later or does not fit is refused."""
-        why, complete = self._shard(
+        why, due = self._shard(
             "record",
             job_id,
             shard,
@@ -158,12 +165,20 @@ class JobBoard:
             seconds=self._settings.lease_seconds,
         )
         counted = why == "counted"
-        return VoteReceipt(counted, bool(complete), None if counted else why)
+        return VoteReceipt(counted, bool(due), None if counted else why)
 
     def phase_votes(self, job_id: str, phase: Phase) -> list[int]:
         """The sum over the recorded shards of a phase, one number for each label."""
         classes, shards = self._call("votes", job=job_id, phase=phase)
-        return [sum(votes) for votes in zip([0] * int(classes), *map(json.loads, shards), strict=True)]
+        return [sum(votes) for votes in zip([0] * int(classes), *map(json.loads, shards[1::2]), strict=True)]
+
+    def first_votes(self, job_id: str, phase: Phase, shard_samples: int) -> Iterator[list[int]]:
+        """The votes of the recorded shards of a phase, from the first one to the first that is not recorded."""
+        shards = _pairs(self._call("votes", job=job_id, phase=phase)[1])
+        for first in count(0, shard_samples):
+            if str(first) not in shards:
+                return
+            yield json.loads(shards[str(first)])
 
     def selection(self, job_id: str) -> int | None:
         """The class chosen from the selection samples, once it is."""
@@ -178,19 +193,23 @@ class JobBoard:
         chosen = self._call("select", job=job_id, index=index)
         return None if chosen is None else int(chosen)
 
-    def finish(self, job_id: str, result: dict[str, Any]) -> bool:
+    def finish(self, job_id: str, result: dict[str, Any], samples: int | None = None) -> bool:
         """Ends a job with its result; False when it is done already or votes are missing.
+
+        `samples`: so many of the last phase, from the first one on, are what the result is of; by default all. Shards
+        of later samples are dropped.
 
         If the image and the configuration have an outcome from another job, that one is the result. A result is stored
         as their outcome only when not one vote is missing: a repaired worker may answer better, with the same noise.
         """
-        answer = self._call("finish", job=job_id, result=_json(result), is_stored=False)
+        place = {"job": job_id, "samples": samples or 0}
+        answer = self._call("finish", **place, result=_json(result), is_stored=False)
         if answer[0] == "stored":
             record = self.get(job_id)
             if record is None:
                 return False
             stored = _json(address(json.loads(answer[1]), record.vote_request))
-            answer = self._call("finish", job=job_id, result=stored, is_stored=True)
+            answer = self._call("finish", **place, result=stored, is_stored=True)
         return bool(answer[0] == "finished")
 
     def fail(self, job_id: str, error: JobError) -> bool:

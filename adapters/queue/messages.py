@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from robustify.types import Phase, SmoothingParameters, Task
+from robustify.types import Bound, Phase, PredictTest, SmoothingParameters, Task
 
 
 class JobKind(StrEnum):
@@ -57,7 +57,14 @@ class JobRequest(Record):
     n0: int
     n: int
     alpha: float
+    bound: Bound = Bound.CLOPPER_PEARSON
+    """Of a certificate; an anytime bound has a target radius or a tolerance."""
     target_radius: float | None = None
+    tolerance: float | None = None
+    test: PredictTest = PredictTest.FIXED
+    """Of a prediction."""
+    step: int | None = None
+    """Samples from one look to the next of a request that may stop before n, fixed at submission; None without."""
     profile: str
     engine: str
     """Names the workers that can answer: those that compute f alike, whatever the labels and sigma."""
@@ -76,7 +83,14 @@ class JobRequest(Record):
     @property
     def outcome_key(self) -> str:
         """One outcome for each (canonical image, configuration)."""
-        return _digest(self.kind, self.image.sha256, self.fingerprint, self.n0, self.n, self.alpha)
+        samples = (self.n0, self.n, self.alpha)
+        method = (self.bound, self.target_radius, self.tolerance, self.test, self.step)
+        return _digest(self.kind, self.image.sha256, self.fingerprint, *samples, *method)
+
+    @property
+    def may_stop_early(self) -> bool:
+        """Whether the first samples of the last phase may settle the answer."""
+        return self.step is not None
 
     @property
     def smoothing(self) -> SmoothingParameters:
@@ -184,6 +198,8 @@ class WorkerRecord(Record):
     engine: str
     started_at: float
     shards_done: int
+    samples_per_second: float | None = None
+    """While it counts votes; None before the first shard."""
 
 
 def _digest(*parts: object) -> str:

@@ -11,13 +11,14 @@ RADIUS_STEP = 0.25
 
 @dataclass(frozen=True)
 class ImageOutcome:
-    """One image of a run. `label` and `answer` are class indices; `radius` is None where CERTIFY abstained.
+    """One image of a run. `label` and `answer` are class indices; `answer` is None where PREDICT abstained, and
+    `radius` where CERTIFY gave none.
 
-    For a classifier that is not smoothed `radius` is None throughout.
+    For predictions, and for a classifier that is not smoothed, `radius` is None throughout.
     """
 
     label: int
-    answer: int
+    answer: int | None
     radius: float | None
 
     @property
@@ -26,7 +27,7 @@ class ImageOutcome:
 
 
 def clean_accuracy(outcomes: Sequence[ImageOutcome]) -> float:
-    """The share of images whose most voted class is the label, abstentions included."""
+    """The share of images whose most voted class is the label, abstentions of CERTIFY included."""
     return _share([outcome.is_correct for outcome in outcomes])
 
 
@@ -49,12 +50,18 @@ def average_certified_radius(outcomes: Sequence[ImageOutcome]) -> float:
 
 
 def abstention_rate(outcomes: Sequence[ImageOutcome]) -> float:
+    """Of CERTIFY: the share of images without a radius."""
     return _share([outcome.radius is None for outcome in outcomes])
+
+
+def silence_rate(outcomes: Sequence[ImageOutcome]) -> float:
+    """Of PREDICT: the share of images without an answer."""
+    return _share([outcome.answer is None for outcome in outcomes])
 
 
 def distinct_answers(outcomes: Sequence[ImageOutcome]) -> int:
     """How many classes were answered at all: under heavy noise a plain classifier tends to one constant."""
-    return len({outcome.answer for outcome in outcomes})
+    return len({outcome.answer for outcome in outcomes if outcome.answer is not None})
 
 
 def _share(hits: Sequence[bool]) -> float:

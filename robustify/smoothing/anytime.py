@@ -14,7 +14,6 @@ errors of both together are at most alpha. The cap is planned beforehand, so tha
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -88,19 +87,6 @@ class TargetTest:
         -1 where nothing can certify it.
         """
         return int(self.looks[-1] - self.certify_from[-1])
-
-    def first_decision(self, votes: Sequence[int], missing: Sequence[int]) -> tuple[Decision | None, int]:
-        """The first decision and the samples that it took, from the votes and gaps between one look and the next.
-
-        They are those of the looks from the first on, in the order of the samples' indices and without a gap, so that
-        neither timing nor speed can choose among them. None while the decision is open.
-        """
-        samples = so_far = lost = 0
-        for look, more, gone in zip(self.looks, votes, missing, strict=False):
-            samples, so_far, lost = int(look), so_far + more, lost + gone
-            if decision := self.decide(samples, so_far, lost):
-                return decision, samples
-        return None, samples
 
 
 @lru_cache(maxsize=64)

@@ -5,11 +5,12 @@ The selection samples come on top.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.stats import binom
 
-from robustify.smoothing.anytime import TargetTest, fewest_votes
+from robustify.smoothing.anytime import TargetTest, fewest_at_last_look, fewest_votes
 from robustify.smoothing.statistics import largest_radius, required_probability
 
 MOST_SAMPLES = 10**9
@@ -32,6 +33,12 @@ def fewest_anytime_samples(radius: float, sigma: float, alpha: float) -> int | N
         p0 = required_probability(radius, sigma)
     except ValueError:
         return None
+    return fewest_samples_to_exceed(p0, alpha)
+
+
+@lru_cache(maxsize=1024)
+def fewest_samples_to_exceed(p0: float, alpha: float) -> int | None:
+    """The cap below which not even unanimous votes show, at any look, that p is more than p0; None likewise."""
     return fewest(lambda cap: bool(fewest_votes(p0, alpha, np.array([cap]))[0] <= cap))
 
 
@@ -47,6 +54,15 @@ def fewest(is_enough: Callable[[int], bool]) -> int | None:
         middle = (enough + short) // 2
         enough, short = (middle, short) if is_enough(middle) else (enough, middle)
     return enough
+
+
+def chance_of_fixed(radius: float, sigma: float, alpha: float, n: int, p: float) -> float:
+    """How likely CERTIFY of n samples, looked at once, certifies the radius for a class of probability p.
+
+    ValueError where the radius has no p0 (`required_probability`).
+    """
+    votes = fewest_at_last_look(required_probability(radius, sigma), alpha, n)
+    return float(binom.sf(votes - 1, n, p))
 
 
 @dataclass(frozen=True)

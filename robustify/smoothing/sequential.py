@@ -10,13 +10,14 @@ end. By the union bound an answer is wrong with probability at most alpha, whene
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from robustify.counting import VoteCounter
 from robustify.smoothing.algorithms import check_votes, decide, select
 from robustify.smoothing.anytime import log_evidence
+from robustify.smoothing.looks import Tally, counted, first_settled, tallies
 from robustify.types import Prediction
 
 EARLY_SHARE = 0.5
@@ -26,14 +27,18 @@ def predict_sequentially(count_votes: VoteCounter, n: int, alpha: float, step: i
     """The class that the smoothed classifier returns, or abstain after n samples; looks every `step` samples."""
     if min(n, step) < 1:
         raise ValueError(f"{n} samples in steps of {step}")
-    votes, samples = count_votes(0, min(step, n)), min(step, n)
-    prediction = decide_so_far(votes, samples, n, alpha)
-    while prediction.index is None and samples < n:
-        count = min(step, n - samples)
-        votes = [one + more for one, more in zip(votes, count_votes(samples, count), strict=True)]
-        samples += count
-        prediction = decide_so_far(votes, samples, n, alpha)
-    return prediction
+    tally = settled_tally(counted(count_votes, step, n), n, alpha, step)
+    assert tally is not None
+    return decide_so_far(tally.votes, tally.samples, n, alpha)
+
+
+def settled_tally(parts: Iterable[Sequence[int]], n: int, alpha: float, step: int) -> Tally | None:
+    """The votes with which it stops; None where it needs more parts (see `tallies`) than there are."""
+
+    def is_settled(tally: Tally) -> bool:
+        return decide_so_far(tally.votes, tally.samples, n, alpha).index is not None
+
+    return first_settled(tallies(parts, step, n), n, is_settled)
 
 
 def decide_so_far(votes: Sequence[int], samples: int, n: int, alpha: float) -> Prediction:

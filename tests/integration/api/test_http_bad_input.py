@@ -159,6 +159,8 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "n0": ["NaN", "abc", 0, -1, 10_001],
     "alpha": ["NaN", "abc", 0, 1e-13, 0.06, 1],
     "target_radius": ["NaN", "abc", 0, -1, "-Infinity", 100],
+    "tolerance": ["NaN", "abc", 0, -1, "-Infinity"],
+    "bound": ["anytime", "Auto", "", 1],
 }
 
 
@@ -176,6 +178,9 @@ NUMBERS = {
     "infinity as a number": invalid(lambda: json_body(target_radius=float("inf")), "target_radius"),
     "true as a number": invalid(lambda: json_body(n=True), "n"),
     "a list as a number": invalid(lambda: json_body(n=[1]), "n"),
+    "a target and a tolerance": invalid(lambda: form(target_radius=0.2, tolerance=0.1), "tolerance"),
+    "a target with a fixed bound": invalid(lambda: form(target_radius=0.2, bound="clopper-pearson"), "bound"),
+    "a test of predictions": invalid(lambda: form(test="fixed"), "test"),
     "n too small for alpha": invalid(lambda: form(n=5), "n"),
     "sigma twice": invalid(lambda: form(sigma=["0.25", "0.5"]), "sigma"),
     "sigma twice in JSON": invalid(lambda: raw(b'{"sigma": 0.25, "sigma": 0.5}', "application/json"), "sigma"),
@@ -251,7 +256,7 @@ def test_labels_that_are_the_same(api: "Api") -> None:
         assert f"{labels[first]!r} ({first + 1}) and {labels[later]!r} ({later + 1})" in detail
 
 
-@pytest.mark.parametrize("name", ["n0", "target_radius"])
+@pytest.mark.parametrize("name", ["n0", "target_radius", "tolerance", "bound"])
 def test_fields_of_certify(api: "Api", name: str) -> None:
     """A prediction has no selection samples and no radius, and says so."""
     response = api.client.post("/predict", **form(**{name: 1}))
@@ -266,9 +271,18 @@ def test_predict_bounds(api: "Api") -> None:
 
 
 def test_unreachable_radius(api: "Api") -> None:
-    """A radius that no votes can reach is refused with the largest that can be certified."""
-    detail = api.client.post("/certify", **form(target_radius=0.9, sigma=0.25, n=1000)).json()["detail"]
-    assert "0.6158" in detail
+    """A radius that no votes can reach is refused with the largest that can be certified, and the n that would do."""
+    detail = api.client.post("/certify", **form(target_radius=0.7, sigma=0.25, n=1000)).json()["detail"]
+    assert "at most 0.5989 can be certified; it takes an n of at least 3200" in detail
+    assert api.client.post("/certify", **form(target_radius=0.7, sigma=0.25, n=3200)).status_code == 202
+
+
+@pytest.mark.parametrize("test", ["Fixed", "", "both"])
+def test_unknown_test(api: "Api", test: str) -> None:
+    """There are two, by name."""
+    response = api.client.post("/predict", **form(test=test))
+    assert response.status_code == 422
+    assert "'sequential' or 'fixed'" in response.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -54,12 +54,26 @@ def test_predict_and_certify(working_api: "Api") -> None:
     right = 0 if margin > 0 else 1
     predicted = post(working_api, "/predict", picture, n=1000)["result"]
     assert (predicted["outcome"], predicted["index"]) == ("predicted", right)
-    assert sum(vote["count"] for vote in predicted["votes"]) == 1000
+    assert (predicted["test"], predicted["samples_used"]) == ("sequential", 50)
+    fixed = post(working_api, "/predict", picture, n=1000, test="fixed")["result"]
+    assert sum(vote["count"] for vote in fixed["votes"]) == fixed["samples_used"] == 1000
     result = post(working_api, "/certify", picture, n=2000, n0=100)["result"]
-    assert (result["outcome"], result["label"]) == ("certified", LABELS[right])
+    assert (result["outcome"], result["label"], result["bound"]) == ("certified", LABELS[right], "multiclass")
     assert 0.5 * abs(margin) < result["radius"] <= abs(margin)
     norm = canonicalise(picture, 32).source_norm
     assert result["radius"] / norm * (1 - 1e-6) < result["radius_source_pixels"] <= result["radius"] / norm
+
+
+def test_target_radius_on_both_sides_of_the_exact_one(working_api: "Api") -> None:
+    """What holds is certified, what does not is not, and neither takes all samples; its progress says so."""
+    picture, margin = certain_picture(48, 40)
+    for radius, outcome in ((0.6 * abs(margin), "certified"), (1.5 * abs(margin), "not_certified")):
+        job = post(working_api, "/certify", picture, n=10_000, target_radius=radius)
+        result = job["result"]
+        assert (result["outcome"], result["bound"]) == (outcome, "anytime")
+        assert result["radius"] == (radius if outcome == "certified" else None)
+        assert job["progress"] == {"done": result["samples_used"], "total": 10_100, "unit": "samples"}
+        assert result["samples_used"] < 10_100
 
 
 def post(api: "Api", path: str, picture: bytes, **fields: Any) -> dict[str, Any]:

@@ -94,6 +94,7 @@ def test_accepted(api: "Api", ask: Ask) -> None:
         "sigma": 0.25,
         "n": 200,
         "alpha": 0.001,
+        "test": "fixed",
     }
     path = f"/jobs/{job['id']}"
     assert job["links"] == {"self": path, "events": f"{path}/events", "cancel": path}
@@ -106,12 +107,15 @@ def test_certify_defaults(api: "Api", picture: bytes) -> None:
     assert response.status_code == 202
     assert "preference-applied" not in response.headers
     params = response.json()["params"]
-    assert {name: params[name] for name in ("n0", "n", "alpha", "sigma", "target_radius")} == {
+    names = ("n0", "n", "alpha", "sigma", "target_radius", "tolerance", "bound")
+    assert {name: params[name] for name in names} == {
         "n0": 100,
         "n": 10_000,
         "alpha": 0.001,
         "sigma": 0.25,
         "target_radius": None,
+        "tolerance": None,
+        "bound": "multiclass",
     }
 
 

@@ -202,7 +202,7 @@ class TestVotes:
                 )
             )
         assert sorted(receipt.counted for receipt in receipts) == [False, False, True]
-        assert sum(receipt.phase_complete for receipt in receipts) == 1
+        assert sum(receipt.is_due for receipt in receipts) == 1
         assert [receipt.refusal for receipt in receipts if not receipt.counted] == ["duplicate"] * 2
         assert boards[0].phase_votes(job.id, Phase.PREDICT) == [300, 200]
 
@@ -231,14 +231,14 @@ class TestVotes:
         """They are refused and leave no trace."""
         job = submit(board, make_request())
         receipt = board.record_votes(job.id, shard, fingerprint or job.vote_request.fingerprint, votes)
-        assert (receipt.counted, receipt.phase_complete, receipt.refusal) == (False, False, refusal)
+        assert (receipt.counted, receipt.is_due, receipt.refusal) == (False, False, refusal)
         assert board.phase_votes(job.id, Phase.SELECT) == [0, 0]
         assert board.get(job.id) == job
 
     def test_missing_votes(self, board: JobBoard, make_request: MakeRequest) -> None:
         """Fewer votes than samples are counted as they are: the samples were done."""
         job = submit(board, make_request())
-        assert board.record_votes(job.id, select_shard(), job.vote_request.fingerprint, [10, 20]).phase_complete
+        assert board.record_votes(job.id, select_shard(), job.vote_request.fingerprint, [10, 20]).is_due
         record = board.get(job.id)
         assert record is not None
         assert (record.samples_done, board.phase_votes(job.id, Phase.SELECT)) == (100, [10, 20])

@@ -71,7 +71,7 @@ class Ledger(RuleBasedStateMachine):
             assert receipt.counted is (current and shard.first not in self.expected[shard.phase])
             if receipt.counted:
                 self.expected[shard.phase][shard.first] = votes_of(shard, lost)
-                assert receipt.phase_complete is (len(self.expected[shard.phase]) == PLANNED[shard.phase])
+                assert receipt.is_due is (len(self.expected[shard.phase]) == PLANNED[shard.phase])
 
     @rule(shard=shards)
     def deliver_for_another_model(self, shard: Shard) -> None:

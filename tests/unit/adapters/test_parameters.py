@@ -4,16 +4,19 @@ from typing import Any
 
 import pytest
 
-from adapters.parameters import CertifyParameters, PredictParameters, check_fit, parse_parameters
+from adapters.parameters import CertifyParameters, PredictParameters, SmoothedParameters, check_fit, parse_parameters
 from adapters.profiles import find_profile
 from adapters.queue.messages import JobKind
-from robustify.smoothing.statistics import largest_radius, rounded_down
+from robustify.smoothing.anytime import radius_in_sight
+from robustify.smoothing.planning import fewest_anytime_samples
+from robustify.smoothing.statistics import rounded_down
+from robustify.types import Bound
 
 LABELS = {"labels": ["cat", "dog"]}
 MINI = find_profile("mini")
 
 
-def parsed(kind: JobKind, strict: bool = True, **values: Any) -> PredictParameters:
+def parsed(kind: JobKind, strict: bool = True, **values: Any) -> SmoothedParameters:
     parameters, problems = parse_parameters(kind, {**LABELS, **values}, strict)
     assert parameters is not None, problems
     return parameters
@@ -33,7 +36,9 @@ def test_defaults() -> None:
     """The paper's numbers."""
     predict, certify = parsed(JobKind.PREDICT), parsed(JobKind.CERTIFY)
     assert (predict.n, predict.alpha, predict.sigma) == (100, 0.001, None)
+    assert isinstance(predict, PredictParameters)
     assert isinstance(certify, CertifyParameters)
+    assert (predict.test, certify.bound, certify.bound_used) == ("sequential", "auto", Bound.MULTICLASS)
     assert (certify.n0, certify.n, certify.alpha, certify.target_radius) == (100, 10_000, 0.001, None)
     assert predict.template == certify.template == "This is a photo of a {}"
     assert not misfits(JobKind.PREDICT)
@@ -74,18 +79,44 @@ def test_fewest_to_predict(alpha: float, fewest: int) -> None:
     assert not misfits(JobKind.PREDICT, n=fewest, alpha=alpha)
 
 
-@pytest.mark.parametrize(("alpha", "fewest"), [(0.001, 10), (0.05, 5), (1e-12, 40)])
-def test_fewest_to_certify(alpha: float, fewest: int) -> None:
-    """The same for a certificate."""
-    assert f"at least {fewest}" in misfits(JobKind.CERTIFY, n=fewest - 1, alpha=alpha)[0]
-    assert not misfits(JobKind.CERTIFY, n=fewest, alpha=alpha)
+@pytest.mark.parametrize(
+    ("bound", "tolerance", "fewest"),
+    [("auto", None, 11), ("multiclass", None, 11), ("clopper-pearson", None, 10), ("auto", 0.1, 12)],
+)
+def test_fewest_to_certify(bound: str, tolerance: float | None, fewest: int) -> None:
+    """The same for a certificate, whose bounds differ in what they need."""
+    method: dict[str, Any] = {"bound": bound, "tolerance": tolerance}
+    assert f"at least {fewest}" in misfits(JobKind.CERTIFY, n=fewest - 1, **method)[0]
+    assert not misfits(JobKind.CERTIFY, n=fewest, **method)
 
 
-def test_reachable_radius() -> None:
-    """A radius is refused only when even unanimous votes do not reach it."""
-    largest = largest_radius(10_000, 0.001, MINI.default_sigma) or 0.0
+def test_target_radius_when_it_is_at_the_end_of_reach() -> None:
+    """It is refused only when even unanimous votes do not certify it; the refusal says what n or radius would do."""
+    largest = rounded_down(radius_in_sight(10_000, 10_000, 10_000, MINI.default_sigma, 0.001).radius or 0.0)
     assert not misfits(JobKind.CERTIFY, target_radius=largest)
-    assert str(rounded_down(largest)) in misfits(JobKind.CERTIFY, target_radius=largest * 1.001)[0]
+    (detail,) = misfits(JobKind.CERTIFY, target_radius=largest * 1.01)
+    fewest = fewest_anytime_samples(largest * 1.01, MINI.default_sigma, 0.001)
+    assert f"at most {largest} can be certified; it takes an n of at least {fewest}:" in detail
+    assert not misfits(JobKind.CERTIFY, target_radius=largest * 1.01, n=fewest)
+
+
+@pytest.mark.parametrize(("radius", "what"), [(1.1, "above the 100000 allowed"), (9.0, "no number of samples")])
+def test_target_radius_when_no_n_would_do(radius: float, what: str) -> None:
+    """The refusal does not send anybody after an n that is refused too."""
+    assert what in misfits(JobKind.CERTIFY, target_radius=radius)[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"target_radius": 0.25, "tolerance": 0.1}, "tolerance"),
+        ({"target_radius": 0.25, "bound": "clopper-pearson"}, "bound"),
+        ({"tolerance": 0.25, "bound": "multiclass"}, "bound"),
+    ],
+)
+def test_aims_and_bounds_when_they_exclude_each_other(values: dict[str, Any], field: str) -> None:
+    """One problem, which names the field to leave out."""
+    assert [problem.field for problem in check_fit(parsed(JobKind.CERTIFY, **values), MINI)] == [field]
 
 
 def test_labels_or_task() -> None:

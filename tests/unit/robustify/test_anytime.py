@@ -230,20 +230,6 @@ def test_samples_when_they_are_no_look(samples: int) -> None:
         TEST.decide(samples, 0)
 
 
-def test_first_decision_when_later_votes_would_change_it() -> None:
-    """What was decided at an early look stands, whatever is known of later shards."""
-    shards = [50, 50, 0, 0, 0]
-
-    assert TEST.first_decision(shards, [0] * 5) == (Decision.CERTIFIED, 50)
-    assert TEST.first_decision([45, 45], [0, 0]) == (None, 100)
-    assert TEST.first_decision([], []) == (None, 0)
-
-
-def test_first_decision_when_shards_lack_votes() -> None:
-    """Lost votes postpone it."""
-    assert TEST.first_decision([45, 50, 50], [5, 0, 0])[1] > 50
-
-
 @pytest.mark.parametrize(("share", "loss"), [(1.0, 0.015), (0.9, 0.02), (0.7, 0.045)])
 def test_bound_when_it_is_compared_with_clopper_pearson(share: float, loss: float) -> None:
     """At 10,000 samples, the right to look at any time costs between 1 and 4.5 % of the radius."""

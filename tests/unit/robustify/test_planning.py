@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from robustify.smoothing.anytime import Decision, TargetTest, target_test
-from robustify.smoothing.planning import fewest_anytime_samples, fewest_fixed_samples, forecast
-from robustify.smoothing.statistics import largest_radius
+from robustify.smoothing.planning import chance_of_fixed, fewest_anytime_samples, fewest_fixed_samples, forecast
+from robustify.smoothing.statistics import certified_radius, largest_radius, lower_confidence_bound
 
 ALPHA = 0.001
 
@@ -81,7 +82,7 @@ def test_forecast_when_it_is_compared_with_simulated_votes(p: float) -> None:
     """2,000 runs of the test itself agree, within four standard errors."""
     rng, runs = np.random.default_rng(8), 2000
     test = target_test(0.25, 0.25, ALPHA, 2000, 50)
-    ends = [test.first_decision(votes, [0] * 40) for votes in rng.binomial(50, p, (runs, 40)).tolist()]
+    ends = [first_decision(test, votes) for votes in rng.binomial(50, p, (runs, 40)).cumsum(axis=1).tolist()]
     found = forecast(test, p)
 
     samples = np.array([samples for _, samples in ends])
@@ -89,6 +90,26 @@ def test_forecast_when_it_is_compared_with_simulated_votes(p: float) -> None:
     for decision, chance in zip(Decision, (found.certified, found.not_certified, found.undecided), strict=True):
         share = np.mean([end is decision for end, _ in ends])
         assert abs(share - chance) <= 4 * np.sqrt(chance * (1 - chance) / runs) + 1e-3
+
+
+def first_decision(test: TargetTest, votes: list[int]) -> tuple[Decision, int]:
+    """The first decision and the samples that it took, from the votes at each look."""
+    for look, so_far in zip(test.looks.tolist(), votes, strict=True):
+        if decision := test.decide(look, so_far):
+            return decision, look
+    raise AssertionError("a test decides at its cap")
+
+
+def test_chance_of_fixed_when_p_is_known() -> None:
+    """All or nothing far from what the radius needs; the paper's bound itself, vote by vote, in between."""
+    assert chance_of_fixed(0.25, 0.25, ALPHA, 1000, 1.0) == 1
+    assert chance_of_fixed(0.25, 0.25, ALPHA, 1000, 0.5) < 1e-9
+    enough = [
+        votes
+        for votes in range(101)
+        if (certified_radius(lower_confidence_bound(votes, 100, ALPHA), 0.25) or 0) >= 0.25
+    ]
+    assert chance_of_fixed(0.25, 0.25, ALPHA, 100, 0.9) == pytest.approx(binom.pmf(enough, 100, 0.9).sum())
 
 
 def test_forecast_when_a_class_is_clear() -> None:

@@ -33,6 +33,7 @@ DOCUMENTED_BOUNDS = {
     "MAX_SIGMA": ("sigma", "maximum"),
     "MIN_ALPHA": ("alpha", "minimum"),
     "MAX_ALPHA": ("alpha", "maximum"),
+    "MIN_RADIUS": ("target_radius", "minimum"),
     "MAX_SELECTION_SAMPLES": ("n0", "maximum"),
     "MAX_ESTIMATION_SAMPLES": ("n", "maximum"),
     "DEFAULT_SELECTION_SAMPLES": ("n0", "default"),
@@ -176,7 +177,7 @@ def test_conflict_when_it_is_described(document: Schema, kind: JobKind) -> None:
 
 def test_json_body_when_there_is_no_form(document: Schema) -> None:
     """Where JSON is all that is taken, it is all that is described, and other fields are refused."""
-    for path, method in (("/adapt", "post"), ("/tasks/{name}/current", "put")):
+    for path, method in (("/adapt", "post"), ("/plan", "post"), ("/tasks/{name}/current", "put")):
         content = document["paths"][path][method]["requestBody"]["content"]
         assert list(content) == ["application/json"]
         assert content["application/json"]["schema"]["additionalProperties"] is False

@@ -39,7 +39,8 @@ def test_parameters() -> None:
     """Selection samples and a wanted radius are parameters of a certificate only."""
     certify = describe_job(record_of(JobKind.CERTIFY, JobStatus.RUNNING)).params
     predict = describe_job(record_of(JobKind.PREDICT, JobStatus.RUNNING)).params
-    assert set(certify) - set(predict) == {"n0", "target_radius"}
+    assert set(certify) - set(predict) == {"n0", "target_radius", "tolerance", "bound"}
+    assert set(predict) - set(certify) == {"test"}
     assert (certify["n0"], certify["labels"], certify["template"]) == (10, ["cat", "dog"], "{}")
 
 

@@ -21,7 +21,7 @@ from adapters.settings import Settings
 from adapters.store.files import ImageStore
 from robustify.errors import InvalidInputError
 from robustify.smoothing.votes import BaseClassifier
-from robustify.types import Phase, Task
+from robustify.types import Bound, Phase, PredictTest, Task
 from workers.heartbeat import STALL_SECONDS, Heartbeat
 from workers.jobs import ATTEMPTS, ShardRunner
 from workers.model import LoadedModel
@@ -413,3 +413,96 @@ def test_a_result_that_lacks_votes(bench: Bench, submit: Callable[..., JobRecord
     sums = [sum(vote["count"] for vote in (bench.record(job).result or {})["votes"]) for job in (first, second)]
     assert sums == [495, 500]
     assert submit(kind, n=500).id == second.id
+
+
+AIMED = {"bound": Bound.ANYTIME, "step": 200, "n0": 200}
+
+
+def deliver(bench: Bench, job: JobRecord, phase: Phase, first: int) -> None:
+    """Delivers a shard of a job with an aim."""
+    bench.runner.run_shard(job.id, Shard(phase=phase, first=first, count=200))
+
+
+@pytest.mark.parametrize(
+    ("radius", "outcome"),
+    [(0.15, "certified"), (0.55, "not_certified")],
+)
+def test_a_target_radius_that_is_soon_decided(
+    bench: Bench, submit: Callable[..., JobRecord], radius: float, outcome: str
+) -> None:
+    """The job ends with its first shard: the others are dropped before they run. The exact radius is 0.3."""
+    job = submit(n=2000, target_radius=radius, **AIMED)
+    deliver(bench, job, Phase.SELECT, 0)
+    deliver(bench, job, Phase.ESTIMATE, 0)
+    record = bench.record(job)
+
+    assert record.result is not None
+    assert (record.status, record.samples_done) == (JobStatus.SUCCEEDED, 400)
+    assert (record.result["outcome"], record.result["bound"]) == (outcome, "anytime")
+    assert record.result["samples_used"] == 400
+    assert record.result["radius"] == (radius if outcome == "certified" else None)
+    assert bench.board.queue_depths()["certify"] == 0
+    computed = len(bench.model.batches)
+    deliver(bench, job, Phase.ESTIMATE, 200)
+    assert len(bench.model.batches) == computed
+
+
+def test_an_answer_that_later_shards_would_settle(bench: Bench, submit: Callable[..., JobRecord]) -> None:
+    """They wait for the first one: it is the first look that counts, and its votes only."""
+    job = submit(n=2000, target_radius=0.15, **AIMED)
+    for phase, first in ((Phase.SELECT, 0), (Phase.ESTIMATE, 600), (Phase.ESTIMATE, 200)):
+        deliver(bench, job, phase, first)
+        assert not bench.record(job).status.done
+    deliver(bench, job, Phase.ESTIMATE, 0)
+    result = bench.record(job).result
+    assert result is not None
+    assert (result["samples_used"], sum(vote["count"] for vote in result["votes"])) == (400, 200)
+
+
+@pytest.mark.parametrize("aim", [{"target_radius": 0.25}, {"tolerance": 0.1}])
+def test_workers_that_die_before_they_look(
+    bench: Bench, submit: Callable[..., JobRecord], aim: dict[str, float]
+) -> None:
+    """Whoever looks next finds what they would have found, though more votes are in by then."""
+    looked = submit(n=2000, **aim, **AIMED)
+    deliver(bench, looked, Phase.SELECT, 0)
+    votes: list[list[int]] = []
+    while not bench.record(looked).status.done:
+        deliver(bench, looked, Phase.ESTIMATE, 200 * len(votes))
+        parts = list(bench.board.first_votes(looked.id, Phase.ESTIMATE, 200))
+        votes.append(parts[len(votes)])
+    expected = bench.record(looked).result or {}
+    assert expected["samples_used"] == 200 + 200 * len(votes) < 2200
+
+    died = submit(n=2000, alpha=0.001 * (1 + 1e-9), **aim, **AIMED)  # Another configuration: nothing is stored of it.
+    deliver(bench, died, Phase.SELECT, 0)
+    for number, part in enumerate([*votes, [0, 200]]):
+        shard = Shard(phase=Phase.ESTIMATE, first=200 * number, count=200)
+        assert bench.board.record_votes(died.id, shard, died.vote_request.fingerprint, part).is_due
+    bench.runner.take_next_step(died.id)
+    found = bench.record(died).result or {}
+    same = ("outcome", "samples_used", "votes")
+    assert [found[name] for name in same] == [expected[name] for name in same]
+    assert found["radius"] == pytest.approx(expected["radius"], rel=1e-6)
+
+
+def test_a_prediction_that_is_soon_clear(bench: Bench, submit: Callable[..., JobRecord]) -> None:
+    """It takes one batch of its samples."""
+    job = submit(JobKind.PREDICT, n=500, test=PredictTest.SEQUENTIAL, step=100)
+    bench.runner.run_shard(job.id, Shard(phase=Phase.PREDICT, first=0, count=100))
+    result = bench.record(job).result
+    assert result is not None
+    assert (result["outcome"], result["n"], result["samples_used"], result["test"]) == (
+        "predicted", 500, 100, "sequential"
+    )  # fmt: skip
+    assert result["p_value"] <= 0.001
+    assert bench.model.batches == [100]
+
+
+def test_the_speed_of_a_worker(bench: Bench, submit: Callable[..., JobRecord]) -> None:
+    """Once it has counted votes, its record says how fast."""
+    bench.heartbeat.beat()
+    assert bench.board.workers()[0].samples_per_second is None
+    bench.run(submit(JobKind.PREDICT, n=500), Phase.PREDICT)
+    bench.heartbeat.beat()
+    assert (bench.board.workers()[0].samples_per_second or 0.0) > 0

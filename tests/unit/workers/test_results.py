@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 
 from adapters.queue.messages import InputImage, JobKind, JobRequest
+from robustify.smoothing.looks import Tally
+from robustify.smoothing.rules import Selection
 from workers.results import certify_result, predict_result
 
 IMAGE = InputImage(sha256="a" * 64, height=32, width=48, source_sha256="b" * 64, source_norm=0.5)
 
 
 def request(kind: JobKind, **changes: Any) -> JobRequest:
+    """By default with the paper's bound and test."""
     values: dict[str, Any] = {
         "kind": kind,
         "image": IMAGE,
@@ -30,7 +33,7 @@ def request(kind: JobKind, **changes: Any) -> JobRequest:
 
 def test_a_prediction() -> None:
     """Every field of the contract, and nothing that is not JSON."""
-    result = predict_result(request(JobKind.PREDICT, n=100), [5, 90, 5], seconds=1.5)
+    result = predict_result(request(JobKind.PREDICT, n=100), Tally(100, (5, 90, 5)), seconds=1.5)
     p_value = result.pop("p_value")
     assert 0 < p_value < 0.001
     assert result == {
@@ -39,7 +42,9 @@ def test_a_prediction() -> None:
         "index": 1,
         "votes": [{"label": "cat", "count": 5}, {"label": "dog", "count": 90}, {"label": "bird", "count": 5}],
         "n": 100,
+        "samples_used": 100,
         "alpha": 0.001,
+        "test": "fixed",
         "sigma": 0.25,
         "model": {"profile": "mini", "fingerprint": "f", "task": None, "version": None, "adaptation": None},
         "input": {"sha256": "a" * 64, "height": 32, "width": 48, "source_sha256": "b" * 64},
@@ -51,19 +56,21 @@ def test_a_prediction() -> None:
 @pytest.mark.parametrize("votes", [[50, 50, 0], [0, 0, 0], [60, 0, 0]])
 def test_a_prediction_that_abstains(votes: list[int]) -> None:
     """It names no label: for a tie, for no votes at all, and for too many missing ones."""
-    result = predict_result(request(JobKind.PREDICT, n=100), votes, seconds=1.0)
+    result = predict_result(request(JobKind.PREDICT, n=100), Tally(100, tuple(votes)), seconds=1.0)
     assert (result["outcome"], result["label"], result["index"]) == ("abstained", None, None)
 
 
 def test_a_certificate() -> None:
     """Every field of the contract; the radius for the file's pixels is R / ||W||, rounded down."""
-    result = certify_result(request(JobKind.CERTIFY), 1, [1, 98, 1], [10, 980, 10], seconds=2.0)
+    result = certify_result(request(JobKind.CERTIFY), Selection(1, [1, 98, 1]), Tally(1000, (10, 980, 10)), seconds=2.0)
     assert list(result) == [
         "outcome",
         "label",
         "index",
         "radius",
         "radius_source_pixels",
+        "target_radius",
+        "tolerance",
         "sigma",
         "bound",
         "n0",
@@ -71,6 +78,7 @@ def test_a_certificate() -> None:
         "samples_used",
         "alpha",
         "p_lower",
+        "p_upper",
         "selection_votes",
         "votes",
         "model",
@@ -87,18 +95,18 @@ def test_a_certificate() -> None:
 
 def test_the_chosen_class_loses() -> None:
     """Its label stands, without a radius: the class is not chosen again."""
-    result = certify_result(request(JobKind.CERTIFY), 1, [0, 100, 0], [1000, 0, 0], seconds=1.0)
+    result = certify_result(request(JobKind.CERTIFY), Selection(1, [0, 100, 0]), Tally(1000, (1000, 0, 0)), seconds=1.0)
     assert (result["outcome"], result["label"], result["radius"]) == ("abstained", "dog", None)
     assert (result["radius_source_pixels"], result["p_lower"]) == (None, 0.0)
 
 
 def test_no_votes_at_all() -> None:
     """An abstention without a label."""
-    result = certify_result(request(JobKind.CERTIFY), 0, [0, 0, 0], [0, 0, 0], seconds=1.0)
+    result = certify_result(request(JobKind.CERTIFY), Selection(0, [0, 0, 0]), Tally(1000, (0, 0, 0)), seconds=1.0)
     assert (result["outcome"], result["label"], result["index"], result["radius"]) == ("abstained", None, None, None)
 
 
 def test_more_votes_than_samples() -> None:
     """No document: something was counted twice."""
     with pytest.raises(ValueError, match="do not fit"):
-        certify_result(request(JobKind.CERTIFY), 0, [100, 0, 0], [1001, 0, 0], seconds=1.0)
+        certify_result(request(JobKind.CERTIFY), Selection(0, [100, 0, 0]), Tally(1000, (1001, 0, 0)), seconds=1.0)

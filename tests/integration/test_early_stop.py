@@ -1,0 +1,117 @@
+"""Certificates that stop early with real workers: the same document on one or three of them, and after SIGKILL."""
+
+from collections.abc import Callable
+from subprocess import Popen
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from adapters.oracles import LinearOracle, linear_weights
+from adapters.queue.board import JobBoard
+from adapters.queue.messages import JobKind, JobRecord, JobRequest, JobStatus
+from adapters.settings import Settings
+from adapters.store.files import ImageStore
+from robustify.smoothing.noise import KeyedNoise
+from robustify.smoothing.rules import certify_by
+from robustify.smoothing.votes import NoisyVotes
+from robustify.types import Bound, Phase, PredictTest
+from workers.results import certify_result
+from workers.stopping import rule_of
+
+MakeRequest = Callable[..., JobRequest]
+StartWorker = Callable[..., Popen[bytes]]
+WaitUntil = Callable[..., None]
+
+SHARD_SAMPLES = 100
+SLOW = ("--batch-seconds", "0.05")
+
+
+@pytest.fixture
+def certificate(make_request: MakeRequest) -> Callable[..., JobRequest]:
+    """Asks about a tensor whose exact robust radius is 0.3."""
+    image = (0.5 + 0.3 * linear_weights((3, 32, 32))).astype(np.float32)
+    fields = {"n0": 100, "n": 5000, "bound": Bound.ANYTIME, "step": SHARD_SAMPLES}
+    return lambda **aim: make_request(image, **{**fields, **aim})
+
+
+def undisturbed(request: JobRequest, settings: Settings) -> dict[str, Any]:
+    """The document, counted here and now without a queue; but for `seconds`."""
+    image = torch.from_numpy(ImageStore(settings.state_dir / "images").get(request.image.sha256))
+    oracle, noise = LinearOracle(torch.device("cpu")), KeyedNoise(settings.noise_secret(), request.certificate_id)
+    counters = [
+        NoisyVotes(oracle, image, request.sigma, noise, phase, 2, 50) for phase in (Phase.SELECT, Phase.ESTIMATE)
+    ]
+    return {**certify_result(request, *certify_by(rule_of(request), *counters), seconds=0.0)}
+
+
+def current(board: JobBoard, job: JobRecord) -> JobRecord:
+    record = board.get(job.id)
+    assert record is not None
+    return record
+
+
+def document_of(board: JobBoard, job: JobRecord, wait_until: WaitUntil) -> dict[str, Any]:
+    """Once it is there; but for `seconds`."""
+    wait_until(lambda: current(board, job).status.done)
+    record = current(board, job)
+    assert record.status is JobStatus.SUCCEEDED
+    assert record.result is not None
+    assert record.samples_done == record.result["samples_used"]
+    return {**record.result, "seconds": 0.0}
+
+
+def test_target_radius_when_the_exact_one_is_known(
+    board: JobBoard,
+    queue_settings: Settings,
+    certificate: Callable[..., JobRequest],
+    start_worker: StartWorker,
+    wait_until: WaitUntil,
+) -> None:
+    """Below it, the radius is certified; above it, it is not; both with a part of the samples, and of the shards."""
+    start_worker()
+    for radius, outcome in ((0.2, "certified"), (0.4, "not_certified")):
+        job = board.submit(certificate(target_radius=radius), SHARD_SAMPLES)
+        document = document_of(board, job, wait_until)
+        assert document["outcome"] == outcome
+        assert document["samples_used"] <= 1100
+        assert document == undisturbed(job.vote_request, queue_settings)
+    wait_until(lambda: sum(worker.shards_done for worker in board.workers()) > 0)
+    assert sum(worker.shards_done for worker in board.workers()) <= 22
+
+
+@pytest.mark.parametrize("aim", [{"target_radius": 0.27}, {"tolerance": 0.04}])
+def test_certificate_when_workers_are_killed(
+    board: JobBoard,
+    queue_settings: Settings,
+    certificate: Callable[..., JobRequest],
+    start_worker: StartWorker,
+    wait_until: WaitUntil,
+    aim: dict[str, float],
+) -> None:
+    """One of three with SIGKILL in the middle, and another after it: the document is that of an undisturbed run."""
+    victims = [start_worker(*SLOW) for _ in range(3)]
+    job = board.submit(certificate(**aim), SHARD_SAMPLES)
+    for samples, victim in zip((300, 500), victims, strict=False):
+        wait_until(lambda samples=samples: current(board, job).samples_done >= samples)
+        victim.kill()
+    document = document_of(board, job, wait_until)
+
+    assert document == undisturbed(job.vote_request, queue_settings)
+    assert 600 < document["samples_used"] < 5100
+
+
+def test_prediction_when_it_stops_early(
+    board: JobBoard, make_request: MakeRequest, start_worker: StartWorker, wait_until: WaitUntil
+) -> None:
+    """An easy image takes one batch, a hopeless one all samples; the worker goes on with the next job."""
+    start_worker()
+    easy = (0.5 + 0.3 * linear_weights((3, 32, 32))).astype(np.float32)
+    early = {"n": 400, "test": PredictTest.SEQUENTIAL, "step": 50}
+    for image, used, outcome in ((easy, {50}, "predicted"), (None, set(range(50, 401, 50)), None)):
+        job = board.submit(make_request(image, JobKind.PREDICT, **early), SHARD_SAMPLES)
+        document = document_of(board, job, wait_until)
+        assert document["samples_used"] in used
+        assert outcome in (None, document["outcome"])
+    assert board.queue_depths()["predict"] == 0

@@ -1,0 +1,45 @@
+"""Votes as they add up, and the look at which counting ends."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from robustify.smoothing.looks import Tally, counted, first_settled, tallies
+
+
+def test_tallies_when_the_last_part_is_short() -> None:
+    """Each has the votes of all samples so far; the last ends at the cap."""
+    found = list(tallies([[8, 2], [7, 2], [5, 0]], step=10, cap=25))
+
+    assert found == [Tally(10, (8, 2)), Tally(20, (15, 4)), Tally(25, (20, 4))]
+    assert [tally.missing for tally in found] == [0, 1, 1]
+
+
+def test_counted_when_it_is_stopped() -> None:
+    """Nothing is counted that was not asked for, and the last part ends at the cap."""
+    asked: list[tuple[int, int]] = []
+
+    def count_votes(first: int, count: int) -> Sequence[int]:
+        asked.append((first, count))
+        return [count, 0]
+
+    parts = counted(count_votes, step=10, cap=25)
+    assert next(parts) == [10, 0]
+    assert asked == [(0, 10)]
+    assert list(parts) == [[10, 0], [5, 0]]
+    assert asked == [(0, 10), (10, 10), (20, 5)]
+
+
+@pytest.mark.parametrize("later", [[], [[0, 10]], [[10, 0], [5, 0]]])
+def test_first_settled_when_later_votes_would_change_it(later: list[list[int]]) -> None:
+    """What settled the answer first stands, whatever else is known by then."""
+    looks = tallies([[5, 5], [9, 1], *later], step=10, cap=35)
+
+    assert first_settled(looks, 35, lambda tally: tally.votes[0] >= 14) == Tally(20, (14, 6))
+
+
+def test_first_settled_when_nothing_is_clear() -> None:
+    """It takes all samples; while some are missing there is no answer."""
+    assert first_settled(tallies([[5, 5]], 10, 20), 20, lambda tally: False) is None
+    assert first_settled(tallies([], 10, 20), 20, lambda tally: True) is None
+    assert first_settled(tallies([[5, 5], [5, 5]], 10, 20), 20, lambda tally: False) == Tally(20, (10, 10))
