@@ -62,6 +62,14 @@ def test_predict_and_certify_without_a_server(robustify: Run) -> None:
         (("predict", SHIP / "missing.png", *LABELS), "is no file"),
         (("predict", __file__, *LABELS), "not a JPEG"),
         (("certify", SHIP, *LABELS, "--target-radius", "9"), "target_radius"),
+        (("certify", SHIP, *LABELS, "--target-radius", "0.2", "--tolerance", "0.1"), "either a target radius or"),
+        (("certify", SHIP, *LABELS, "--bound", "best"), "bound"),
+        (("predict", SHIP, *LABELS, "--test", "both"), "sequential"),
+        (("plan", "--target-radius", "9"), "no number of samples"),
+        (("plan",), "target-radius"),
+        (("evaluate", IMAGES, "--test", "fixed", "--target-radius", "0.2"), "--test is for predictions"),
+        (("evaluate", IMAGES, "--bound", "multiclass", "--tolerance", "0.2"), "leave this one out"),
+        (("evaluate", IMAGES, "--no-smoothing", "--test", "fixed"), "takes no samples"),
         (("predict", SHIP, *LABELS, "--seed", "1"), "No such option"),
         (("predict", SHIP, *LABELS, "--profile", "maxi"), "unknown profile"),
         (("evaluate", IMAGES / "ship"), "dataset must be"),
@@ -93,6 +101,27 @@ def test_server_that_is_not_there_is_a_failure(robustify: Run) -> None:
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "cannot be reached" in done.stderr
+
+
+def test_certify_with_an_aim_without_a_server(robustify: Run) -> None:
+    """It stops early, and says so."""
+    document = json.loads(robustify("certify", SHIP, *LABELS, "--target-radius", 0.05, "--n0", 50, "--json").stdout)
+
+    assert (document["outcome"], document["bound"], document["radius"]) == ("certified", "anytime", 0.05)
+    assert document["samples_used"] < 1000 < document["n"]
+
+
+def test_plan_without_a_server(robustify: Run) -> None:
+    """The costs of the radius for each p, with seconds where a speed is given; a table for people."""
+    options = ("plan", "--target-radius", 0.25, "--sigma", 0.25, "--p", 0.9, "--p", 0.99)
+    document = json.loads(robustify(*options, "--samples-per-second", 100, "--json").stdout)
+    table = robustify(*options).stdout
+
+    assert [cost["p"] for cost in document["costs"]] == [0.9, 0.99]
+    assert document["costs"][1]["fixed"]["seconds"] == 101
+    assert document["costs"][1]["adaptive"]["seconds"] < 5
+    assert "10100" in table
+    assert "?" in table
 
 
 def test_evaluate_prints_one_document_and_resumes(robustify: Run, tmp_path: Path) -> None:

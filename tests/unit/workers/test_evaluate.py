@@ -13,6 +13,7 @@ from robustify.errors import InvalidInputError
 from robustify.types import SmoothingParameters, Task
 from workers.evaluate import Evaluation, evaluate
 from workers.evaluator import row_source
+from workers.procedure import procedure_of
 
 
 def dataset(images: int) -> Dataset:
@@ -20,9 +21,44 @@ def dataset(images: int) -> Dataset:
     return Dataset(pictures, [0 if exact_margin(picture) > 0 else 1 for picture in pictures], ("above", "below"))
 
 
-def evaluation(sigma: float = 0.25) -> Evaluation:
-    parameters = SmoothingParameters(sigma, n0=50, n=200, alpha=0.001)
-    return Evaluation(Settings(profile="oracle-linear"), Task(("above", "below")), "denoised", parameters, "digest")
+def evaluation(sigma: float = 0.25, n: int = 200, **method: Any) -> Evaluation:
+    parameters = SmoothingParameters(sigma, n0=50, n=n, alpha=0.001)
+    settings, procedure = (
+        Settings(profile="oracle-linear", batch_size=50, shard_samples=50),
+        procedure_of(parameters, **method),
+    )
+    return Evaluation(settings, Task(("above", "below")), "denoised", parameters, "digest", procedure=procedure)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [{"target_radius": 0.1}, {"tolerance": 0.1}, {"bound": "multiclass"}, {"test": "sequential"}, {"test": "fixed"}],
+)
+def test_evaluation_by_another_procedure(tmp_path: Path, method: dict[str, Any]) -> None:
+    """Rows tell what was used, and the votes are of these samples; no radius exceeds the exact one or the target."""
+    images, run = dataset(12), evaluation(n=1000, **method)
+    summary = evaluate(run, 12, tmp_path / "rows.jsonl", row_source(run, images))
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+
+    predicts, stops_early = "test" in method, not {"bound", "test"} & set(method) or method.get("test") == "sequential"
+    assert summary["samples"] == sum(row["samples"] for row in rows)
+    assert (summary["samples"] < 12 * (1000 if predicts else 1050)) is stops_early
+    assert all(sum(row["votes"]) + sum(row.get("selection_votes", [])) == row["samples"] for row in rows)
+    margins = [abs(exact_margin(images.images[row["index"]])) for row in rows]
+    most = method.get("target_radius", 9.0)
+    assert all((row["radius"] or 0.0) <= min(margin, most) for row, margin in zip(rows, margins, strict=True))
+    outcomes = {"predicted", "abstained"} if predicts else {"certified", "abstained", "not_certified", "undecided"}
+    assert {row["outcome"] for row in rows} <= outcomes
+    assert summary["certified_accuracy"] == {} if predicts else "0.0" in summary["certified_accuracy"]
+    assert all(row["answer"] in (None, row["label"]) for row in rows) or not predicts
+
+
+def test_evaluation_when_its_procedure_differs() -> None:
+    """Each has rows of its own; the paper's has those that it had before there were others."""
+    runs = [evaluation(**method) for method in ({}, {"bound": "multiclass"}, {"tolerance": 0.1}, {"test": "fixed"})]
+
+    assert len({run.digest for run in runs}) == 4
+    assert evaluation(bound="clopper-pearson").digest == runs[0].digest
 
 
 def test_evaluation_writes_a_row_for_each_image_and_sums_them_up(tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from scipy.stats import norm
 
 from adapters.queue.messages import InputImage, JobKind, JobRequest
 from robustify.smoothing.looks import Tally
 from robustify.smoothing.rules import Selection
+from robustify.types import Bound, PredictTest
 from workers.results import certify_result, predict_result
 
 IMAGE = InputImage(sha256="a" * 64, height=32, width=48, source_sha256="b" * 64, source_norm=0.5)
@@ -110,3 +112,43 @@ def test_more_votes_than_samples() -> None:
     """No document: something was counted twice."""
     with pytest.raises(ValueError, match="do not fit"):
         certify_result(request(JobKind.CERTIFY), Selection(0, [100, 0, 0]), Tally(1000, (1001, 0, 0)), seconds=1.0)
+
+
+def test_a_certificate_with_a_target() -> None:
+    """The radius is the target; the samples are those of its look, and the votes too."""
+    aimed = request(JobKind.CERTIFY, bound=Bound.ANYTIME, target_radius=0.2, step=100)
+    result = certify_result(aimed, Selection(1, [1, 98, 1]), Tally(200, (2, 196, 2)), seconds=1.0)
+    assert (result["outcome"], result["radius"], result["target_radius"]) == ("certified", 0.2, 0.2)
+    assert (result["bound"], result["samples_used"], result["n"]) == ("anytime", 300, 1000)
+    assert result["p_upper"] is None
+    json.dumps(result, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("tally", "outcome"),
+    [(Tally(200, (100, 100, 0)), "not_certified"), (Tally(1000, (200, 800, 0)), "undecided")],
+)
+def test_a_target_that_is_missed(tally: Tally, outcome: str) -> None:
+    """The label stands, without a radius and without a bound."""
+    aimed = request(JobKind.CERTIFY, bound=Bound.ANYTIME, target_radius=0.2, step=100)
+    result = certify_result(aimed, Selection(1, [1, 98, 1]), tally, seconds=1.0)
+    assert (result["outcome"], result["label"], result["radius"], result["p_lower"]) == (outcome, "dog", None, 0.0)
+    assert result["radius_source_pixels"] is None
+
+
+def test_a_certificate_with_the_bounds_of_the_rivals() -> None:
+    """Both bounds are told, and give the radius back."""
+    asked = request(JobKind.CERTIFY, bound=Bound.MULTICLASS)
+    result = certify_result(asked, Selection(1, [1, 98, 1]), Tally(1000, (150, 700, 150)), seconds=1.0)
+    both = norm.ppf([result["p_lower"], result["p_upper"]])
+    assert result["p_upper"] < 1 - result["p_lower"]
+    assert result["radius"] == pytest.approx(0.125 * (both[0] - both[1]))
+    assert result["radius"] <= 0.125 * (both[0] - both[1])
+
+
+def test_a_prediction_that_stopped_early() -> None:
+    """It is of the samples that it took, with a p-value that allows for it."""
+    asked = request(JobKind.PREDICT, n=100, test=PredictTest.SEQUENTIAL, step=50)
+    result = predict_result(asked, Tally(50, (0, 50, 0)), seconds=1.0)
+    assert (result["label"], result["samples_used"], result["test"]) == ("dog", 50, "sequential")
+    assert 2**-49 < result["p_value"] <= 0.001
