@@ -44,9 +44,7 @@ def planned(fields: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     parameters, problems = parse_fields("plan", PlanParameters, fields, strict=False)
     if parameters is not None:
         problems = misfits(parameters, profile)
-    if problems or parameters is None:
-        raise refusal(problems)
-    return plan(parameters, profile, settings).model_dump(mode="json")
+    return plan(accepted(parameters, problems), profile, settings).model_dump(mode="json")
 
 
 def checked_parameters(kind: JobKind, fields: Mapping[str, Any], settings: Settings) -> SmoothedParameters:

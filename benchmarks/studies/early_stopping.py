@@ -23,11 +23,10 @@ from adapters.datasets import Dataset, read_dataset
 from adapters.profiles import find_profile
 from adapters.settings import Settings
 from benchmarks.studies.recording import Row, record, tally, votes_of
-from robustify.smoothing.algorithms import bound_radius, decide
-from robustify.smoothing.anytime import Decision, radius_in_sight, target_test
-from robustify.smoothing.multiclass import bound_two_sided
+from robustify.smoothing.algorithms import decide
+from robustify.smoothing.rules import CertifyRule, Outcome, Verdict, certify_by, certify_rule
 from robustify.smoothing.sequential import predict_sequentially
-from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
+from robustify.types import DEFAULT_TEMPLATE, Bound, SmoothingParameters, Task
 from workers.evaluate import Evaluation
 
 TARGETS = {0.25: (0.25, 0.5), 0.5: (0.5, 1.0)}
@@ -65,36 +64,29 @@ class Votes:
         """The estimate of p of the chosen class."""
         return float((self.each == self.index).mean())
 
-    def for_class(self, step: int) -> list[int]:
-        """The votes for the chosen class between one look and the next."""
-        return [int(part.sum()) for part in np.split(self.each == self.index, range(step, len(self.each), step))]
+    def certify(self, rule: CertifyRule) -> tuple[Verdict, int]:
+        """(what CERTIFY says under the rule, all samples that it took)."""
+        selection, tally = certify_by(rule, lambda first, count: self.selection, self.count)
+        return rule.verdict(selection, tally), rule.parameters.n0 + tally.samples
 
-
-def fixed_radius(votes: Votes, parameters: SmoothingParameters) -> float:
-    """Of CERTIFY; 0 where it abstains."""
-    return bound_radius(votes.index, votes.selection, votes.count(0, parameters.n), parameters).radius or 0.0
-
-
-def target(votes: Votes, radius: float, parameters: SmoothingParameters, step: int) -> tuple[Decision | None, int]:
-    """(the decision, all samples that it took)."""
-    test = target_test(radius, parameters.sigma, parameters.alpha, parameters.n, step)
-    found = votes.for_class(step)
-    decision, samples = test.first_decision(found, [0] * len(found))
-    return decision, parameters.n0 + samples
+    def fixed_radius(self, parameters: SmoothingParameters, bound: Bound = Bound.CLOPPER_PEARSON) -> float:
+        """After all samples; 0 where it abstains."""
+        return self.certify(certify_rule(parameters, bound))[0].radius or 0.0
 
 
 def target_record(images: Sequence[Votes], radius: float, parameters: SmoothingParameters, step: int) -> Record:
     """One row of the table: how many are certified at the radius, and the samples of each procedure."""
-    ends = [target(votes, radius, parameters, step) for votes in images]
-    fixed = [fixed_radius(votes, parameters) >= radius for votes in images]
+    rule = certify_rule(parameters, Bound.ANYTIME, target_radius=radius, step=step)
+    ends = [votes.certify(rule) for votes in images]
+    fixed = [votes.fixed_radius(parameters) >= radius for votes in images]
     mean = statistics.fmean(samples for _, samples in ends)
     whole = parameters.n0 + parameters.n
     return {
         "sigma": parameters.sigma,
         "radius": radius,
-        "certified early": statistics.fmean(decision is Decision.CERTIFIED for decision, _ in ends),
+        "certified early": statistics.fmean(verdict.outcome is Outcome.CERTIFIED for verdict, _ in ends),
         "certified with n": statistics.fmean(fixed),
-        "undecided": statistics.fmean(decision is Decision.UNDECIDED for decision, _ in ends),
+        "undecided": statistics.fmean(verdict.outcome is Outcome.UNDECIDED for verdict, _ in ends),
         "mean samples": mean,
         "median samples": statistics.median(samples for _, samples in ends),
         "times fewer": whole / mean,
@@ -104,27 +96,17 @@ def target_record(images: Sequence[Votes], radius: float, parameters: SmoothingP
 
 def tolerance_record(images: Sequence[Votes], parameters: SmoothingParameters, step: int) -> Record:
     """Stopping as soon as the radius is within the tolerance of the largest that is still possible."""
-    found = [within(votes, parameters, step) for votes in images]
-    fixed = [fixed_radius(votes, parameters) for votes in images]
+    rule = certify_rule(parameters, Bound.ANYTIME, tolerance=TOLERANCE, step=step)
+    ends = [votes.certify(rule) for votes in images]
+    mean = statistics.fmean(samples for _, samples in ends)
     return {
         "sigma": parameters.sigma,
         "tolerance": TOLERANCE,
-        "mean radius": statistics.fmean(radius for radius, _ in found),
-        "mean radius with n": statistics.fmean(fixed),
-        "mean samples": statistics.fmean(samples for _, samples in found),
-        "times fewer": (parameters.n0 + parameters.n) / statistics.fmean(samples for _, samples in found),
+        "mean radius": statistics.fmean(verdict.radius or 0.0 for verdict, _ in ends),
+        "mean radius with n": statistics.fmean(votes.fixed_radius(parameters) for votes in images),
+        "mean samples": mean,
+        "times fewer": (parameters.n0 + parameters.n) / mean,
     }
-
-
-def within(votes: Votes, parameters: SmoothingParameters, step: int) -> tuple[float, int]:
-    """(the radius claimed, all samples that it took)."""
-    so_far = 0
-    for number, more in enumerate(votes.for_class(step), start=1):
-        samples, so_far = min(number * step, parameters.n), so_far + more
-        sight = radius_in_sight(so_far, samples, parameters.n, parameters.sigma, parameters.alpha)
-        if sight.is_within(TOLERANCE):
-            break
-    return sight.radius or 0.0, parameters.n0 + samples
 
 
 def predict_record(images: Sequence[Votes], sigma: float, step: int) -> Record:
@@ -144,12 +126,8 @@ def predict_record(images: Sequence[Votes], sigma: float, step: int) -> Record:
 
 def multiclass_record(images: Sequence[Votes], parameters: SmoothingParameters) -> Record:
     """The two-sided bound against Cohen's on the same counts."""
-    counts = [votes.count(0, parameters.n) for votes in images]
-    wide = [
-        bound_two_sided(votes.index, votes.selection, count, parameters).radius or 0.0
-        for votes, count in zip(images, counts, strict=True)
-    ]
-    fixed = [fixed_radius(votes, parameters) for votes in images]
+    wide = [votes.fixed_radius(parameters, Bound.MULTICLASS) for votes in images]
+    fixed = [votes.fixed_radius(parameters) for votes in images]
     pairs = list(zip(wide, fixed, strict=True))
     certified = [one - other for one, other in pairs if other > 0]
     return {

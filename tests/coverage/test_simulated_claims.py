@@ -13,10 +13,10 @@ import pytest
 from scipy.stats import binom, norm
 
 from robustify.smoothing.algorithms import bound_radius, decide
-from robustify.smoothing.anytime import Decision, radius_in_sight, target_test
-from robustify.smoothing.multiclass import bound_two_sided
+from robustify.smoothing.anytime import radius_in_sight
+from robustify.smoothing.rules import CertifyRule, Outcome, Verdict, certify_by, certify_rule
 from robustify.smoothing.sequential import predict_sequentially
-from robustify.types import SmoothingParameters
+from robustify.types import Bound, SmoothingParameters
 
 ALPHA, SIGMA, N, STEP = 0.02, 0.5, 300, 50
 PARAMETERS = SmoothingParameters(SIGMA, n0=10, n=N, alpha=ALPHA)
@@ -41,33 +41,25 @@ def radius_of_the_class_alone(share: float) -> float:
     return float(SIGMA * norm.ppf(share))
 
 
-def tally(votes: np.ndarray) -> list[int]:
+def tally_of(votes: np.ndarray) -> list[int]:
     counts: list[int] = np.bincount(votes[votes != LOST], minlength=3).tolist()
     return counts
 
 
-def exceeds_fixed(votes: np.ndarray) -> bool:
-    radius = bound_radius(0, SELECTED, tally(votes), PARAMETERS).radius
-    return radius is not None and radius > radius_of_the_class_alone(SHARES[0])
+def verdict_of(rule: CertifyRule, votes: np.ndarray) -> Verdict:
+    selection, tally = certify_by(
+        rule, lambda first, count: SELECTED, lambda first, count: tally_of(votes[first : first + count])
+    )
+    return rule.verdict(selection, tally)
 
 
-def exceeds_multiclass(shares: tuple[float, ...]) -> Claim:
-    def is_false(votes: np.ndarray) -> bool:
-        radius = bound_two_sided(0, SELECTED, tally(votes), PARAMETERS).radius
-        return radius is not None and radius > true_radius(shares)
-
-    return is_false
+def exceeds(rule: CertifyRule, radius: float) -> Claim:
+    return lambda votes: (verdict_of(rule, votes).radius or 0.0) > radius
 
 
-def wrong_about_target(radius: float, wrong: Decision) -> Claim:
-    test = target_test(radius, SIGMA, ALPHA, N, STEP)
-
-    def is_false(votes: np.ndarray) -> bool:
-        looks = votes.reshape(-1, STEP)
-        decision, _ = test.first_decision((looks == 0).sum(axis=1).tolist(), (looks == LOST).sum(axis=1).tolist())
-        return decision is wrong
-
-    return is_false
+def wrong_about_target(radius: float, wrong: Outcome) -> Claim:
+    rule = certify_rule(PARAMETERS, Bound.ANYTIME, target_radius=radius, step=STEP)
+    return lambda votes: verdict_of(rule, votes).outcome is wrong
 
 
 def exceeds_at_the_best_moment(votes: np.ndarray) -> bool:
@@ -84,21 +76,33 @@ def radius_after(samples: int, votes: int) -> float:
 
 
 def wrong_early_answer(votes: np.ndarray) -> bool:
-    prediction = predict_sequentially(lambda first, count: tally(votes[first : first + count]), N, ALPHA, STEP)
+    prediction = predict_sequentially(lambda first, count: tally_of(votes[first : first + count]), N, ALPHA, STEP)
     return prediction.index not in (None, 0)
 
 
 def wrong_answer(votes: np.ndarray) -> bool:
-    return decide(tally(votes), N, ALPHA).index not in (None, 0)
+    return decide(tally_of(votes), N, ALPHA).index not in (None, 0)
 
 
 CLAIMS: dict[str, tuple[tuple[float, ...], Claim]] = {
-    "fixed": (SHARES, exceeds_fixed),
-    "multi-class, a leader with most votes": (SHARES, exceeds_multiclass(SHARES)),
-    "multi-class, a leader with less than half": (CLOSE_SHARES, exceeds_multiclass(CLOSE_SHARES)),
+    "fixed": (SHARES, exceeds(certify_rule(PARAMETERS), radius_of_the_class_alone(SHARES[0]))),
+    "multi-class, a leader with most votes": (
+        SHARES,
+        exceeds(certify_rule(PARAMETERS, Bound.MULTICLASS), true_radius(SHARES)),
+    ),
+    "multi-class, a leader with less than half": (
+        CLOSE_SHARES,
+        exceeds(certify_rule(PARAMETERS, Bound.MULTICLASS), true_radius(CLOSE_SHARES)),
+    ),
     "certified at a target just out of reach": (
         SHARES,
-        wrong_about_target(radius_of_the_class_alone(SHARES[0]) + 1e-6, Decision.CERTIFIED),
+        wrong_about_target(radius_of_the_class_alone(SHARES[0]) + 1e-6, Outcome.CERTIFIED),
+    ),
+    "within a tolerance": (
+        SHARES,
+        exceeds(
+            certify_rule(PARAMETERS, Bound.ANYTIME, tolerance=0.05, step=STEP), radius_of_the_class_alone(SHARES[0])
+        ),
     ),
     "any time": (SHARES, exceeds_at_the_best_moment),
     "sequential PREDICT of two equals": ((0.5 + 1e-9, 0.5 - 1e-9, 0.0), wrong_early_answer),
@@ -120,7 +124,7 @@ def test_false_rate_when_the_truth_is_at_the_edge(name: str, lost: float) -> Non
 
 def test_false_rate_when_a_target_in_reach_is_rejected() -> None:
     """ "Not certified" is a claim too: false no more often than alpha, also when votes for the class get lost."""
-    is_false = wrong_about_target(radius_of_the_class_alone(SHARES[0]) - 1e-6, Decision.NOT_CERTIFIED)
+    is_false = wrong_about_target(radius_of_the_class_alone(SHARES[0]) - 1e-6, Outcome.NOT_CERTIFIED)
     rng = np.random.default_rng(2024)
     votes = rng.choice(len(SHARES), size=(CERTIFICATES, N), p=SHARES)
     votes[(votes == 0) & (rng.random(votes.shape) < 0.1)] = LOST
@@ -136,14 +140,15 @@ def test_simulation_when_a_bound_is_unsound() -> None:
     def best_of_all_looks(one: np.ndarray) -> bool:
         looks = range(STEP, N + 1, STEP)
         found = [
-            bound_radius(0, SELECTED, tally(one[:look]), SmoothingParameters(SIGMA, 10, look, ALPHA)) for look in looks
+            bound_radius(0, SELECTED, tally_of(one[:look]), SmoothingParameters(SIGMA, 10, look, ALPHA))
+            for look in looks
         ]
         return max(bound.radius or 0.0 for bound in found) > radius_of_the_class_alone(SHARES[0])
 
     def without_the_lost(one: np.ndarray) -> bool:
         kept = one[(one == 0) | (np.arange(N) % 10 != 0)]
         parameters = SmoothingParameters(SIGMA, 10, len(kept), ALPHA)
-        radius = bound_radius(0, SELECTED, tally(kept), parameters).radius
+        radius = bound_radius(0, SELECTED, tally_of(kept), parameters).radius
         return radius is not None and radius > radius_of_the_class_alone(SHARES[0])
 
     assert sum(map(best_of_all_looks, votes)) > ALLOWED
