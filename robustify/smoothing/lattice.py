@@ -22,14 +22,14 @@ from the lower bound of p before the radius is taken (and added to an upper one)
 with a secret key gives bits that f cannot tell from uniform ones.
 """
 
-import hashlib
-import hmac
 import math
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
+
+from robustify.smoothing.seeds import certificate_seed, sample_key
 
 LEVELS = 255
 BITS = 64
@@ -58,8 +58,11 @@ class KeyedLatticeNoise:
 
     def key(self, phase: str, index: int) -> int:
         """Of Philox, 128 bits: an HMAC that nobody can guess or choose without the secret."""
-        message = f"lattice\0{self.certificate_id}\0{phase}\0{index}".encode()
-        return int.from_bytes(hmac.digest(self.secret, message, hashlib.sha256)[:16], "little")
+        return sample_key(self._seed, "lattice", phase, index)
+
+    @cached_property
+    def _seed(self) -> bytes:
+        return certificate_seed(self.secret, self.certificate_id)
 
 
 def to_levels(image: np.ndarray) -> np.ndarray:

@@ -1,24 +1,38 @@
 """Keyed noise: sample i of a phase has the same noise on every worker, in every batch, after every retry."""
 
-import hashlib
-import hmac
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+
+from robustify.smoothing.seeds import certificate_seed, sample_key
+
+
+@dataclass(frozen=True)
+class SeededNoise:
+    """Standard normal noise as a function of (seed of a certificate, phase, sample index) alone.
+
+    Philox is counter-based; its 128-bit key is an HMAC that nobody can guess or choose without the seed.
+    """
+
+    seed: bytes
+
+    def __call__(self, phase: str, index: int, shape: tuple[int, ...]) -> np.ndarray:
+        generator = np.random.Generator(np.random.Philox(key=sample_key(self.seed, phase, index)))
+        noise: np.ndarray = generator.standard_normal(shape, dtype=np.float32)
+        return noise
 
 
 @dataclass(frozen=True)
 class KeyedNoise:
-    """Standard normal noise as a function of (secret, certificate id, phase, sample index) alone.
-
-    Philox is counter-based; its 128-bit key is an HMAC that nobody can guess or choose without the secret.
-    """
+    """The same for who has the secret of all certificates: a function of (secret, certificate id, phase, index)."""
 
     secret: bytes
     certificate_id: str
 
     def __call__(self, phase: str, index: int, shape: tuple[int, ...]) -> np.ndarray:
-        message = f"{self.certificate_id}\0{phase}\0{index}".encode()
-        key = int.from_bytes(hmac.digest(self.secret, message, hashlib.sha256)[:16], "little")
-        noise: np.ndarray = np.random.Generator(np.random.Philox(key=key)).standard_normal(shape, dtype=np.float32)
-        return noise
+        return self._seeded(phase, index, shape)
+
+    @cached_property
+    def _seeded(self) -> SeededNoise:
+        return SeededNoise(certificate_seed(self.secret, self.certificate_id))
