@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from adapters.canonical_json import canonical_digest
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError, ModelFilesError
 from robustify.types import Task
@@ -156,24 +157,30 @@ def find_profile(name: str) -> Profile:
     return PROFILES[name]
 
 
-def engine_digest(profile: Profile, settings: Settings) -> str:
-    """sha256 over what decides f but for labels, template and sigma: only workers of one engine share a job.
+EngineParts = Mapping[str, str | int | float | None]
+
+
+def engine_parts(profile: Profile, settings: Settings) -> EngineParts:
+    """What decides f but for labels, template and sigma; certificates list it.
 
     Versions of the libraries are pinned by the lock file, and `PIPELINE_VERSION` counts our own changes.
     """
-    return _digest(
-        {
-            "model": profile.model_digest,
-            "prompt": profile.prompt,
-            "timestep_rule": settings.timestep_rule,
-            "k": profile.correction_factor(settings),
-            "preprocessing": f"{PREPROCESSING_VERSION}/{profile.side}",
-            "pipeline": PIPELINE_VERSION,
-            "device": settings.device.partition(":")[0],
-            "dtype": settings.dtype,
-            "batch_size": profile.samples_per_batch(settings),
-        }
-    )
+    return {
+        "model": profile.model_digest,
+        "prompt": profile.prompt,
+        "timestep_rule": settings.timestep_rule,
+        "k": profile.correction_factor(settings),
+        "preprocessing": f"{PREPROCESSING_VERSION}/{profile.side}",
+        "pipeline": PIPELINE_VERSION,
+        "device": settings.device.partition(":")[0],
+        "dtype": settings.dtype,
+        "batch_size": profile.samples_per_batch(settings),
+    }
+
+
+def engine_digest(profile: Profile, settings: Settings) -> str:
+    """sha256 over the canonical JSON of `engine_parts`: only workers of one engine share a job."""
+    return canonical_digest(engine_parts(profile, settings))
 
 
 def fingerprint(profile: Profile, settings: Settings, task: Task, sigma: float) -> str:
@@ -183,10 +190,10 @@ def fingerprint(profile: Profile, settings: Settings, task: Task, sigma: float) 
 
 def function_digest(engine: str, task: Task, sigma: float) -> str:
     """The fingerprint of what an engine computes for a task and sigma."""
-    return _digest(
+    return canonical_digest(
         {
             "engine": engine,
-            "labels": task.labels,
+            "labels": list(task.labels),
             "template": task.template,
             "adaptation": task.adaptation,
             "sigma": sigma,

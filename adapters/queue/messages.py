@@ -78,7 +78,7 @@ class JobRequest(Record):
     def certificate_id(self) -> str:
         """Keys the noise: the same image and the same function always meet the same noise, so that asking again, or
         with another n, is no new draw."""
-        return _digest(self.image.sha256, self.fingerprint)
+        return certificate_id_of(self.image.sha256, self.fingerprint)
 
     @property
     def outcome_key(self) -> str:
@@ -200,6 +200,11 @@ class WorkerRecord(Record):
     shards_done: int
     samples_per_second: float | None = None
     """While it counts votes; None before the first shard."""
+
+
+def certificate_id_of(image_sha256: str, fingerprint: str) -> str:
+    """What keys the noise of a canonical tensor under a function, together with the server's secret."""
+    return _digest(image_sha256, fingerprint)
 
 
 def _digest(*parts: object) -> str:
