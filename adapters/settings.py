@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from robustify.errors import InvalidInputError
 
 MEBIBYTE = 1 << 20
-SECRET_BYTES = 32
+KEY_BYTES = 32
 
 
 class Settings(BaseSettings):
@@ -25,11 +25,14 @@ class Settings(BaseSettings):
     state_dir: Annotated[Path, AfterValidator(Path.expanduser), AfterValidator(Path.absolute)] = Field(
         Path("~/.local/state/robustify"),
         validate_default=True,
-        description="Folder of the secret, the images and the embedded queue's data.",
+        description="Folder of the secrets, the images and the embedded queue's data.",
     )
     redis_url: str | None = Field(None, description="Queue server; without it `robustify up` starts an embedded one.")
     secret: SecretStr | None = Field(
         None, description="Hex key of the noise; made at first start and kept in the state folder."
+    )
+    signing_key: SecretStr | None = Field(
+        None, description="Hex Ed25519 key that signs certificates; made at first start and kept in the state folder."
     )
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on.")
@@ -77,30 +80,42 @@ class Settings(BaseSettings):
 
     def noise_secret(self) -> bytes:
         """The key of the noise, from the environment or from `state_dir/secret`, which is made with mode 0600."""
-        if self.secret is not None:
-            return _key(self.secret.get_secret_value())
-        path = self.state_dir / "secret"
+        return self._key("secret", self.secret)
+
+    @property
+    def has_noise_secret(self) -> bool:
+        """Whether there is one already."""
+        return self.secret is not None or (self.state_dir / "secret").exists()
+
+    def signing_secret(self) -> bytes:
+        """The private key of the signatures, likewise from the environment or from `state_dir/signing_key`."""
+        return self._key("signing_key", self.signing_key)
+
+    def _key(self, name: str, given: SecretStr | None) -> bytes:
+        if given is not None:
+            return _parse_key(name, given.get_secret_value())
+        path = self.state_dir / name
         if not path.exists():
-            _create_secret(path)
-        return _key(path.read_text(encoding="ascii"))
+            _create_key(path)
+        return _parse_key(name, path.read_text(encoding="ascii"))
 
 
-def _key(text: str) -> bytes:
+def _parse_key(name: str, text: str) -> bytes:
     """32 bytes in hexadecimal; anything shorter could be guessed."""
     try:
         key = bytes.fromhex(text.strip())
     except ValueError:
         key = b""
-    if len(key) != SECRET_BYTES:
-        raise InvalidInputError(f"the secret must be {SECRET_BYTES} bytes in hexadecimal", field="secret")
+    if len(key) != KEY_BYTES:
+        raise InvalidInputError(f"the {name.replace('_', ' ')} must be {KEY_BYTES} bytes in hexadecimal", field=name)
     return key
 
 
-def _create_secret(path: Path) -> None:
+def _create_key(path: Path) -> None:
     """Write a whole file for its owner only, then link it into place: the first of several processes wins."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as file:
-        file.write(secrets.token_hex(SECRET_BYTES))
+        file.write(secrets.token_hex(KEY_BYTES))
         file.flush()
         with suppress(FileExistsError):
             os.link(file.name, path)

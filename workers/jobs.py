@@ -207,7 +207,7 @@ class ShardRunner:
             return
         selection = self._selection(record)
         tally = settled_tally(record.vote_request, selection, self._last_votes(record))
-        if tally is not None and self._board.finish(job_id, result_of(record, selection, tally), tally.samples):
+        if tally is not None and self._board.finish(job_id, self._result(record, selection, tally), tally.samples):
             log.info("job_finished", job=job_id, samples=tally.samples)
 
     def _selection(self, record: JobRecord) -> Selection | None:
@@ -225,6 +225,13 @@ class ShardRunner:
             return [self._board.phase_votes(record.id, phase)]
         return self._board.first_votes(record.id, phase, request.step)
 
+    def _result(self, record: JobRecord, selection: Selection | None, tally: Tally) -> Document:
+        seconds = max(0.0, time.time() - (record.started_at or record.created_at))
+        if selection is None:
+            return predict_result(record.vote_request, tally, seconds)
+        result = certify_result(record.vote_request, selection, tally, seconds)
+        return self._model.certified(record.vote_request, result)
+
     def _persistently(self, action: Callable[[], T]) -> T:
         """Repeats the action while the queue server is away; gives up when the worker is to stop."""
         deadline = time.monotonic() + OUTAGE_SECONDS
@@ -236,13 +243,6 @@ class ShardRunner:
                 if time.monotonic() > deadline or self._stop.wait(pause):
                     raise
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-
-
-def result_of(record: JobRecord, selection: Selection | None, tally: Tally) -> Document:
-    seconds = max(0.0, time.time() - (record.started_at or record.created_at))
-    if selection is None:
-        return predict_result(record.vote_request, tally, seconds)
-    return certify_result(record.vote_request, selection, tally, seconds)
 
 
 def problem_of(error: Exception) -> JobError:

@@ -40,7 +40,7 @@ class LocalAnswer:
             return predict_result(request, tally, self.seconds())
         counters = self.counter(Phase.SELECT, 0), self.counter(Phase.ESTIMATE, request.n0)
         selection, tally = certify_by(rule_of(request), *counters)
-        return certify_result(request, selection, tally, self.seconds())
+        return self.model.certified(request, certify_result(request, selection, tally, self.seconds()))
 
     def counter(self, phase: Phase, done_before: int) -> VoteCounter:
         """Counts the votes of a phase, and tells the progress."""

@@ -1,12 +1,15 @@
 """The models of one process and the votes that they count; the one place that makes a `NoisyVotes` of them."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import Any, Protocol
 
 import torch
 
-from adapters.profiles import Profile, engine_digest, function_digest
+from adapters.certificates.issue import Issuer
+from adapters.profiles import Profile, engine_digest, engine_parts, function_digest
 from adapters.queue.messages import JobRequest
 from adapters.settings import Settings
 from robustify.errors import ModelFilesError
@@ -72,6 +75,15 @@ class LoadedModel:
     def computes(self, request: JobRequest) -> bool:
         """Whether that function is the one that the request was submitted for."""
         return (request.profile, request.fingerprint) == (self.profile.name, self.fingerprint_of(request))
+
+    @cached_property
+    def issuer(self) -> Issuer:
+        """Signs certificates; makes the key if there is none. Its engine is what the files are at first use."""
+        return Issuer(engine_parts(self.profile, self.settings), self.noise_secret, self.settings.signing_secret())
+
+    def certified(self, request: JobRequest, result: dict[str, Any]) -> dict[str, Any]:
+        """The result of a certify job with its signed certificate."""
+        return self.issuer.certified(request, result, time.time())
 
     @property
     def is_current(self) -> bool:

@@ -16,6 +16,7 @@ def running_stack(settings: Settings, workers: int = 1) -> Iterator[Supervisor]:
     """Start everything that `settings` do not name as running elsewhere; end it on the way out."""
     find_profile(settings.profile)
     settings.noise_secret()
+    settings.signing_secret()
     check_port(settings)
     with ExitStack() as stack:
         server = None if settings.redis_url else stack.enter_context(EmbeddedServer(settings.state_dir))
@@ -37,9 +38,9 @@ def check_port(settings: Settings) -> None:
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    """The settings as the environment variables that a child process reads them from; the secret stays in its file."""
+    """The settings as the environment variables that a child process reads them from; secrets stay in their files."""
     prefix = settings.model_config["env_prefix"]
-    values = settings.model_dump(mode="json", exclude_none=True, exclude={"secret"})
+    values = settings.model_dump(mode="json", exclude_none=True, exclude={"secret", "signing_key"})
     return {f"{prefix}{name}".upper(): str(value) for name, value in values.items()}
 
 

@@ -75,11 +75,12 @@ def serve(
     model = LoadedModel(profile, engine, classifiers, settings, settings.noise_secret())
     adapter = adaptations(board, profile, settings, heartbeat, stop) if adaptations else None
     runner = ShardRunner(board, ImageStore(settings.state_dir / "images"), model, heartbeat, stop, adapter)
+    public_key = model.issuer.public_key  # Made now, if it is the first start.
     tick_seconds = min(TICK_SECONDS, settings.lease_seconds / 2)
     stop.install()
     check_noise_secret(board, model, stop)
     heartbeat.start()
-    log.info("worker_started", worker=heartbeat.owner, profile=profile.name)
+    log.info("worker_started", worker=heartbeat.owner, profile=profile.name, public_key=public_key)
     try:
         work_until_stopped(lambda: ShardWorker(connect(url), board, runner, stop, tick_seconds), stop)
     finally:

@@ -43,3 +43,27 @@ def test_processes_that_start_together_share_one_secret(tmp_path: Path) -> None:
         secrets = list(pool.map(lambda _: Settings(state_dir=tmp_path).noise_secret(), range(32)))
 
     assert len(set(secrets)) == 1
+
+
+def test_signing_key_is_made_like_the_secret_and_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first call makes it for its owner only; the environment's wins, and a short one is refused by its name."""
+    settings = Settings(state_dir=tmp_path / "state")
+    key = settings.signing_secret()
+
+    assert key == settings.signing_secret() != settings.noise_secret()
+    assert stat.S_IMODE((tmp_path / "state" / "signing_key").stat().st_mode) == 0o600
+    monkeypatch.setenv("ROBUSTIFY_SIGNING_KEY", "cd" * 32)
+    assert Settings(state_dir=tmp_path / "state").signing_secret() == b"\xcd" * 32
+    monkeypatch.setenv("ROBUSTIFY_SIGNING_KEY", "cd")
+    with pytest.raises(InvalidInputError, match="signing key must be 32 bytes"):
+        Settings().signing_secret()
+
+
+def test_secret_is_not_made_by_asking_whether_there_is_one(tmp_path: Path) -> None:
+    """A folder without a secret stays as it is."""
+    settings = Settings(state_dir=tmp_path / "state")
+
+    assert not settings.has_noise_secret
+    assert not (tmp_path / "state").exists()
+    settings.noise_secret()
+    assert settings.has_noise_secret
