@@ -16,6 +16,8 @@
 --   adapting:TASK    string  task -> the latest job that adapts it
 --   latest:DIGEST    string  request -> the latest job that has it
 --   outcome:DIGEST   string  image and configuration -> their result, for ever
+--   ledger           hash    KIND:ALPHA -> outcomes of this kind that were given out, each with this chance of error
+--   unstored         set     outcomes in the ledger that lacked votes, and were not stored
 --   noise:ENGINE     string  what the secret of the workers of an engine is checked by
 --   workers          zset    worker -> the time until which it counts as live
 --   worker-records   hash    worker -> what it says of itself
@@ -29,6 +31,7 @@ local PREFIX = 'robustify:'
 local OWNERS, DUE = PREFIX .. 'owners', PREFIX .. 'due'
 local QUEUED, RUNNING = PREFIX .. 'queued', PREFIX .. 'running'
 local WORKERS, WORKER_RECORDS = PREFIX .. 'workers', PREFIX .. 'worker-records'
+local LEDGER, UNSTORED = PREFIX .. 'ledger', PREFIX .. 'unstored'
 local DEAD_LETTERS, RECONCILING = PREFIX .. 'dead-letters', PREFIX .. 'reconciling:'
 local MANY = 1000
 
@@ -200,6 +203,17 @@ local function samples_used(phases, samples)
   return samples
 end
 
+-- Each outcome costs its alpha once: also one that lacks votes, is not stored, and is answered anew with the same noise.
+local function charge(outcome, entry, is_to_be_stored)
+  local is_charged
+  if is_to_be_stored then
+    is_charged = call('SREM', UNSTORED, outcome) == 1
+  else
+    is_charged = call('SADD', UNSTORED, outcome) == 0
+  end
+  if entry and not is_charged then call('HINCRBY', LEDGER, entry, 1) end
+end
+
 local function create(status)
   local phases = cjson.decode(a.phases)
   call('HSET', job_key(a.job), 'request', a.request, 'status', status, 'created_at', stamp(now),
@@ -207,7 +221,7 @@ local function create(status)
     'samples', phases[1][2], 'shard_samples', a.shard_samples, 'classes', a.classes, 'fingerprint', a.fingerprint,
     'may_stop_early', a.may_stop_early and 1 or 0,
     'expires_at', stamp(now + a.queue_seconds), 'queue_seconds', a.queue_seconds, 'retention', a.retention,
-    'latest', a.latest, 'outcome', a.outcome, 'task', a.task)
+    'latest', a.latest, 'outcome', a.outcome, 'task', a.task, 'ledger', a.ledger)
   call('SET', latest_key(a.latest), a.job)
   return call('HGETALL', job_key(a.job))
 end
@@ -395,17 +409,21 @@ end
 function commands.finish()
   if not is_live(a.job) then return {'not-live'} end
   local plan = plan_of(a.job)
-  local f = call('HMGET', job_key(a.job), 'phases', 'outcome', 'latest')
+  local f = call('HMGET', job_key(a.job), 'phases', 'outcome', 'latest', 'ledger')
   local phases = cjson.decode(f[1])
   local samples = a.samples > 0 and a.samples or plan.samples
   if plan.phase ~= phases[#phases][1] or not has_recorded(a.job, plan, samples) then return {'incomplete'} end
   if samples < plan.samples and not may_stop(a.job, plan) then return {'incomplete'} end
   local outcome = call('GET', outcome_key(f[2]))
   if outcome and not a.is_stored then return {'stored', outcome} end
-  if not outcome and has_all_votes(a.job, phases, samples) then
-    call('SET', outcome_key(f[2]), a.result)
-  elseif not outcome and call('GET', latest_key(f[3])) == a.job then
-    call('DEL', latest_key(f[3]))
+  if not outcome then
+    local is_whole = has_all_votes(a.job, phases, samples)
+    charge(f[2], f[4], is_whole)
+    if is_whole then
+      call('SET', outcome_key(f[2]), a.result)
+    elseif call('GET', latest_key(f[3])) == a.job then
+      call('DEL', latest_key(f[3]))
+    end
   end
   call('HSET', job_key(a.job), 'result', a.result, 'samples_done', samples_used(phases, samples))
   close(a.job, 'succeeded')
@@ -495,6 +513,8 @@ function commands.noise()
   call('SET', noise_key(a.engine), a.check, 'NX')
   return call('GET', noise_key(a.engine))
 end
+
+function commands.ledger() return call('HGETALL', LEDGER) end
 
 function commands.register()
   call('ZADD', WORKERS, stamp(now + a.seconds), a.name)

@@ -13,6 +13,7 @@ from typing import Any
 
 import redis
 
+from adapters.ledger import Ledger, ledger_entry
 from adapters.queue.keys import KINDS, new_job_id, queue_name, queue_names
 from adapters.queue.messages import AdaptRequest, JobError, JobRecord, JobRequest, Shard, WorkerRecord
 from adapters.queue.outcomes import address
@@ -74,6 +75,7 @@ class JobBoard:
             "classes": len(request.labels),
             "fingerprint": request.fingerprint,
             "task": task_id(request.task) if request.task else "",
+            "ledger": ledger_entry(request.kind, request.alpha),
             "adapts": False,
         }
         answer = self._submit(plan)
@@ -98,6 +100,7 @@ class JobBoard:
             "classes": 0,
             "fingerprint": "",
             "task": task_id(request.name),
+            "ledger": "",
             "adapts": True,
         }
         answer = self._submit(plan)
@@ -131,6 +134,10 @@ class JobBoard:
     def queue_depths(self) -> dict[str, int]:
         """The number of shards that wait for each kind of job, whatever the engine."""
         return dict(zip(KINDS, self._call("depths", kinds=KINDS), strict=True))
+
+    def ledger(self) -> Ledger:
+        """How many outcomes were given out, and with which chance of error."""
+        return Ledger.of(_pairs(self._call("ledger")))
 
     # For workers.
 

@@ -288,14 +288,15 @@ class TestSteps:
         assert record.ended_at is not None
 
     def test_a_job_that_ends(self, board: JobBoard, server: redis.Redis, make_request: MakeRequest) -> None:
-        """What is left of it expires, except for its outcome; nothing of it stays with RQ."""
+        """What is left of it expires, except for its outcome and what it cost; nothing of it stays with RQ."""
         job = submit(board, make_request())
         record_all(board, job, Phase.SELECT)
         board.select(job.id, 0)
         record_all(board, job, Phase.ESTIMATE)
         board.finish(job.id, {})
         lasting = {key.decode() for key in server.scan_iter("*") if server.ttl(key) == -1}
-        assert lasting == {f"robustify:outcome:{job.vote_request.outcome_key}", "rq:queues", CERTIFY}
+        kept = {f"robustify:outcome:{job.vote_request.outcome_key}", "robustify:ledger"}
+        assert lasting == {*kept, "rq:queues", CERTIFY}
         assert pop(server) is None
         assert server.llen(CERTIFY) == 0
 
