@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from adapters.canonical_json import canonical_bytes
 from adapters.datasets import read_dataset, relabelled
 from adapters.labels import check_labels, check_template
 from adapters.parameters import PredictParameters
@@ -59,6 +60,7 @@ BoundName = Annotated[str | None, typer.Option("--bound", help="auto, clopper-pe
 TestName = Annotated[PredictTest | None, typer.Option("--test", help="Stop when the answer is clear, or take all n.")]
 ServerUrl = Annotated[str | None, typer.Option("--server", metavar="URL", help="Ask a running server instead.")]
 ProfileName = Annotated[str | None, typer.Option("--profile", help="Models to use; see `robustify models`.")]
+CertificateFile = Annotated[Path, typer.Argument(metavar="CERTIFICATE", help="A saved certificate.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -137,6 +139,7 @@ def certify(
     target_radius: TargetRadius = None,
     tolerance: Tolerance = None,
     bound: BoundName = None,
+    certificate: Annotated[Path | None, typer.Option(help="File to save the signed certificate to.")] = None,
     server: ServerUrl = None,
     profile: ProfileName = None,
     as_json: AsJson = False,
@@ -144,10 +147,52 @@ def certify(
     """Classify an image and prove an L2 radius within which the class cannot change, or abstain."""
     from workers.presentation import print_certificate
 
+    check_folder_of(certificate)
     smoothing = given(sigma=sigma, n=n, n0=n0, alpha=alpha)
     aims = given(target_radius=target_radius, tolerance=tolerance, bound=bound)
     fields = given(labels=labels, task=task, template=template, **smoothing, **aims)
-    show(answer(JobKind.CERTIFY, image, fields, server, profile), as_json, print_certificate)
+    result = answer(JobKind.CERTIFY, image, fields, server, profile)
+    if certificate is not None:
+        certificate.write_bytes(canonical_bytes(result["certificate"]))
+    show(result, as_json, print_certificate)
+
+
+@app.command()
+def verify(
+    certificate: CertificateFile,
+    image: Annotated[Path | None, typer.Option(help="The image file, to check that it is the one certified.")] = None,
+    key: Annotated[str | None, typer.Option(help="Public key that must have signed it, in hexadecimal.")] = None,
+    replay: Annotated[bool, typer.Option("--replay", help="Count all votes again, with the models.")] = False,
+    seed: Annotated[str | None, typer.Option(help="The revealed seed; by default from this state folder.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a certificate, and compute its radius again; exit 1 when a check fails."""
+    from workers.certificates import verification_of
+    from workers.presentation import print_verification
+
+    with progress_bar("samples") as advance_to:
+        verification = verification_of(certificate, image, key, seed, replay, settings_with, advance_to)
+    show(verification.document, as_json, print_verification)
+    if not verification.valid:
+        raise typer.Exit(1)
+
+
+@app.command()
+def reveal(certificate: CertificateFile, as_json: AsJson = False) -> None:
+    """Print the seed of a certificate's noise, for an audit: whoever sees it can draw that noise from then on."""
+    from workers.certificates import revealed_seed
+    from workers.presentation import print_value
+
+    show({"seed": revealed_seed(certificate, settings_with())}, as_json, print_value)
+
+
+@app.command()
+def key(server: ServerUrl = None, as_json: AsJson = False) -> None:
+    """Print the public key of this state folder's certificates, or of a server's."""
+    from workers.certificates import public_key
+    from workers.presentation import print_value
+
+    show({"public_key": public_key(settings_with(), server)}, as_json, print_value)
 
 
 @app.command()
@@ -335,6 +380,12 @@ def answer(
         from workers.local import LocalAnswer
 
         return LocalAnswer(request, tensor, settings, advance_to).result()
+
+
+def check_folder_of(file: Path | None) -> None:
+    """Say at once that a file cannot be written, rather than when its content is there."""
+    if file is not None and (file.is_dir() or not file.parent.is_dir()):
+        raise InvalidInputError(f"{file} cannot be written: name a file in a folder that exists", field="certificate")
 
 
 def say(text: str) -> None:

@@ -24,9 +24,10 @@ def print_prediction(console: Console, result: Mapping[str, Any]) -> None:
 def print_certificate(console: Console, result: Mapping[str, Any]) -> None:
     console.print(Text(certificate_line(result), "bold"))
     console.print(votes_table(result["votes"]))
+    p_lower = rounded_down(result["p_lower"])
     console.print(
         f"samples {result['samples_used']} of {result['n0'] + result['n']}   bound {result['bound']}   "
-        f"p lower {result['p_lower']:.4f}   {circumstances(result)}",
+        f"p lower {p_lower:.4f}   {circumstances(result)}",
         highlight=False,
     )
 
@@ -50,6 +51,21 @@ UNCERTIFIED = {
     "not_certified": "not certified: the radius is out of reach for this image",
     "undecided": "undecided: the radius is too close to what this image has",
 }
+
+
+def print_verification(console: Console, document: Mapping[str, Any]) -> None:
+    table = Table("check", "result", "what was found", box=None, pad_edge=False)
+    for check in document["checks"]:
+        table.add_row(check["name"], "passed" if check["passed"] else "FAILED", Text(check["detail"]))
+    console.print(table)
+    failed = [check["name"] for check in document["checks"] if not check["passed"]]
+    console.print(Text(f"not valid: {', '.join(failed)}" if failed else "valid", "bold"))
+
+
+def print_value(console: Console, document: Mapping[str, Any]) -> None:
+    """The only value of a document, by itself."""
+    (value,) = document.values()
+    console.print(value, soft_wrap=True, highlight=False, markup=False)
 
 
 def votes_table(votes: list[Mapping[str, Any]], rows: int = 5) -> Table:
