@@ -19,7 +19,7 @@ from service.dependencies import Service, image_folder
 from service.errors import install_error_handlers
 from service.methods import HeadAsGet
 from service.openapi import complete_description
-from service.routes import adapt, docs, health, jobs, models, plan, references, tasks
+from service.routes import adapt, certificates, docs, health, jobs, models, plan, references, tasks
 
 TITLE = "robustify"
 SUMMARY = "Certified image classification with labels you name: denoised smoothing."
@@ -45,7 +45,7 @@ def create_app(settings: Settings, board: JobBoard, store: ImageStore) -> FastAP
         Adaptations(AdaptationStore(settings.adaptation_folder)),
     )
     install_error_handlers(app)
-    for routes in (jobs, plan, adapt, tasks, references, models, health, docs):
+    for routes in (jobs, plan, certificates, adapt, tasks, references, models, health, docs):
         app.include_router(routes.router)
     app.add_middleware(NoSniff)
     app.add_middleware(HeadAsGet)

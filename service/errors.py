@@ -75,6 +75,12 @@ UNKNOWN_REFERENCE = ProblemKind(
     "No such reference image",
     "This version of the task has no reference image of this name: its list of references names all.",
 )
+NO_CERTIFICATE = ProblemKind(
+    "no-certificate",
+    404,
+    "No such certificate",
+    "This job has no certificate: a job of /certify has one once it has succeeded.",
+)
 METHOD_NOT_ALLOWED = ProblemKind(
     "method-not-allowed", 405, "Method not allowed", "This path does not take this method: see /docs."
 )
@@ -114,6 +120,7 @@ PROBLEM_KINDS = (
     UNKNOWN_TASK,
     NOT_ADAPTED,
     UNKNOWN_REFERENCE,
+    NO_CERTIFICATE,
     METHOD_NOT_ALLOWED,
     TASK_CONFLICT,
     BODY_TIMEOUT,

@@ -13,6 +13,7 @@ from adapters.parameters import PARAMETERS, FieldProblem
 from adapters.plan import PlanParameters
 from adapters.queue.messages import JobKind
 from adapters.settings import Settings
+from service.certificate_schemas import VerifyRequest
 from service.errors import MEDIA_TYPE, PROBLEM_KINDS
 from service.limits import MAX_WAIT_SECONDS, UploadLimits, form_limits, json_limits
 from service.received import IMAGE
@@ -27,6 +28,7 @@ JSON_BODIES: Mapping[tuple[str, str], type[BaseModel]] = MappingProxyType(
     {
         ("/adapt", "post"): AdaptParameters,
         ("/plan", "post"): PlanParameters,
+        ("/certificates/verify", "post"): VerifyRequest,
         ("/tasks/{name}/current", "put"): CurrentVersion,
     }
 )

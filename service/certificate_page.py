@@ -1,0 +1,143 @@
+"""A certificate as a page for people: everything escaped, nothing fetched, made for print."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from html import escape
+from string import Template
+from typing import Any
+
+from adapters.certificates.wording import LIMITS
+from robustify.smoothing.statistics import rounded_down
+
+STYLE = """
+body { font: 16px/1.5 Georgia, serif; color: #111; background: #fff }
+body { max-width: 44rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.6rem } h2 { font-size: 1.1rem; margin-top: 2rem }
+.claim { border: 2px solid #111; padding: 0 1rem }
+table { border-collapse: collapse; width: 100% }
+th, td { border-bottom: 1px solid #ccc; padding: .25rem .5rem .25rem 0; text-align: left; vertical-align: top }
+td { overflow-wrap: anywhere }
+code { font-size: .85rem; overflow-wrap: anywhere }
+@media print { body { margin: 0; max-width: none } h2, table, .claim { break-inside: avoid } }
+"""
+STYLE_DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        f"style-src 'sha256-{STYLE_DIGEST}'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Certificate of robustness</title>
+<style>$style</style>
+</head>
+<body>
+<h1>Certificate of robustness</h1>
+<div class="claim">
+$claim
+</div>
+<h2>What it does not say</h2>
+<p>$limits</p>
+<h2>Why</h2>
+<p>$reason</p>
+<table>
+<tr><th>label</th><th>selection votes</th><th>estimation votes</th></tr>
+$votes
+</table>
+<h2>What it is about</h2>
+<table>
+$facts
+</table>
+<h2>How to check it</h2>
+<p>Save the <a href="certificate.json">signed document</a> and run <code>robustify verify certificate.json --image FILE
+--key KEY</code>, with the key from a source that you trust: it recomputes all of this from the counts, and needs
+neither the models nor this service.</p>
+</body>
+</html>
+""")
+MOST_VOTES = 50
+"""Rows of the table: the document has them all."""
+
+
+def certificate_page(certificate: Mapping[str, Any]) -> str:
+    """The page; radii are rounded down to four decimals."""
+    return PAGE.substitute(
+        style=STYLE,
+        claim=claim(certificate),
+        limits=escape(LIMITS),
+        reason=escape(reason(certificate)),
+        votes=vote_rows(certificate),
+        facts=fact_rows(certificate),
+    )
+
+
+def claim(certificate: Mapping[str, Any]) -> str:
+    if certificate["radius"] is None:
+        return f"<p><strong>{escape(uncertified(certificate['outcome']))}</strong></p>"
+    radius, source = (rounded_down(certificate[name]) for name in ("radius", "radius_source_pixels"))
+    label, alpha = escape(certificate["label"]), escape(str(certificate["smoothing"]["alpha"]))
+    return (
+        f"<p><strong>The answer is “{label}”, and no change of the image smaller than {radius:.4f} can alter it."
+        "</strong></p><p>The size of a change is its L2 distance, over all pixels and channels, each between 0 and 1, "
+        "of the image as the model sees it; in pixels of the file that was sent, the limit is "
+        f"{source:.4f}. The answer is that of the smoothed classifier: the one given most often when random noise is "
+        f"added. The procedure that says so is wrong with probability at most {alpha}.</p>"
+    )
+
+
+def uncertified(outcome: str) -> str:
+    if outcome == "not_certified":
+        return "The radius that was asked for is not certified: too few samples agree."
+    if outcome == "undecided":
+        return "The radius that was asked for is neither certified nor ruled out: the samples did not decide."
+    return "No radius is certified: the samples do not agree clearly enough to promise anything."
+
+
+def reason(certificate: Mapping[str, Any]) -> str:
+    smoothing, bound = certificate["smoothing"], certificate["bound"]
+    estimation = smoothing["samples_used"] - smoothing["n0"]
+    how = (
+        f"{smoothing['n0']} noisy copies of the image chose the label, and {estimation} others (of {smoothing['n']} "
+        "planned) estimated how often the classifier gives it, under Gaussian noise with standard deviation "
+        f"{smoothing['sigma']:g}."
+    )
+    if not bound["p_lower"]:
+        return how
+    return f"{how} By the bound {bound['name']} its probability is at least {rounded_down(bound['p_lower']):.4f}."
+
+
+def vote_rows(certificate: Mapping[str, Any]) -> str:
+    counts = zip(certificate["labels"], certificate["selection_votes"], certificate["votes"], strict=True)
+    rows = sorted(counts, key=lambda row: (-row[2], -row[1]))
+    shown = "\n".join(table_row(*row) for row in rows[:MOST_VOTES])
+    return shown if len(rows) <= MOST_VOTES else f"{shown}\n{table_row(f'and {len(rows) - MOST_VOTES} more', '', '')}"
+
+
+def fact_rows(certificate: Mapping[str, Any]) -> str:
+    image, model = certificate["image"], certificate["model"]
+    facts = {
+        "Canonical tensor (sha256)": image["sha256"],
+        "File that was sent (sha256)": image["source_sha256"],
+        "Size of the tensor": f"{image['height']} x {image['width']}",
+        "Models": model["profile"],
+        "Task": "none" if model["task"] is None else f"{model['task']}, version {model['version']}",
+        "Prompt template": certificate["template"],
+        "Fingerprint": model["fingerprint"],
+        "Commitment to the noise": certificate["seed_commitment"],
+        "Issued": certificate["issued_at"],
+        "Signed with (Ed25519)": certificate["public_key"],
+        "Signature": certificate["signature"],
+    }
+    return "\n".join(table_row(name, value) for name, value in facts.items())
+
+
+def table_row(*values: object) -> str:
+    return "<tr>" + "".join(f"<td>{escape(str(value))}</td>" for value in values) + "</tr>"
