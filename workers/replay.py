@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from adapters.canonical_json import canonical_digest
+from adapters.catalogue import load_models
 from adapters.certificates.checks import Check
 from adapters.certificates.document import Certificate
 from adapters.images import canonicalise
@@ -18,7 +19,6 @@ from robustify.smoothing.noise import SeededNoise
 from robustify.types import Phase
 from workers.model import LoadedModel
 from workers.remote import Progress
-from workers.wiring import resident_models
 
 NAME = "replay"
 
@@ -75,7 +75,7 @@ def recount(
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The votes of selection and estimation."""
     engine = canonical_digest(engine_parts(profile, settings))
-    model = LoadedModel(profile, engine, resident_models(profile, settings), settings, noise_secret=b"")
+    model = LoadedModel(profile, engine, load_models(profile, settings), settings, noise_secret=b"")
     image, total = torch.from_numpy(tensor), certificate.smoothing.samples_used
 
     def votes(phase: Phase, samples: int, done_before: int) -> tuple[int, ...]:

@@ -12,7 +12,8 @@ from adapters.profiles import function_digest
 from adapters.store.files import tensor_digest
 from robustify.errors import InvalidInputError, UnreadableImageError
 from robustify.smoothing.algorithms import select
-from robustify.smoothing.claims import CERTIFIED, Claim, Counts, claim_of
+from robustify.smoothing.claims import Counts, claim_of
+from robustify.smoothing.rules import Outcome, Verdict
 from robustify.smoothing.seeds import commitment
 from robustify.smoothing.statistics import RELATIVE_STEP, rounded_down
 
@@ -145,7 +146,7 @@ def problems_of_outcome(certificate: Certificate) -> Iterator[str]:
     if certificate.label != (certificate.labels[chosen] if chosen is not None and in_range else None):
         yield "The label is not the one that the selection votes chose."
     radii = (certificate.radius, certificate.radius_source_pixels)
-    if (certificate.outcome == CERTIFIED) != (None not in radii) or radii.count(None) == 1:
+    if (certificate.outcome == Outcome.CERTIFIED) != (None not in radii) or radii.count(None) == 1:
         yield "A certified outcome has both radii, and no other has any."
 
 
@@ -159,7 +160,7 @@ def check_claim(certificate: Certificate) -> tuple[Check, Check]:
     return check_bound(certificate, claim), check_radius(certificate, claim)
 
 
-def recomputed_claim(certificate: Certificate) -> Claim:
+def recomputed_claim(certificate: Certificate) -> Verdict:
     smoothing = certificate.smoothing
     counts = Counts(
         index=select(certificate.selection_votes) if certificate.selection_votes else 0,
@@ -173,14 +174,14 @@ def recomputed_claim(certificate: Certificate) -> Claim:
     return claim_of(certificate.bound.name, counts)
 
 
-def check_bound(certificate: Certificate, claim: Claim) -> Check:
+def check_bound(certificate: Certificate, claim: Verdict) -> Check:
     found = certificate.bound
     passed = agrees(found.p_lower, claim.p_lower) and agrees(found.p_upper, claim.p_upper)
     detail = f"The bound {found.name} of these counts is {claim.p_lower:.6f}"
     return Check("bound", passed, f"{detail}, as stated." if passed else f"{detail}, which is not what is stated.")
 
 
-def check_radius(certificate: Certificate, claim: Claim) -> Check:
+def check_radius(certificate: Certificate, claim: Verdict) -> Check:
     passed = agrees(certificate.radius, claim.radius) and certificate.outcome == claim.outcome
     detail = f"By its counts it is {claim.outcome}" + (
         "" if claim.radius is None else f" with radius {rounded_down(claim.radius, 6):.6f}"

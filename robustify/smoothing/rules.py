@@ -173,7 +173,10 @@ def certify_rule(
     """The rule of these parameters; ValueError unless an anytime bound has a step and one aim, and others none."""
     aims = (target_radius is not None) + (tolerance is not None)
     if aims != (bound is Bound.ANYTIME) or (step is None) == (bound is Bound.ANYTIME):
-        raise ValueError(f"bound {bound}, target radius {target_radius}, tolerance {tolerance}, step {step}")
+        raise ValueError(
+            f"the bound {bound} with target radius {target_radius}, tolerance {tolerance} and step {step}: an anytime "
+            "bound, and no other, has a step and one aim"
+        )
     if step is None:
         return AllSamples(parameters, bound)
     if target_radius is not None:

@@ -26,6 +26,8 @@ from adapters.settings import Settings
 from adapters.store.files import tensor_digest
 from robustify.errors import InvalidInputError, ModelFilesError, RobustifyError
 from robustify.smoothing.claims import Counts, claim_of
+from robustify.smoothing.looks import Tally
+from robustify.smoothing.rules import Selection
 from robustify.smoothing.statistics import rounded_down
 from robustify.types import SmoothingParameters, Task
 from workers.results import certify_result
@@ -76,7 +78,8 @@ def request_for(picture: bytes, **changes: Any) -> JobRequest:
 def issue(picture: bytes, votes: tuple[int, ...] = (20, 970, 10), **changes: Any) -> dict[str, Any]:
     request = request_for(picture, **changes)
     selection = (2, request.n0 - 3, 1)
-    return ISSUER.certificate(request, certify_result(request, 1, selection, votes, seconds=1.0), NOW)
+    result = certify_result(request, Selection(1, selection), Tally(request.n, votes), seconds=1.0)
+    return ISSUER.certificate(request, result, NOW)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +139,8 @@ def test_certificate_when_the_outcome_is_to_abstain(picture: bytes, votes: tuple
 def test_certificate_when_no_sample_voted(picture: bytes) -> None:
     """It names no label, and passes."""
     request = request_for(picture)
-    certificate = ISSUER.certificate(request, certify_result(request, 0, (0, 0, 0), (0, 0, 0), seconds=1.0), NOW)
+    result = certify_result(request, Selection(0, (0, 0, 0)), Tally(request.n, (0, 0, 0)), seconds=1.0)
+    certificate = ISSUER.certificate(request, result, NOW)
 
     assert (certificate["label"], certificate["index"]) == (None, None)
     assert failed(verify(certificate)) == []
@@ -345,7 +349,7 @@ def test_seed_when_it_is_revealed(certificate: dict[str, Any], tmp_path: Path) -
 def test_issuing_when_the_models_changed(picture: bytes) -> None:
     """No certificate names parts that are not those of the function that voted."""
     request = request_for(picture)
-    result = certify_result(request, 1, (2, 97, 1), (20, 970, 10), seconds=1.0)
+    result = certify_result(request, Selection(1, (2, 97, 1)), Tally(request.n, (20, 970, 10)), seconds=1.0)
 
     with pytest.raises(ModelFilesError, match="changed"):
         replace(ISSUER, engine={**PARTS, "k": 9.0}).certificate(request, result, NOW)
