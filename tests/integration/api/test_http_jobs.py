@@ -391,6 +391,11 @@ def test_description(api: "Api") -> None:
         "getContactSheet",
         "getDenoisedSheet",
         "getReport",
+        "getCertificate",
+        "getCertificateDocument",
+        "getKey",
+        "verifyCertificate",
+        "getLedger",
     }
     for name in ("predict", "certify"):
         assert set(operations[name]["requestBody"]["content"]) == {"multipart/form-data", "application/json"}
