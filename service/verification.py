@@ -27,7 +27,7 @@ async def verify_body(request: Request, service: Service) -> Verification:
     limits = json_limits(service.settings)
     async with checked_body(request, limits, (JSON,)):
         body = await whole_body(request, limits)
-    # One at a time where images are decoded: a large one takes 0.5 GB.
+    # No more at once than images are decoded: a large one takes 0.5 GB.
     return await anyio.to_thread.run_sync(
         verify_parsed, body, service.settings, limiter=service.decoders, abandon_on_cancel=False
     )
