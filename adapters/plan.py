@@ -148,13 +148,18 @@ def cost(parameters: PlanParameters, sigma: float, step: int, p: float) -> Cost:
             seconds=seconds_of(n0 + n, parameters.samples_per_second),
         ),
         adaptive=AdaptiveCost(
-            certified=found.certified,
-            not_certified=found.not_certified,
-            undecided=found.undecided,
+            certified=chance(found.certified),
+            not_certified=chance(found.not_certified),
+            undecided=chance(found.undecided),
             samples=n0 + found.samples,
             seconds=seconds_of(n0 + found.samples, parameters.samples_per_second),
         ),
     )
+
+
+def chance(computed: float) -> float:
+    """A sum of many chances may be a rounding above 1."""
+    return min(1.0, computed)
 
 
 def seconds_of(samples: float, speed: float | None) -> float | None:

@@ -84,8 +84,8 @@ def print_plan(console: Console, document: Mapping[str, Any]) -> None:
         f"at least {fewest['adaptive']} estimation samples, {fewest['fixed']} where all are taken",
         highlight=False,
     )
-    ends_of = ("certified", "not certified", "undecided")
-    table = Table("p", "samples", "seconds", *ends_of, "fixed: samples", "seconds", "certified")
+    ends_of = ("certified", "not", "undecided")
+    table = Table("p", "samples", "seconds", *ends_of, "all samples", "seconds", "certified", box=None, pad_edge=False)
     for cost in document["costs"]:
         adaptive, fixed = cost["adaptive"], cost["fixed"]
         ends = [f"{adaptive[end]:.1%}" for end in ("certified", "not_certified", "undecided")]

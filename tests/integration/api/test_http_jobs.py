@@ -374,6 +374,7 @@ def test_description(api: "Api") -> None:
     assert set(operations) == {
         "predict",
         "certify",
+        "plan",
         "getJob",
         "cancelJob",
         "followJob",
