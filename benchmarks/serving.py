@@ -2,7 +2,8 @@
 
     python -m benchmarks.serving [--profile mini] [--predictions 20] [--certify-samples 10000]
 
-Needs nothing but the bundled models. Expected on 2 idle cores, profile mini: predict (n = 100, at most) p50 1.0 s at most,
+Needs nothing but the bundled models. Expected on 2 idle cores, profile mini: predict (n = 100
+at most) p50 1.0 s at most,
 certify (n = 10,000) at most 90 s, predict's p95 while a certificate runs at most 3 times its idle p95.
 The last line is JSON.
 """

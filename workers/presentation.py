@@ -85,7 +85,7 @@ def print_plan(console: Console, document: Mapping[str, Any]) -> None:
         highlight=False,
     )
     ends_of = ("certified", "not", "undecided")
-    table = Table("p", "samples", "seconds", *ends_of, "all samples", "seconds", "certified", box=None, pad_edge=False)
+    table = Table("p", "samples", "seconds", *ends_of, "fixed", "seconds", "certified", box=None, pad_edge=False)
     for cost in document["costs"]:
         adaptive, fixed = cost["adaptive"], cost["fixed"]
         ends = [f"{adaptive[end]:.1%}" for end in ("certified", "not_certified", "undecided")]
