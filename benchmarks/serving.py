@@ -2,10 +2,9 @@
 
     python -m benchmarks.serving [--profile mini] [--predictions 20] [--certify-samples 10000]
 
-Needs nothing but the bundled models. Expected on 2 idle cores, profile mini: predict (n = 100
-at most) p50 1.0 s at most,
-certify (n = 10,000) at most 90 s, predict's p95 while a certificate runs at most 3 times its idle p95.
-The last line is JSON.
+Needs nothing but the bundled models. Expected on 2 idle cores, profile mini: predict (100 samples or fewer) p50 at most
+1.0 s, certify (n = 10,000) at most 90 s, predict's p95 while a certificate runs at most 3 times its idle p95. The last
+line is JSON.
 """
 
 import json
