@@ -31,11 +31,18 @@ class Settings(BaseSettings):
     secret: SecretStr | None = Field(
         None, description="Hex key of the noise; made at first start and kept in the state folder."
     )
+    secret_file: Path | None = Field(None, description="File of that key instead, as containers get their secrets.")
     signing_key: SecretStr | None = Field(
         None, description="Hex Ed25519 key that signs certificates; made at first start and kept in the state folder."
     )
+    signing_key_file: Path | None = Field(None, description="File of that key instead.")
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on.")
+    kinds: str = Field(
+        "predict,certify,adapt",
+        pattern=r"^(predict|certify|adapt)(,(predict|certify|adapt))*$",
+        description="Kinds of job that the worker takes.",
+    )
     device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?|mps)$", description="Torch device of the worker.")
     dtype: Literal["float32", "bfloat16"] = Field(
         "float32", description="Number format of the models; part of the fingerprint."
@@ -79,23 +86,26 @@ class Settings(BaseSettings):
         return self.state_dir / "adaptations"
 
     def noise_secret(self) -> bytes:
-        """The key of the noise, from the environment or from `state_dir/secret`, which is made with mode 0600."""
-        return self._key("secret", self.secret)
+        """The key of the noise: the environment's, that of a file it names, or the state folder's, made with mode 0600.
+
+        Raises OSError when the file that is named cannot be read: that one is never made.
+        """
+        return self._key("secret", self.secret, self.secret_file)
 
     @property
     def has_noise_secret(self) -> bool:
         """Whether there is one already."""
-        return self.secret is not None or (self.state_dir / "secret").exists()
+        return self.secret is not None or (self.secret_file or self.state_dir / "secret").exists()
 
     def signing_secret(self) -> bytes:
-        """The private key of the signatures, likewise from the environment or from `state_dir/signing_key`."""
-        return self._key("signing_key", self.signing_key)
+        """The private key of the signatures, likewise."""
+        return self._key("signing_key", self.signing_key, self.signing_key_file)
 
-    def _key(self, name: str, given: SecretStr | None) -> bytes:
+    def _key(self, name: str, given: SecretStr | None, file: Path | None) -> bytes:
         if given is not None:
             return _parse_key(name, given.get_secret_value())
-        path = self.state_dir / name
-        if not path.exists():
+        path = file or self.state_dir / name
+        if file is None and not path.exists():
             _create_key(path)
         return _parse_key(name, path.read_text(encoding="ascii"))
 

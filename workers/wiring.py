@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import socket
 import time
 from collections.abc import Callable
 
@@ -13,7 +14,7 @@ from adapters.catalogue import load_models
 from adapters.profiles import Profile, engine_digest, find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
-from adapters.queue.messages import AdaptRequest, JobRecord, WorkerRecord
+from adapters.queue.messages import AdaptRequest, JobKind, JobRecord, WorkerRecord
 from adapters.settings import Settings
 from adapters.store.files import ImageStore
 from robustify.errors import ModelFilesError, QueueUnavailableError, RobustifyError
@@ -70,7 +71,8 @@ def serve(
     """
     url = queue_url(settings)
     board = JobBoard(connect(url), settings)
-    heartbeat = Heartbeat(board, worker_record(profile, engine), settings.lease_seconds)
+    kinds = tuple(map(JobKind, settings.kinds.split(",")))
+    heartbeat = Heartbeat(board, worker_record(profile, engine, kinds), settings.lease_seconds)
     stop = StopFlag()
     model = LoadedModel(profile, engine, classifiers, settings, settings.noise_secret())
     adapter = adaptations(board, profile, settings, heartbeat, stop) if adaptations else None
@@ -82,7 +84,7 @@ def serve(
     heartbeat.start()
     log.info("worker_started", worker=heartbeat.owner, profile=profile.name, public_key=public_key)
     try:
-        work_until_stopped(lambda: ShardWorker(connect(url), board, runner, stop, tick_seconds), stop)
+        work_until_stopped(lambda: ShardWorker(connect(url), board, runner, stop, tick_seconds, kinds), stop)
     finally:
         heartbeat.stop()
     log.info("worker_stopped", worker=heartbeat.owner)
@@ -111,9 +113,16 @@ def check_noise_secret(board: JobBoard, model: LoadedModel, stop: StopFlag) -> N
         return
 
 
-def worker_record(profile: Profile, engine: str) -> WorkerRecord:
-    name = f"worker-{os.getpid()}-{secrets.token_hex(4)}"
-    return WorkerRecord(name=name, profile=profile.name, engine=engine, started_at=time.time(), shards_done=0)
+def worker_record(profile: Profile, engine: str, kinds: tuple[JobKind, ...]) -> WorkerRecord:
+    return WorkerRecord(
+        name=f"worker-{os.getpid()}-{secrets.token_hex(4)}",
+        host=socket.gethostname(),
+        kinds=kinds,
+        profile=profile.name,
+        engine=engine,
+        started_at=time.time(),
+        shards_done=0,
+    )
 
 
 def queue_url(settings: Settings) -> str:

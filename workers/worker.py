@@ -4,7 +4,7 @@ The only file that subclasses RQ's worker. Leases, retries and recovery are the 
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import redis
@@ -31,16 +31,22 @@ log = structlog.get_logger()
 
 
 class ShardWorker(SimpleWorker):
-    """Pops from the queues of its engine atomically, the first one first, and hands each shard to the runner."""
+    """Pops from the queues of its engine and kinds atomically, the first one first; hands shards to the runner."""
 
     queue_class = SafeQueue
     job_class = SafeJob
 
     def __init__(
-        self, connection: redis.Redis, board: JobBoard, runner: ShardRunner, stop: StopFlag, tick_seconds: float
+        self,
+        connection: redis.Redis,
+        board: JobBoard,
+        runner: ShardRunner,
+        stop: StopFlag,
+        tick_seconds: float,
+        kinds: Collection[JobKind] = tuple(JobKind),
     ) -> None:
         super().__init__(
-            queues(connection, runner.engine),
+            [queue for queue in queues(connection, runner.engine) if kind_of(queue) in kinds],
             connection=connection,
             serializer=JSONSerializer,
             worker_ttl=RQ_RECORD_SECONDS,
@@ -116,7 +122,7 @@ class ShardWorker(SimpleWorker):
     def _pop_of(self, kind: JobKind) -> tuple[Job, Queue] | None:
         if self._stop.requested or self._runner.is_resting:
             return None
-        return self._pop([queue for queue in self.queues if queue.name.startswith(f"{kind}:")])
+        return self._pop([queue for queue in self.queues if kind_of(queue) is kind])
 
     def _pop(self, queues: Sequence[Queue]) -> tuple[Job, Queue] | None:
         try:
@@ -136,6 +142,11 @@ class ShardWorker(SimpleWorker):
     def _bury(self, queue: str, name: str) -> None:
         log.error("delivery_refused", queue=queue, rq_job=name)
         self._board.bury_delivery(queue, name)
+
+
+def kind_of(queue: Queue) -> JobKind:
+    """What the jobs of a queue are; its name begins with it."""
+    return JobKind(queue.name.partition(":")[0])
 
 
 def work_until_stopped(make_worker: Callable[[], Any], stop: StopFlag) -> None:

@@ -191,9 +191,11 @@ class JobRecord(Record):
 
 
 class WorkerRecord(Record):
-    """What a live worker says of itself every few seconds."""
+    """What a live worker says of itself every few seconds; `host` is the name of its machine or container."""
 
     name: str
+    host: str = ""
+    kinds: tuple[JobKind, ...] = tuple(JobKind)
     profile: str
     engine: str
     started_at: float

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from adapters.parameters import FieldProblem
 from adapters.profiles import engine_digest
+from adapters.queue.messages import JobKind
 from robustify.errors import RobustifyError
 from service.dependencies import Service, ServiceDependency
 from service.errors import NOT_READY, ProblemError
@@ -72,6 +73,6 @@ def store_can_be_written(service: Service) -> bool:
 
 
 def matching_workers(service: Service) -> int:
-    """Live workers that can answer what this service submits."""
+    """Live workers that can answer what this service submits; one that only adapts can not."""
     engine = engine_digest(service.profile, service.settings)
-    return sum(worker.engine == engine for worker in service.board.workers())
+    return sum(worker.engine == engine and JobKind.PREDICT in worker.kinds for worker in service.board.workers())

@@ -18,7 +18,7 @@ from PIL import Image
 
 from adapters.profiles import engine_digest, find_profile
 from adapters.queue.embedded import EmbeddedServer
-from adapters.queue.messages import JobError, WorkerRecord
+from adapters.queue.messages import JobError, JobKind, WorkerRecord
 from adapters.settings import Settings
 from adapters.store.files import ImageStore
 from service.dependencies import image_folder
@@ -293,6 +293,9 @@ def test_ready(api: "Api") -> None:
     ]:
         api.board.register(worker_of(engine), ttl=30)
         assert api.client.get("/readyz").status_code == status
+    assert api.client.get("/readyz").json()["workers"] == 1
+    adapts = worker_of(own).model_copy(update={"name": "adapts", "kinds": (JobKind.ADAPT,)})
+    api.board.register(adapts, ttl=30)
     assert api.client.get("/readyz").json()["workers"] == 1
     api.board.register(worker_of(own), ttl=0)
     response = api.client.get("/readyz")

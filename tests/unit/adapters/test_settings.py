@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError
@@ -28,6 +28,34 @@ def test_secret_of_the_environment_wins(tmp_path: Path, monkeypatch: pytest.Monk
     assert settings.noise_secret() == b"\xab" * 32
     assert "abab" not in repr(settings)
     assert not (tmp_path / "state").exists()
+
+
+def test_secret_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file that the environment names holds the secret; it is never made, and the state folder has none."""
+    file = tmp_path / "noise_secret"
+    monkeypatch.setenv("ROBUSTIFY_SECRET_FILE", str(file))
+    settings = Settings(state_dir=tmp_path / "state")
+    with pytest.raises(FileNotFoundError):
+        settings.noise_secret()
+
+    file.write_text("ab" * 32 + "\n")
+
+    assert settings.noise_secret() == b"\xab" * 32
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("kinds", ["", "predict", "certify,predict", "adapt"])
+def test_kinds_of_job(kinds: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any of the kinds may be named; none named is all."""
+    monkeypatch.setenv("ROBUSTIFY_KINDS", kinds)
+    assert Settings().kinds == (kinds or "predict,certify,adapt")
+
+
+@pytest.mark.parametrize("kinds", ["predict,", "predict certify", "all", ","])
+def test_kinds_that_do_not_exist(kinds: str) -> None:
+    """They are refused: a worker that takes nothing would wait for ever."""
+    with pytest.raises(ValidationError):
+        Settings(kinds=kinds)
 
 
 @pytest.mark.parametrize("secret", ["", "ab", "ab" * 31, "zz" * 32])
