@@ -7,10 +7,10 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 CACHES := .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build robustify.egg-info
 
-.PHONY: help demo serve test lint fix bench lock clean
+.PHONY: help demo serve test test-containers lint fix bench lock clean
 
 help:            ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 demo: $(INSTALLED)   ## start everything, predict and certify a bundled image over HTTP, stop
 	$(BIN)/robustify demo
@@ -18,14 +18,18 @@ demo: $(INSTALLED)   ## start everything, predict and certify a bundled image ov
 serve: $(INSTALLED)  ## the API on http://127.0.0.1:8000 with a worker and a queue, until Ctrl-C
 	$(BIN)/robustify up
 
-test: $(INSTALLED)   ## all tests
+test: $(INSTALLED)   ## all tests but those of the containers
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(INSTALLED)   ## style, types, and the direction of imports
+test-containers: $(INSTALLED)   ## builds the images and runs the compose file on a CPU; needs Docker, takes minutes
+	$(BIN)/python -m pytest -m containers -rs $(ARGS)
+
+lint: $(INSTALLED)   ## style, types, the direction of imports, and the files of the containers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	PATH="$(CURDIR)/$(BIN):$$PATH" .ci/lint-containers
 
 fix: $(INSTALLED)    ## format, and repair what ruff can repair
 	$(BIN)/ruff check --fix

@@ -1,10 +1,12 @@
 """The repository keeps what it says of itself: packages, file map, settings, glossary, decisions, versions."""
 
+import ast
 import json
 import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,41 @@ def test_service_when_all_of_it_is_imported(tmp_path):
     assert run_python(code, tmp_path).split() == []
 
 
+def test_service_group_when_the_service_imports_a_package():
+    """The packages of the service's image are project requirements, and are what its modules name, but for three.
+
+    uvicorn runs it; FastAPI reads forms with python-multipart, and Swagger UI comes from fastapi-offline.
+    """
+    distributions = packages_distributions()
+    names = {name for path in modules_of_the_service() for name in imported(path)}
+    wanted = {distributions[name][0].lower().replace("_", "-") for name in names if name in distributions}
+    group = set(project()["dependency-groups"]["service"])
+    assert group == (wanted | {"uvicorn", "python-multipart", "fastapi-offline"}) - {"robustify", "pydantic-core"}
+    required = {Requirement(line).name for line in project()["project"]["dependencies"]}
+    assert group - required == set()
+
+
+def modules_of_the_service() -> list[Path]:
+    """The files of ours that a process has in memory once it has imported all of the front end."""
+    names = [name[:-3].replace("/", ".") for name in modules_on_disk() if name.startswith("service/")]
+    code = f"""import importlib, sys
+for name in {names}: importlib.import_module(name)
+ours = [module for name, module in sys.modules.items() if name.split(".")[0] in {PACKAGES}]
+print(*(module.__file__ for module in ours), sep="\\n")"""
+    return [Path(line) for line in run_python(code, ROOT).splitlines()]
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level names that a module imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
 def test_file_map_when_modules_come_and_go():
     """The README's file map names every module of the four packages, and none that is gone."""
     on_disk, in_map = modules_on_disk(), modules_in_the_file_map()
@@ -84,8 +121,8 @@ def test_file_map_when_modules_come_and_go():
 
 def test_readme_when_it_names_make_targets():
     """Every `make` command of the README exists."""
-    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
-    named = set(re.findall(r"^make ([a-z]+)|`make ([a-z]+)", read("README.md"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"^make ([a-z-]+)|`make ([a-z-]+)", read("README.md"), re.MULTILINE))
     assert {first or second for first, second in named} - targets == set()
 
 
