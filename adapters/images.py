@@ -8,13 +8,15 @@ Colour profiles are ignored. Messages are fixed texts: what a decoder says may h
 import hashlib
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
 
 from robustify.errors import UnreadableImageError, UnsupportedImageError
+from robustify.smoothing.lattice import from_levels, to_levels
+from robustify.types import Noise
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 25_000_000
@@ -89,6 +91,12 @@ def canonicalise(data: bytes, side: int) -> CanonicalImage:
         source_width=image.width,
         source_norm=operator_norm(rows) * operator_norm(columns),
     )
+
+
+def canonicalise_for(noise: Noise, data: bytes, side: int) -> CanonicalImage:
+    """The same, in whole grey levels where the noise is of whole grey levels: then `source_norm` bounds nothing."""
+    image = canonicalise(data, side)
+    return replace(image, tensor=from_levels(to_levels(image.tensor))) if noise is Noise.LATTICE else image
 
 
 def decode(data: bytes) -> Image.Image:

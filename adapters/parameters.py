@@ -63,6 +63,11 @@ class SmoothedParameters(BaseModel):
     alpha: float = Field(
         DEFAULT_ALPHA, ge=MIN_ALPHA, le=MAX_ALPHA, description="Accepted probability of a wrong answer."
     )
+    noise: Literal["gaussian", "lattice"] = Field(
+        "gaussian",
+        description="`lattice`: image and noise in whole grey levels, whose sum is exact, so that a certificate holds "
+        "in floating point too, for the canonical tensor alone.",
+    )
 
 
 class PredictParameters(SmoothedParameters):

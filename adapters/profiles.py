@@ -10,7 +10,7 @@ from types import MappingProxyType
 from adapters.canonical_json import canonical_digest
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError, ModelFilesError
-from robustify.types import Task
+from robustify.types import Noise, Task
 
 PREPROCESSING_VERSION = "1"
 """Changes whenever `adapters/images.py` makes another tensor of the same file."""
@@ -183,13 +183,13 @@ def engine_digest(profile: Profile, settings: Settings) -> str:
     return canonical_digest(engine_parts(profile, settings))
 
 
-def fingerprint(profile: Profile, settings: Settings, task: Task, sigma: float) -> str:
+def fingerprint(profile: Profile, settings: Settings, task: Task, sigma: float, noise: Noise = Noise.GAUSSIAN) -> str:
     """sha256 over everything that decides f: two workers with the same fingerprint are the same function."""
-    return function_digest(engine_digest(profile, settings), task, sigma)
+    return function_digest(engine_digest(profile, settings), task, sigma, noise)
 
 
-def function_digest(engine: str, task: Task, sigma: float) -> str:
-    """The fingerprint of what an engine computes for a task and sigma."""
+def function_digest(engine: str, task: Task, sigma: float, noise: Noise = Noise.GAUSSIAN) -> str:
+    """The fingerprint of what an engine computes for a task and sigma; with lattice noise f rounds to the lattice."""
     return canonical_digest(
         {
             "engine": engine,
@@ -197,6 +197,7 @@ def function_digest(engine: str, task: Task, sigma: float) -> str:
             "template": task.template,
             "adaptation": task.adaptation,
             "sigma": sigma,
+            "noise": noise.value,
         }
     )
 

@@ -11,7 +11,7 @@ from adapters.store.tasks import TaskStore
 from robustify.errors import InvalidInputError, TaskConflictError, UnknownTaskError
 from robustify.smoothing.sequential import EARLY_SHARE
 from robustify.smoothing.statistics import fewest_samples_to_predict
-from robustify.types import Bound, PredictTest, Task
+from robustify.types import Bound, Noise, PredictTest, Task
 
 VERSION_MARK = "@"
 
@@ -68,7 +68,8 @@ def job_request(
         alpha=parameters.alpha,
         profile=profile.name,
         engine=engine,
-        fingerprint=function_digest(engine, task, sigma),
+        noise=Noise(parameters.noise),
+        fingerprint=function_digest(engine, task, sigma, Noise(parameters.noise)),
         task=asked.name,
         version=asked.version,
         adaptation=task.adaptation,

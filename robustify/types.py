@@ -28,6 +28,15 @@ class Bound(StrEnum):
     """Of the class alone, at any number of samples up to n."""
 
 
+class Noise(StrEnum):
+    """What is added to the image."""
+
+    GAUSSIAN = "gaussian"
+    """In floating point: what its rounding may do is not part of a certificate."""
+    LATTICE = "lattice"
+    """Rounded to whole grey levels, and added exactly; the image is rounded to whole grey levels too."""
+
+
 class PredictTest(StrEnum):
     """When PREDICT looks at its votes."""
 
@@ -53,12 +62,16 @@ class Task:
 
 @dataclass(frozen=True)
 class SmoothingParameters:
-    """sigma in [0, 1] pixel units; n0 selection and n estimation samples; wrong with probability at most alpha."""
+    """sigma in [0, 1] pixel units; n0 selection and n estimation samples; wrong with probability at most alpha.
+
+    `slack` is the most by which the noise that is drawn may miss the probability of a vote under exact noise.
+    """
 
     sigma: float
     n0: int
     n: int
     alpha: float
+    slack: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,7 @@ def describe_parameters(request: JobRequest | AdaptRequest) -> dict[str, Any]:
         "template": request.template,
         "classifier": "default",
         "sigma": request.sigma,
+        "noise": request.noise,
         "n": request.n,
         "alpha": request.alpha,
     }

@@ -2,10 +2,11 @@
 
 import anyio.to_thread
 
-from adapters.images import CanonicalImage, canonicalise
+from adapters.images import CanonicalImage, canonicalise_for
 from adapters.parameters import SmoothedParameters, check_fit, parse_parameters
 from adapters.queue.messages import InputImage, JobKind, JobRecord
 from adapters.requests import AskedTask, asked_task, job_request
+from robustify.types import Noise
 from service.dependencies import Service
 from service.errors import INVALID_INPUT, ProblemError, store_failures
 from service.received import Received
@@ -15,8 +16,9 @@ async def submit(service: Service, kind: JobKind, received: Received) -> JobReco
     """The job of this request. The image is looked at last, when everything else is in order."""
     # Not in the event loop: a thousand long labels take half a second.
     parameters, asked, image = await anyio.to_thread.run_sync(check_received, service, kind, received)
+    side, noise = service.profile.side, Noise(parameters.noise)
     canonical = await anyio.to_thread.run_sync(
-        canonicalise, image, service.profile.side, limiter=service.decoders, abandon_on_cancel=False
+        canonicalise_for, noise, image, side, limiter=service.decoders, abandon_on_cancel=False
     )
     return await anyio.to_thread.run_sync(enqueue, service, kind, parameters, asked, canonical)
 

@@ -24,12 +24,12 @@ from adapters.datasets import read_dataset, relabelled
 from adapters.labels import check_labels, check_template
 from adapters.parameters import PredictParameters
 from adapters.profiles import PROFILES, Profile, find_profile
-from adapters.queue.messages import JobKind
+from adapters.queue.messages import JobKind, slack_of
 from adapters.requests import asked_task
 from adapters.settings import Settings
 from adapters.store.tasks import TaskStore
 from robustify.errors import InvalidInputError, RobustifyError
-from robustify.types import DEFAULT_TEMPLATE, PredictTest, SmoothingParameters, Task
+from robustify.types import DEFAULT_TEMPLATE, Noise, PredictTest, SmoothingParameters, Task
 from workers.preparation import planned, prepare
 from workers.procedure import procedure_of
 from workers.termination import orderly_termination
@@ -57,6 +57,7 @@ Alpha = Annotated[float | None, typer.Option(help="Accepted probability of a wro
 TargetRadius = Annotated[float | None, typer.Option(help="L2 radius that is wanted; stops once it is decided.")]
 Tolerance = Annotated[float | None, typer.Option(help="Stops when more samples could gain no more radius than this.")]
 BoundName = Annotated[str | None, typer.Option("--bound", help="auto, clopper-pearson or multiclass.")]
+NoiseName = Annotated[Noise | None, typer.Option("--noise", help="Lattice noise is exact in floating point.")]
 TestName = Annotated[PredictTest | None, typer.Option("--test", help="Stop when the answer is clear, or take all n.")]
 ServerUrl = Annotated[str | None, typer.Option("--server", metavar="URL", help="Ask a running server instead.")]
 ProfileName = Annotated[str | None, typer.Option("--profile", help="Models to use; see `robustify models`.")]
@@ -113,6 +114,7 @@ def predict(
     sigma: Sigma = None,
     n: Samples = None,
     alpha: Alpha = None,
+    noise: NoiseName = None,
     test: TestName = None,
     server: ServerUrl = None,
     profile: ProfileName = None,
@@ -121,7 +123,7 @@ def predict(
     """Classify an image under noise, or abstain."""
     from workers.presentation import print_prediction
 
-    smoothing = given(sigma=sigma, n=n, alpha=alpha, test=test and test.value)
+    smoothing = given(sigma=sigma, n=n, alpha=alpha, noise=noise and noise.value, test=test and test.value)
     fields = given(labels=labels, task=task, template=template, **smoothing)
     show(answer(JobKind.PREDICT, image, fields, server, profile), as_json, print_prediction)
 
@@ -136,6 +138,7 @@ def certify(
     n: Samples = None,
     n0: SelectionSamples = None,
     alpha: Alpha = None,
+    noise: NoiseName = None,
     target_radius: TargetRadius = None,
     tolerance: Tolerance = None,
     bound: BoundName = None,
@@ -148,7 +151,7 @@ def certify(
     from workers.presentation import print_certificate
 
     check_folder_of(certificate)
-    smoothing = given(sigma=sigma, n=n, n0=n0, alpha=alpha)
+    smoothing = given(sigma=sigma, n=n, n0=n0, alpha=alpha, noise=noise and noise.value)
     aims = given(target_radius=target_radius, tolerance=tolerance, bound=bound)
     fields = given(labels=labels, task=task, template=template, **smoothing, **aims)
     result = answer(JobKind.CERTIFY, image, fields, server, profile)
@@ -270,6 +273,7 @@ def evaluate(
     n: Annotated[int | None, typer.Option("--n", help="Samples; 1000, or 100 with --test.", min=1)] = None,
     n0: Annotated[int, typer.Option("--n0", help="Selection samples.", min=1)] = 100,
     alpha: Annotated[float, typer.Option(help="Accepted probability of a wrong row.", min=1e-12, max=0.05)] = 0.001,
+    noise: NoiseName = None,
     target_radius: TargetRadius = None,
     tolerance: Tolerance = None,
     bound: BoundName = None,
@@ -293,12 +297,16 @@ def evaluate(
         raise InvalidInputError("--no-denoiser and --no-smoothing exclude each other", field="no-denoiser")
     if no_smoothing and (target_radius, tolerance, bound, test) != (None, None, None, None):
         raise InvalidInputError("--no-smoothing takes no samples, whatever is asked of them", field="no-smoothing")
-    parameters = SmoothingParameters(sigma, n0, n or (PREDICTION_SAMPLES if test else CERTIFICATE_SAMPLES), alpha)
-    procedure = procedure_of(parameters, bound, target_radius, tolerance, test)
+    samples = n or (PREDICTION_SAMPLES if test else CERTIFICATE_SAMPLES)
+    procedure = procedure_of(
+        SmoothingParameters(sigma, n0, samples, alpha), bound, target_radius, tolerance, test, noise or Noise.GAUSSIAN
+    )
     if server and (k is not None or profile):
         raise InvalidInputError("--k and --profile are the server's own: leave them out with --server", field="server")
     settings = settings_with(profile=profile, k=k, threads=1 if workers > 1 else None)
-    images = read_dataset(dataset, split, find_profile(settings.profile).side, limit)
+    side = find_profile(settings.profile).side
+    parameters = SmoothingParameters(sigma, n0, samples, alpha, slack_of(procedure.noise, sigma, side, side))
+    images = read_dataset(dataset, split, side, limit)
     if task and (labels or template or server):
         raise InvalidInputError(
             "--task has its labels and its template, and is read here: no --labels, --template or --server", "task"

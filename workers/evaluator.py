@@ -26,11 +26,12 @@ from robustify.errors import InvalidInputError, RobustifyError
 from robustify.pipeline import identity_denoiser
 from robustify.smoothing.algorithms import predict, select
 from robustify.smoothing.rules import certify_by
+from robustify.smoothing.seeds import certificate_seed
 from robustify.smoothing.sequential import predict_sequentially
 from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Phase, PredictTest
 from workers.evaluate import Evaluation, RowSource
-from workers.model import LoadedModel
+from workers.model import LoadedModel, samples_of
 from workers.remote import Server
 
 PUBLIC_KEY = b"robustify evaluate"
@@ -195,7 +196,9 @@ class Evaluator:
     def counter(self, image: np.ndarray, phase: Phase) -> NoisyVotes:
         noise_id = hashlib.sha256(image.tobytes()).hexdigest()
         task, sigma = self.evaluation.task, self.evaluation.parameters.sigma
-        return self.model.votes(task, sigma, torch.from_numpy(image), phase, noise_id)
+        seed = certificate_seed(PUBLIC_KEY, noise_id)
+        samples = samples_of(image, sigma, seed, self.evaluation.procedure.noise)
+        return self.model.votes(task, sigma, samples, phase)
 
 
 _evaluator: Evaluator | None = None

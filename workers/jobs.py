@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 import structlog
-import torch
 
 from adapters.queue.board import JobBoard, VoteReceipt
 from adapters.queue.messages import AdaptRequest, JobError, JobKind, JobRecord, JobRequest, Shard
@@ -152,7 +151,7 @@ class ShardRunner:
 
     def _count_votes(self, request: JobRequest, holding: Holding) -> Sequence[int]:
         shard = holding.shard
-        image = torch.from_numpy(self._store.get(request.image.sha256))
+        image = self._store.get(request.image.sha256)
         count = self._model.votes_of(request, image, shard.phase, lambda done: self._check_wanted(holding))
         return count(shard.first, shard.count)
 

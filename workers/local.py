@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from adapters.catalogue import load_models
 from adapters.profiles import find_profile
@@ -24,7 +23,7 @@ class LocalAnswer:
     """Counts the votes of one request in this process."""
 
     def __init__(self, request: JobRequest, image: np.ndarray, settings: Settings, on_progress: Progress) -> None:
-        self.request, self.image, self.on_progress = request, torch.from_numpy(image), on_progress
+        self.request, self.image, self.on_progress = request, image, on_progress
         profile = find_profile(request.profile)
         models = load_models(profile, settings)
         self.model = LoadedModel(profile, request.engine, models, settings, settings.noise_secret())

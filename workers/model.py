@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from adapters.certificates.issue import Issuer
@@ -13,9 +14,12 @@ from adapters.profiles import Profile, engine_digest, engine_parts, function_dig
 from adapters.queue.messages import JobRequest
 from adapters.settings import Settings
 from robustify.errors import ModelFilesError
-from robustify.smoothing.noise import KeyedNoise
+from robustify.smoothing.lattice import SeededLatticeNoise, to_levels
+from robustify.smoothing.noise import SeededNoise
+from robustify.smoothing.samples import GaussianSamples, LatticeSamples, SampleSource
+from robustify.smoothing.seeds import certificate_seed
 from robustify.smoothing.votes import BaseClassifier, NoisyVotes
-from robustify.types import Phase, Task
+from robustify.types import Noise, Phase, Task
 
 BeforeBatch = Callable[[int], None]
 """Called with the number of samples done; what it raises stops the count."""
@@ -39,28 +43,25 @@ class LoadedModel:
     noise_secret: bytes
 
     def votes_of(
-        self, request: JobRequest, image: torch.Tensor, phase: Phase, before_batch: BeforeBatch = lambda done: None
+        self, request: JobRequest, image: np.ndarray, phase: Phase, before_batch: BeforeBatch = lambda done: None
     ) -> NoisyVotes:
         """The VoteCounter of a request."""
-        return self.votes(
-            request.label_task, request.sigma, image, phase, request.certificate_id, before_batch=before_batch
-        )
+        seed = certificate_seed(self.noise_secret, request.certificate_id)
+        samples = samples_of(image, request.sigma, seed, request.noise)
+        return self.votes(request.label_task, request.sigma, samples, phase, before_batch)
 
     def votes(
         self,
         task: Task,
         sigma: float,
-        image: torch.Tensor,
+        samples: SampleSource,
         phase: Phase,
-        noise_id: str,
         before_batch: BeforeBatch = lambda done: None,
     ) -> NoisyVotes:
-        """The VoteCounter of an image (3, H, W); `noise_id` and the secret decide its noise."""
+        """The VoteCounter of the noisy copies of an image."""
         return NoisyVotes(
             base_classifier=self.classifiers.base_classifier(task, sigma),
-            image=image,
-            sigma=sigma,
-            noise=KeyedNoise(self.noise_secret, noise_id),
+            samples=samples,
             phase=phase,
             classes=len(task.labels),
             batch_size=self.profile.samples_per_batch(self.settings),
@@ -70,7 +71,7 @@ class LoadedModel:
 
     def fingerprint_of(self, request: JobRequest) -> str:
         """The fingerprint of the function that `votes_of` counts the votes of, whatever the request says."""
-        return function_digest(self.engine, request.label_task, request.sigma)
+        return function_digest(self.engine, request.label_task, request.sigma, request.noise)
 
     def computes(self, request: JobRequest) -> bool:
         """Whether that function is the one that the request was submitted for."""
@@ -92,3 +93,10 @@ class LoadedModel:
             return engine_digest(self.profile, self.settings) == self.engine
         except (ModelFilesError, OSError):
             return True
+
+
+def samples_of(image: np.ndarray, sigma: float, seed: bytes, noise: Noise = Noise.GAUSSIAN) -> SampleSource:
+    """Noisy copies of an image, float32 (3, H, W) in [0, 1]; `seed` decides their noise (32 bytes)."""
+    if noise is Noise.LATTICE:
+        return LatticeSamples(to_levels(image), SeededLatticeNoise(seed, sigma))
+    return GaussianSamples(image, sigma, SeededNoise(seed))

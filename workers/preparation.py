@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from adapters.images import canonicalise
+from adapters.images import canonicalise_for
 from adapters.parameters import FieldProblem, SmoothedParameters, check_fit, parse_fields, parse_parameters
 from adapters.plan import PlanParameters, misfits, plan
 from adapters.profiles import find_profile
@@ -15,6 +15,7 @@ from adapters.settings import Settings
 from adapters.store.files import tensor_digest
 from adapters.store.tasks import TaskStore
 from robustify.errors import InvalidInputError
+from robustify.types import Noise
 
 P = TypeVar("P")
 
@@ -25,7 +26,7 @@ def prepare(
     """The checked request and the canonical tensor (3, H, W) that it names."""
     profile = find_profile(settings.profile)
     parameters = checked_parameters(kind, fields, settings)
-    canonical = canonicalise(image, profile.side)
+    canonical = canonicalise_for(Noise(parameters.noise), image, profile.side)
     _, height, width = canonical.tensor.shape
     input_image = InputImage(
         sha256=tensor_digest(canonical.tensor),

@@ -5,7 +5,7 @@ from typing import Any
 
 from adapters.parameters import CertifyParameters, check_certificate, parse_fields
 from robustify.errors import InvalidInputError
-from robustify.types import Bound, PredictTest, SmoothingParameters
+from robustify.types import Bound, Noise, PredictTest, SmoothingParameters
 from workers.preparation import refusal
 
 
@@ -17,10 +17,16 @@ class Procedure:
     target_radius: float | None = None
     tolerance: float | None = None
     test: PredictTest | None = None
+    noise: Noise = Noise.GAUSSIAN
 
     def fields(self, parameters: SmoothingParameters) -> dict[str, Any]:
         """Of a request to a server."""
-        common = {"sigma": parameters.sigma, "n": parameters.n, "alpha": parameters.alpha}
+        common = {
+            "sigma": parameters.sigma,
+            "n": parameters.n,
+            "alpha": parameters.alpha,
+            "noise": self.noise.value,
+        }
         if self.test is not None:
             return {**common, "test": self.test.value}
         bound = "auto" if self.bound is Bound.ANYTIME else self.bound.value
@@ -34,12 +40,13 @@ def procedure_of(
     target_radius: float | None = None,
     tolerance: float | None = None,
     test: str | None = None,
+    noise: Noise = Noise.GAUSSIAN,
 ) -> Procedure:
     """Checked as a request would be; raises InvalidInputError."""
     if test is not None:
         if (bound, target_radius, tolerance) != (None, None, None):
             raise InvalidInputError("--test is for predictions: leave out what a radius is certified by", "test")
-        return Procedure(test=PredictTest(test))
+        return Procedure(test=PredictTest(test), noise=noise)
     is_aimed = target_radius is not None or tolerance is not None
     values = {
         "n": parameters.n,
@@ -54,4 +61,4 @@ def procedure_of(
         problems = list(check_certificate(asked, parameters.sigma))
     if problems or asked is None:
         raise refusal(problems)
-    return Procedure(asked.bound_used, target_radius, tolerance)
+    return Procedure(asked.bound_used, target_radius, tolerance, noise=noise)

@@ -1,23 +1,20 @@
 """Counts the votes of a certificate again, from its seed: on a machine that holds the same models."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
-import torch
 
 from adapters.canonical_json import canonical_digest
 from adapters.catalogue import load_models
 from adapters.certificates.checks import Check
 from adapters.certificates.document import Certificate
-from adapters.images import canonicalise
+from adapters.images import canonicalise_for
 from adapters.profiles import Profile, engine_parts, find_profile
 from adapters.settings import Settings
 from adapters.store.files import ImageStore
 from robustify.errors import InvalidInputError, StoredImageError
-from robustify.smoothing.noise import SeededNoise
 from robustify.types import Phase
-from workers.model import LoadedModel
+from workers.model import LoadedModel, samples_of
 from workers.remote import Progress
 
 NAME = "replay"
@@ -58,7 +55,7 @@ def differing_parts(certificate: Certificate, profile: Profile, settings: Settin
 def tensor_of(certificate: Certificate, image: bytes | None, profile: Profile, settings: Settings) -> np.ndarray:
     """(3, H, W): of the file, whose digest was checked before, or else as it is stored."""
     if image is not None:
-        return canonicalise(image, profile.side).tensor
+        return canonicalise_for(certificate.noise, image, profile.side).tensor
     try:
         return ImageStore(settings.state_dir / "images").get(certificate.image.sha256)
     except StoredImageError as error:
@@ -76,18 +73,14 @@ def recount(
     """The votes of selection and estimation."""
     engine = canonical_digest(engine_parts(profile, settings))
     model = LoadedModel(profile, engine, load_models(profile, settings), settings, noise_secret=b"")
-    image, total = torch.from_numpy(tensor), certificate.smoothing.samples_used
+    smoothing = certificate.smoothing
+    noisy = samples_of(tensor, smoothing.sigma, seed, certificate.noise)
 
     def votes(phase: Phase, samples: int, done_before: int) -> tuple[int, ...]:
-        counter = model.votes(
-            certificate.task,
-            certificate.smoothing.sigma,
-            image,
-            phase,
-            noise_id="",
-            before_batch=lambda done: on_progress(done_before + done, total),
-        )
-        return tuple(replace(counter, noise=SeededNoise(seed))(0, samples))
+        def on_batch(done: int) -> None:
+            on_progress(done_before + done, smoothing.samples_used)
+
+        return tuple(model.votes(certificate.task, smoothing.sigma, noisy, phase, on_batch)(0, samples))
 
     n0 = certificate.smoothing.n0
     return votes(Phase.SELECT, n0, 0), votes(Phase.ESTIMATE, certificate.estimation_samples, n0)

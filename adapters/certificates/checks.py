@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from adapters.canonical_json import canonical_digest, parse_strictly
 from adapters.certificates.document import MAX_BYTES, Certificate, Document, read_certificate, signed_bytes
 from adapters.certificates.keys import is_signed
-from adapters.images import canonicalise
+from adapters.images import canonicalise_for
 from adapters.profiles import function_digest
 from adapters.store.files import tensor_digest
 from robustify.errors import InvalidInputError, UnreadableImageError
@@ -16,6 +16,7 @@ from robustify.smoothing.claims import Counts, claim_of
 from robustify.smoothing.rules import Outcome, Verdict
 from robustify.smoothing.seeds import commitment
 from robustify.smoothing.statistics import RELATIVE_STEP, rounded_down
+from robustify.types import Noise
 
 TOLERANCE = 1e-8
 """Of recomputed numbers: what another processor or another release of scipy may round otherwise."""
@@ -105,7 +106,7 @@ def check_signature(document: Document, certificate: Certificate, trusted: Trust
 
 def check_fingerprint(certificate: Certificate) -> Check:
     model, sigma = certificate.model, certificate.smoothing.sigma
-    recomputed = function_digest(canonical_digest(model.engine), certificate.task, sigma)
+    recomputed = function_digest(canonical_digest(model.engine), certificate.task, sigma, certificate.noise)
     passed = recomputed == model.fingerprint
     detail = "is" if passed else "is not"
     return Check("fingerprint", passed, f"The fingerprint {detail} the digest of engine, labels, template and sigma.")
@@ -145,9 +146,8 @@ def problems_of_outcome(certificate: Certificate) -> Iterator[str]:
     in_range = chosen is not None and chosen < len(certificate.labels)
     if certificate.label != (certificate.labels[chosen] if chosen is not None and in_range else None):
         yield "The label is not the one that the selection votes chose."
-    radii = (certificate.radius, certificate.radius_source_pixels)
-    if (certificate.outcome == Outcome.CERTIFIED) != (None not in radii) or radii.count(None) == 1:
-        yield "A certified outcome has both radii, and no other has any."
+    if (certificate.outcome == Outcome.CERTIFIED) != (certificate.radius is not None):
+        yield "A certified outcome has a radius, and no other has one."
 
 
 def check_claim(certificate: Certificate) -> tuple[Check, Check]:
@@ -191,6 +191,9 @@ def check_radius(certificate: Certificate, claim: Verdict) -> Check:
 
 def check_source_radius(certificate: Certificate) -> Check:
     norm = certificate.image.source_norm
+    if certificate.noise is Noise.LATTICE:
+        passed = certificate.radius_source_pixels is None
+        return Check("source_radius", passed, "With lattice noise nothing is claimed of the pixels of the file.")
     expected = None if certificate.radius is None else certificate.radius / norm * (1 - RELATIVE_STEP)
     passed = agrees(certificate.radius_source_pixels, expected)
     detail = f"The radius in source pixels {'is' if passed else 'is not'} the radius divided by the norm {norm:.6f}."
@@ -203,7 +206,7 @@ def check_image(certificate: Certificate, file: bytes) -> tuple[Check, Check]:
     try:
         if named.height != named.width:
             raise UnreadableImageError("This release makes square tensors only.")
-        image = canonicalise(file, named.height)
+        image = canonicalise_for(certificate.noise, file, named.height)
     except UnreadableImageError as error:
         return Check("image", False, str(error)), Check("source", False, "The image cannot be read.")
     same_tensor = tensor_digest(image.tensor) == named.sha256

@@ -6,8 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adapters.bounds import MAX_ESTIMATION_SAMPLES, MAX_LABELS, MAX_SELECTION_SAMPLES
 from adapters.canonical_json import canonical_bytes
+from adapters.queue.messages import slack_of
 from robustify.errors import InvalidInputError
-from robustify.types import SmoothingParameters, Task
+from robustify.types import Noise, SmoothingParameters, Task
 
 FORMAT = "robustify-certificate"
 VERSION = 1
@@ -57,7 +58,7 @@ class Smoothing(Part):
     """sigma in [0, 1] pixel units; `samples_used` of n0 + n planned samples, whose answer is wrong with probability at
     most alpha."""
 
-    noise: Literal["gaussian"]
+    noise: Literal["gaussian", "lattice"]
     sigma: Annotated[float, Field(gt=0)]
     n0: Annotated[int, Field(ge=1, le=MAX_SELECTION_SAMPLES)]
     n: Annotated[int, Field(ge=1, le=MAX_ESTIMATION_SAMPLES)]
@@ -108,8 +109,13 @@ class Certificate(Part):
 
     @property
     def parameters(self) -> SmoothingParameters:
-        smoothing = self.smoothing
-        return SmoothingParameters(smoothing.sigma, smoothing.n0, smoothing.n, smoothing.alpha)
+        smoothing, image = self.smoothing, self.image
+        slack = slack_of(self.noise, smoothing.sigma, image.height, image.width)
+        return SmoothingParameters(smoothing.sigma, smoothing.n0, smoothing.n, smoothing.alpha, slack)
+
+    @property
+    def noise(self) -> Noise:
+        return Noise(self.smoothing.noise)
 
     @property
     def task(self) -> Task:

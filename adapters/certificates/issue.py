@@ -59,7 +59,7 @@ def claim_of(request: JobRequest, result: Mapping[str, Any]) -> Document:
     return {
         "format": FORMAT,
         "format_version": VERSION,
-        "statement": statement(outcome, label, radius, request.alpha),
+        "statement": statement(outcome, label, radius, request.alpha, request.noise),
         "kind": "certify",
         "outcome": outcome,
         "label": label,
@@ -78,7 +78,7 @@ def claim_of(request: JobRequest, result: Mapping[str, Any]) -> Document:
 
 def smoothing_of(request: JobRequest, result: Mapping[str, Any]) -> Document:
     return {
-        "noise": "gaussian",
+        "noise": request.noise.value,
         "sigma": request.sigma,
         "n0": request.n0,
         "n": request.n,

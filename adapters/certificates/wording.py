@@ -2,12 +2,18 @@
 
 from robustify.smoothing.rules import Outcome
 from robustify.smoothing.statistics import rounded_down
+from robustify.types import Noise
 
 LIMITS = (
-    "It says nothing on whether the label is right, on what happens before decoding, on changes that are larger or of "
-    "another kind, such as rotations, or on what the rounding of floating-point numbers may do to Gaussian noise and "
-    "models: the guarantee is about real numbers."
+    "It says nothing on whether the label is right, on what happens before decoding, or on changes that are larger or "
+    "of another kind, such as rotations."
 )
+CAVEATS = {
+    Noise.GAUSSIAN: "The guarantee is about real numbers: what the rounding of floating-point numbers may do to "
+    "Gaussian noise and models is not part of it.",
+    Noise.LATTICE: "Image and noise are whole grey levels, whose sum is exact: rounding in the models is part of the "
+    "classifier. Nothing is claimed of the pixels of the file.",
+}
 REASONS = {
     str(
         Outcome.NOT_CERTIFIED
@@ -16,7 +22,7 @@ REASONS = {
 }
 
 
-def statement(outcome: str, label: str | None, radius: float | None, alpha: float) -> str:
+def statement(outcome: str, label: str | None, radius: float | None, alpha: float, noise: Noise) -> str:
     """One sentence of the guarantee, and one of its limits; a radius is rounded down to four decimals."""
     if outcome == Outcome.CERTIFIED and radius is not None:
         claim = (
@@ -26,4 +32,4 @@ def statement(outcome: str, label: str | None, radius: float | None, alpha: floa
         )
     else:
         claim = f"No radius is certified: {REASONS.get(outcome, 'the votes do not support the claim')}."
-    return f"{claim} {LIMITS}"
+    return f"{claim} {LIMITS} {CAVEATS[noise]}"

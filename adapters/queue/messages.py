@@ -7,7 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from robustify.types import Bound, Phase, PredictTest, SmoothingParameters, Task
+from robustify.smoothing.lattice import probability_slack
+from robustify.types import Bound, Noise, Phase, PredictTest, SmoothingParameters, Task
+
+CHANNELS = 3
 
 
 class JobKind(StrEnum):
@@ -57,6 +60,8 @@ class JobRequest(Record):
     n0: int
     n: int
     alpha: float
+    noise: Noise = Noise.GAUSSIAN
+    """With lattice noise the image is in whole levels, and the fingerprint says so."""
     bound: Bound = Bound.CLOPPER_PEARSON
     """Of a certificate; an anytime bound has a target radius or a tolerance."""
     target_radius: float | None = None
@@ -94,7 +99,12 @@ class JobRequest(Record):
 
     @property
     def smoothing(self) -> SmoothingParameters:
-        return SmoothingParameters(self.sigma, self.n0, self.n, self.alpha)
+        return SmoothingParameters(self.sigma, self.n0, self.n, self.alpha, self.slack)
+
+    @property
+    def slack(self) -> float:
+        """See `SmoothingParameters`; Gaussian noise is taken to be exact."""
+        return slack_of(self.noise, self.sigma, self.image.height, self.image.width)
 
     @property
     def label_task(self) -> Task:
@@ -143,6 +153,10 @@ class AdaptRequest(Record):
     @property
     def adapts(self) -> bool:
         return self.steps + self.fine_tuning_steps > 0
+
+
+def slack_of(noise: Noise, sigma: float, height: int, width: int) -> float:
+    return probability_slack(sigma, CHANNELS * height * width) if noise is Noise.LATTICE else 0.0
 
 
 class Shard(Record):

@@ -28,16 +28,16 @@ from adapters.settings import Settings
 from robustify.smoothing.votes import NoisyVotes, votes_of_rows
 from robustify.types import Phase, Task
 from workers.demo import IMAGE, LABELS
-from workers.model import LoadedModel
+from workers.model import LoadedModel, samples_of
 
 BATCH_SIZES = (64, 32, 7, 1)
 ALLOWED_SHARE = 5 / 10_000
-PUBLIC_KEY = b"robustify batch shapes"
+PUBLIC_SEED = b"robustify batch shapes"
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one batch size gave: the class and the sha256 of the noise of each sample, in their order."""
+    """What one batch size gave: the class and the sha256 of each noisy sample, in their order."""
 
     batch_size: int
     votes: np.ndarray
@@ -75,7 +75,7 @@ def compare(model: LoadedModel, image: np.ndarray, task: Task, sigma: float, sam
 def votes_in_batches(model: LoadedModel, image: np.ndarray, task: Task, sigma: float, batch_size: int) -> NoisyVotes:
     """The VoteCounter that a worker with this batch size has; the noise has one key for all sizes."""
     settings = model.settings.model_copy(update={"batch_size": batch_size})
-    return replace(model, settings=settings).votes(task, sigma, torch.from_numpy(image), Phase.ESTIMATE, "one image")
+    return replace(model, settings=settings).votes(task, sigma, samples_of(image, sigma, PUBLIC_SEED), Phase.ESTIMATE)
 
 
 @torch.inference_mode()
@@ -86,7 +86,7 @@ def run(count: NoisyVotes, samples: int) -> Run:
     starts = range(0, samples, count.batch_size)
     for start in track(starts, f"batches of {count.batch_size}", console=Console(stderr=True), transient=True):
         size = min(count.batch_size, samples - start)
-        batch = count.batch_noise(start, size)
+        batch = count.batch(start, size)
         noise += [hashlib.sha256(sample.numpy().tobytes()).digest() for sample in batch[:size]]
         votes.append(votes_of_rows(count.batch_logits(batch)[:size]))
     return Run(count.batch_size, np.fromiter(chain.from_iterable(votes), dtype=np.int64), noise)
@@ -113,7 +113,7 @@ def main(
 ) -> None:
     settings = Settings(profile=profile, dtype=dtype)
     chosen = find_profile(profile)
-    model = LoadedModel(chosen, engine_digest(chosen, settings), load_models(chosen, settings), settings, PUBLIC_KEY)
+    model = LoadedModel(chosen, engine_digest(chosen, settings), load_models(chosen, settings), settings, b"")
     labels = LABELS[: chosen.classes] if chosen.classes else LABELS
     canonical = canonicalise(image.read_bytes(), chosen.side).tensor
     comparisons = compare(model, canonical, Task(labels), sigma, samples)

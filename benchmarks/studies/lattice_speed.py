@@ -14,21 +14,21 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from robustify.smoothing.lattice import KeyedLatticeNoise, noisy_sample, threshold_table, to_levels
-from robustify.smoothing.noise import KeyedNoise
+from robustify.smoothing.lattice import SeededLatticeNoise, noisy_sample, threshold_table, to_levels
+from robustify.smoothing.noise import SeededNoise
 
-KEY = (b"robustify lattice speed", "id")
+SEED = b"robustify lattice speed"
 CASES = ((100, (3, 32, 32)), (10, (3, 224, 224)))
 Draw = Callable[[int], np.ndarray]
 
 
 def gaussian(shape: tuple[int, ...], sigma: float) -> Draw:
-    image, noise = np.full(shape, 0.5, dtype=np.float32), KeyedNoise(*KEY)
+    image, noise = np.full(shape, 0.5, dtype=np.float32), SeededNoise(SEED)
     return lambda index: image + np.float32(sigma) * noise("estimate", index, shape)
 
 
 def lattice(shape: tuple[int, ...], sigma: float) -> Draw:
-    levels, noise = to_levels(np.full(shape, 0.5)), KeyedLatticeNoise(*KEY, sigma)
+    levels, noise = to_levels(np.full(shape, 0.5)), SeededLatticeNoise(SEED, sigma)
     return lambda index: noisy_sample(levels, noise("estimate", index, shape))
 
 

@@ -71,7 +71,7 @@ def each_vote(count: NoisyVotes, samples: int) -> np.ndarray:
     votes: list[np.ndarray] = []
     for start in range(0, samples, count.batch_size):
         size = min(count.batch_size, samples - start)
-        votes.append(votes_of_rows(count.batch_logits(count.batch_noise(start, size))[:size]))
+        votes.append(votes_of_rows(count.batch_logits(count.batch(start, size))[:size]))
     return np.concatenate(votes)
 
 

@@ -48,7 +48,7 @@ def bound_radius(
     """CERTIFY once the votes are in; a class that no selection sample voted for is not claimed."""
     check_votes(selection_votes, parameters.n0)
     check_votes(votes, parameters.n)
-    p_lower = lower_confidence_bound(votes[index], parameters.n, parameters.alpha)
+    p_lower = max(0.0, lower_confidence_bound(votes[index], parameters.n, parameters.alpha) - parameters.slack)
     radius = certified_radius(p_lower, parameters.sigma) if selection_votes[index] else None
     return Certificate(index, radius, p_lower, tuple(selection_votes), tuple(votes), parameters)
 

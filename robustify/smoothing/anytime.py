@@ -90,8 +90,10 @@ class TargetTest:
 
 
 @lru_cache(maxsize=64)
-def target_test(radius: float, sigma: float, alpha: float, cap: int, step: int) -> TargetTest:
+def target_test(radius: float, sigma: float, alpha: float, cap: int, step: int, slack: float = 0.0) -> TargetTest:
     """The test whether the radius can be certified, looking every `step` samples and at `cap`.
+
+    `slack` is the most by which the probability of a vote may miss that under exact noise.
 
     200 looks take a tenth of a second, once in a process for each configuration.
 
@@ -99,8 +101,14 @@ def target_test(radius: float, sigma: float, alpha: float, cap: int, step: int) 
     """
     if not (0 < alpha < 1 and 0 < step <= cap):
         raise ValueError(f"alpha {alpha}, cap {cap} and step {step} make no test")
-    p0 = required_probability(radius, sigma)
-    looks = np.unique(np.append(np.arange(step, cap, step), cap))
+    return test_at_looks(radius, sigma, alpha, np.unique(np.append(np.arange(step, cap, step), cap)), slack)
+
+
+def test_at_looks(radius: float, sigma: float, alpha: float, looks: np.ndarray, slack: float) -> TargetTest:
+    """The test with these looks (L,), ascending; what it says at one does not depend on those before the last."""
+    p0 = required_probability(radius, sigma) + slack
+    if p0 >= 1:
+        raise ValueError(f"radius {radius} is out of reach for sigma {sigma}, whatever the number of samples")
     certify_from = fewest_votes(p0, alpha, looks)
     reject_up_to = looks - fewest_votes(1 - p0, alpha, looks)
     for array in (looks, certify_from, reject_up_to):
@@ -204,19 +212,21 @@ class RadiusInSight:
         return (self.largest or 0.0) - (self.radius or 0.0) <= tolerance
 
 
-def radius_in_sight(votes: int, samples: int, cap: int, sigma: float, alpha: float) -> RadiusInSight:
+def radius_in_sight(
+    votes: int, samples: int, cap: int, sigma: float, alpha: float, slack: float = 0.0
+) -> RadiusInSight:
     """Where a certificate without a target stands after so many of `cap` planned samples.
 
     The claimed radius holds with probability at least 1 - alpha whenever one stops, for whatever reason. The largest
     one still possible is that of unanimous votes from here to the cap, or that of the upper bound of p if it is less:
     with probability 1 - alpha no number of samples would certify more. Samples without a vote count against the class.
     """
-    radius = certified_radius(bound_so_far(votes, samples, cap, alpha), sigma)
+    radius = certified_radius(bound_so_far(votes, samples, cap, alpha) - slack, sigma)
     if samples == cap:
         return RadiusInSight(radius, radius)
     unanimous = bound_so_far(votes + cap - samples, cap, cap, alpha)
     plausible = anytime_upper_bound(votes, samples, alpha)
-    return RadiusInSight(radius, certified_radius(min(unanimous, plausible), sigma))
+    return RadiusInSight(radius, certified_radius(min(unanimous, plausible) - slack, sigma))
 
 
 def bound_so_far(votes: int, samples: int, cap: int, alpha: float) -> float:

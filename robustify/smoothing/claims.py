@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from robustify.smoothing.algorithms import check_votes
-from robustify.smoothing.anytime import TargetTest, fewest_votes
+from robustify.smoothing.anytime import TargetTest, test_at_looks
 from robustify.smoothing.looks import Tally
 from robustify.smoothing.rules import CertifyRule, Selection, TargetRadius, Verdict, certify_rule
-from robustify.smoothing.statistics import required_probability
 from robustify.types import Bound, SmoothingParameters
 
 
@@ -44,9 +43,8 @@ class TargetAtOneLook(TargetRadius):
 
     @property
     def test(self) -> TargetTest:
-        n, alpha = self.parameters.n, self.parameters.alpha
-        p0, looks = required_probability(self.radius, self.parameters.sigma), np.unique([self.step, n])
-        return TargetTest(p0, looks, fewest_votes(p0, alpha, looks), looks - fewest_votes(1 - p0, alpha, looks))
+        parameters, looks = self.parameters, np.unique([self.step, self.parameters.n])
+        return test_at_looks(self.radius, parameters.sigma, parameters.alpha, looks, parameters.slack)
 
 
 def claim_of(bound: str, counts: Counts) -> Verdict:

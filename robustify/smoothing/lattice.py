@@ -25,11 +25,11 @@ with a secret key gives bits that f cannot tell from uniform ones.
 import math
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
-from robustify.smoothing.seeds import certificate_seed, sample_key
+from robustify.smoothing.seeds import sample_key
 
 LEVELS = 255
 BITS = 64
@@ -42,12 +42,11 @@ MAX_SIGMA = 4.0
 
 
 @dataclass(frozen=True)
-class KeyedLatticeNoise:
-    """Rounded Gaussian noise in whole levels, as a function of (secret, certificate id, phase, sample index) and sigma
-    alone; its key is of another domain than that of `KeyedNoise`."""
+class SeededLatticeNoise:
+    """Rounded Gaussian noise in whole levels, as a function of (seed of a certificate, phase, sample index) and sigma
+    alone; its keys are of another domain than those of `SeededNoise`."""
 
-    secret: bytes
-    certificate_id: str
+    seed: bytes
     sigma: float
     """In [0, 1] pixel units."""
 
@@ -57,12 +56,8 @@ class KeyedLatticeNoise:
         return threshold_table(self.sigma).levels(uniform).reshape(shape)
 
     def key(self, phase: str, index: int) -> int:
-        """Of Philox, 128 bits: an HMAC that nobody can guess or choose without the secret."""
-        return sample_key(self._seed, "lattice", phase, index)
-
-    @cached_property
-    def _seed(self) -> bytes:
-        return certificate_seed(self.secret, self.certificate_id)
+        """Of Philox, 128 bits: an HMAC that nobody can guess or choose without the seed."""
+        return sample_key(self.seed, "lattice", phase, index)
 
 
 def to_levels(image: np.ndarray) -> np.ndarray:
@@ -75,11 +70,15 @@ def to_levels(image: np.ndarray) -> np.ndarray:
     return np.rint(image.astype(np.float64) * LEVELS).astype(np.int16)
 
 
+def from_levels(levels: np.ndarray) -> np.ndarray:
+    """float32 of levels / 255, from which `to_levels` finds them again."""
+    image: np.ndarray = levels.astype(np.float32) / np.float32(LEVELS)
+    return image
+
+
 def noisy_sample(levels: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """What the base classifier gets: float32 of (levels + noise) / 255, not clamped."""
-    total = levels.astype(np.int32) + noise
-    sample: np.ndarray = total.astype(np.float32) / np.float32(LEVELS)
-    return sample
+    return from_levels(levels.astype(np.int32) + noise)
 
 
 def probability_slack(sigma: float, dimensions: int) -> float:

@@ -55,8 +55,9 @@ def bound_two_sided(
     """
     check_votes(selection_votes, parameters.n0)
     check_votes(votes, parameters.n)
-    p_lower = lower_confidence_bound(votes[index], parameters.n, (1 - RIVALS_SHARE) * parameters.alpha)
-    p_upper = min(1 - p_lower, upper_bound_of_rivals(index, votes, parameters.n, RIVALS_SHARE * parameters.alpha))
+    n, alpha, slack = parameters.n, parameters.alpha, parameters.slack
+    p_lower = max(0.0, lower_confidence_bound(votes[index], n, (1 - RIVALS_SHARE) * alpha) - slack)
+    p_upper = min(1 - p_lower, upper_bound_of_rivals(index, votes, n, RIVALS_SHARE * alpha) + slack)
     radius = radius_between(p_lower, p_upper, parameters.sigma) if selection_votes[index] else None
     return TwoSidedBound(radius, p_lower, p_upper)
 

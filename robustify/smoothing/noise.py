@@ -1,11 +1,10 @@
 """Keyed noise: sample i of a phase has the same noise on every worker, in every batch, after every retry."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from robustify.smoothing.seeds import certificate_seed, sample_key
+from robustify.smoothing.seeds import sample_key
 
 
 @dataclass(frozen=True)
@@ -21,18 +20,3 @@ class SeededNoise:
         generator = np.random.Generator(np.random.Philox(key=sample_key(self.seed, phase, index)))
         noise: np.ndarray = generator.standard_normal(shape, dtype=np.float32)
         return noise
-
-
-@dataclass(frozen=True)
-class KeyedNoise:
-    """The same for who has the secret of all certificates: a function of (secret, certificate id, phase, index)."""
-
-    secret: bytes
-    certificate_id: str
-
-    def __call__(self, phase: str, index: int, shape: tuple[int, ...]) -> np.ndarray:
-        return self._seeded(phase, index, shape)
-
-    @cached_property
-    def _seeded(self) -> SeededNoise:
-        return SeededNoise(certificate_seed(self.secret, self.certificate_id))

@@ -114,7 +114,7 @@ class TargetRadius:
     @property
     def test(self) -> TargetTest:
         parameters = self.parameters
-        return target_test(self.radius, parameters.sigma, parameters.alpha, parameters.n, self.step)
+        return target_test(self.radius, parameters.sigma, parameters.alpha, parameters.n, self.step, parameters.slack)
 
     def is_settled(self, selection: Selection, tally: Tally) -> bool:
         return not selection.is_supported or self.decision(selection, tally) is not None
@@ -126,7 +126,7 @@ class TargetRadius:
         outcome = Outcome(self.decision(selection, tally) or Decision.UNDECIDED)
         if outcome is not Outcome.CERTIFIED:
             return Verdict(outcome, None, 0.0)
-        return Verdict(outcome, self.radius, self.test.p0)
+        return Verdict(outcome, self.radius, self.test.p0 - self.parameters.slack)
 
     def decision(self, selection: Selection, tally: Tally) -> Decision | None:
         return self.test.decide(tally.samples, tally.votes[selection.index], tally.missing)
@@ -146,7 +146,7 @@ class WithinTolerance:
     def verdict(self, selection: Selection, tally: Tally) -> Verdict:
         check_votes(tally.votes, tally.samples)
         votes, parameters = tally.votes[selection.index], self.parameters
-        p_lower = bound_so_far(votes, tally.samples, parameters.n, parameters.alpha)
+        p_lower = max(0.0, bound_so_far(votes, tally.samples, parameters.n, parameters.alpha) - parameters.slack)
         return verdict_of(self.sight(selection, tally).radius if selection.is_supported else None, p_lower)
 
     def sight(self, selection: Selection, tally: Tally) -> RadiusInSight:
@@ -156,7 +156,7 @@ class WithinTolerance:
 @lru_cache(maxsize=REMEMBERED_LOOKS)
 def remembered_sight(parameters: SmoothingParameters, votes: int, samples: int) -> RadiusInSight:
     """A look takes some milliseconds, and is taken again after each shard."""
-    return radius_in_sight(votes, samples, parameters.n, parameters.sigma, parameters.alpha)
+    return radius_in_sight(votes, samples, parameters.n, parameters.sigma, parameters.alpha, parameters.slack)
 
 
 def verdict_of(radius: float | None, p_lower: float, p_upper: float | None = None) -> Verdict:

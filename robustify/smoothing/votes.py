@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from robustify.interfaces import NoiseSource
+from robustify.smoothing.samples import SampleSource
 
 BaseClassifier = Callable[[torch.Tensor], torch.Tensor]
 """f of the paper: logits (B, K) of noisy images (B, 3, H, W)."""
@@ -22,10 +22,7 @@ class NoisyVotes:
     """
 
     base_classifier: BaseClassifier
-    image: torch.Tensor
-    """(3, H, W) float32 in [0, 1]: the canonical tensor, on the CPU."""
-    sigma: float
-    noise: NoiseSource
+    samples: SampleSource
     phase: str
     classes: int
     batch_size: int
@@ -38,20 +35,19 @@ class NoisyVotes:
         for start in range(0, count, self.batch_size):
             self.before_batch(start)
             size = min(self.batch_size, count - start)
-            votes += tally(self.batch_logits(self.batch_noise(first + start, size))[:size], self.classes)
+            votes += tally(self.batch_logits(self.batch(first + start, size))[:size], self.classes)
         return [int(vote) for vote in votes]
 
-    def batch_noise(self, first: int, size: int) -> torch.Tensor:
-        """Standard normal (batch_size, 3, H, W): the noise of `size` samples from `first` on, then zeros as padding."""
-        shape = tuple(self.image.shape)
-        batch = np.zeros((self.batch_size, *shape), dtype=np.float32)
+    def batch(self, first: int, size: int) -> torch.Tensor:
+        """(batch_size, 3, H, W): `size` samples from `first` on, then zeros as padding."""
+        batch = np.zeros((self.batch_size, *self.samples.shape), dtype=np.float32)
         for row in range(size):
-            batch[row] = self.noise(self.phase, first + row, shape)
+            batch[row] = self.samples(self.phase, first + row)
         return torch.from_numpy(batch)
 
-    def batch_logits(self, noise: torch.Tensor) -> torch.Tensor:
-        """Logits (batch_size, K) of x + sigma * noise, which is not clamped."""
-        return self.base_classifier((self.image + self.sigma * noise).to(self.device))
+    def batch_logits(self, batch: torch.Tensor) -> torch.Tensor:
+        """Logits (batch_size, K)."""
+        return self.base_classifier(batch.to(self.device))
 
 
 def tally(logits: torch.Tensor, classes: int) -> np.ndarray:

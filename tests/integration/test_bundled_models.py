@@ -21,7 +21,8 @@ from adapters.profiles import BUNDLED, engine_digest, find_profile
 from adapters.settings import Settings
 from benchmarks.studies.batch_shapes import compare
 from robustify.errors import InvalidInputError, ModelFilesError
-from robustify.smoothing.noise import KeyedNoise
+from robustify.smoothing.noise import SeededNoise
+from robustify.smoothing.seeds import certificate_seed
 from robustify.types import Task
 from workers.model import LoadedModel
 
@@ -45,7 +46,7 @@ def dataset() -> Dataset:
 
 @pytest.fixture(scope="module")
 def noise() -> torch.Tensor:
-    draw = KeyedNoise(b"bundled models", "test")
+    draw = SeededNoise(certificate_seed(b"bundled models", "test"))
     return torch.from_numpy(np.stack([draw("estimate", index, (3, 32, 32)) for index in range(50)]))
 
 

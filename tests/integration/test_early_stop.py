@@ -13,8 +13,10 @@ from adapters.queue.board import JobBoard
 from adapters.queue.messages import JobKind, JobRecord, JobRequest, JobStatus
 from adapters.settings import Settings
 from adapters.store.files import ImageStore
-from robustify.smoothing.noise import KeyedNoise
+from robustify.smoothing.noise import SeededNoise
 from robustify.smoothing.rules import certify_by
+from robustify.smoothing.samples import GaussianSamples
+from robustify.smoothing.seeds import certificate_seed
 from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Bound, Phase, PredictTest
 from workers.results import certify_result
@@ -38,11 +40,10 @@ def certificate(make_request: MakeRequest) -> Callable[..., JobRequest]:
 
 def undisturbed(request: JobRequest, settings: Settings) -> dict[str, Any]:
     """The document, counted here and now without a queue; but for `seconds`."""
-    image = torch.from_numpy(ImageStore(settings.state_dir / "images").get(request.image.sha256))
-    oracle, noise = LinearOracle(torch.device("cpu")), KeyedNoise(settings.noise_secret(), request.certificate_id)
-    counters = [
-        NoisyVotes(oracle, image, request.sigma, noise, phase, 2, 50) for phase in (Phase.SELECT, Phase.ESTIMATE)
-    ]
+    image = ImageStore(settings.state_dir / "images").get(request.image.sha256)
+    seed = certificate_seed(settings.noise_secret(), request.certificate_id)
+    samples, oracle = GaussianSamples(image, request.sigma, SeededNoise(seed)), LinearOracle(torch.device("cpu"))
+    counters = [NoisyVotes(oracle, samples, phase, 2, 50) for phase in (Phase.SELECT, Phase.ESTIMATE)]
     return {**certify_result(request, *certify_by(rule_of(request), *counters), seconds=0.0)}
 
 

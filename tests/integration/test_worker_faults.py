@@ -21,7 +21,9 @@ from adapters.queue.messages import JobKind, JobRecord, JobRequest, JobStatus, S
 from adapters.settings import Settings
 from adapters.store.files import ImageStore
 from robustify.smoothing.algorithms import bound_radius
-from robustify.smoothing.noise import KeyedNoise
+from robustify.smoothing.noise import SeededNoise
+from robustify.smoothing.samples import GaussianSamples
+from robustify.smoothing.seeds import certificate_seed
 from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Phase
 from workers.stop import GIVEN_UP
@@ -45,9 +47,10 @@ def image() -> np.ndarray:
 
 def votes_of_an_undisturbed_run(request: JobRequest, settings: Settings, phase: Phase) -> list[int]:
     """Counted here and now, without a queue."""
-    image = torch.from_numpy(ImageStore(settings.state_dir / "images").get(request.image.sha256))
-    oracle, noise = LinearOracle(torch.device("cpu")), KeyedNoise(settings.noise_secret(), request.certificate_id)
-    count = NoisyVotes(oracle, image, request.sigma, noise, phase, 2, 50)
+    image = ImageStore(settings.state_dir / "images").get(request.image.sha256)
+    seed = certificate_seed(settings.noise_secret(), request.certificate_id)
+    samples = GaussianSamples(image, request.sigma, SeededNoise(seed))
+    count = NoisyVotes(LinearOracle(torch.device("cpu")), samples, phase, 2, 50)
     return list(count(0, dict(request.phases)[phase]))
 
 

@@ -22,8 +22,9 @@ from adapters.store.adaptations import CLASSIFIER, CONTACT_SHEET, DENOISED_SHEET
 from adapters.store.files import tensor_digest, write_durably
 from robustify.adaptation.evidence import Evidence, is_no_worse, judge
 from robustify.counting import VoteCounter
+from robustify.smoothing.seeds import certificate_seed
 from robustify.types import Phase, SmoothingParameters, Task
-from workers.model import LoadedModel
+from workers.model import LoadedModel, samples_of
 
 SELECTION_SAMPLES, ESTIMATION_SAMPLES, ALPHA = 20, 100, 0.001
 PUBLIC_KEY = b"robustify adapt"
@@ -64,8 +65,9 @@ class Comparison:
 
         def counter(index: int, phase: Phase) -> VoteCounter:
             on_image(index)
-            image = judged.images[index]
-            return model.votes(self.task, sigma, image, phase, tensor_digest(image.numpy()))
+            image = judged.images[index].numpy()
+            samples = samples_of(image, sigma, certificate_seed(PUBLIC_KEY, tensor_digest(image)))
+            return model.votes(self.task, sigma, samples, phase)
 
         parameters = SmoothingParameters(sigma, SELECTION_SAMPLES, ESTIMATION_SAMPLES, ALPHA)
         return judge(counter, judged.labels.tolist(), parameters)

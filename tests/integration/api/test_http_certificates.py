@@ -227,3 +227,16 @@ def test_jobs_without_a_certificate(api: "Api", picture_of_mine: bytes, name: st
 @pytest.fixture
 def picture_of_mine() -> bytes:
     return saved(Image.fromarray(np.random.default_rng().integers(0, 256, (32, 32, 3), dtype=np.uint8)))
+
+
+def test_certificate_with_lattice_noise(working_api: "Api") -> None:
+    """It is of another function, holds for the tensor in whole levels alone, and is checked like any other."""
+    file = saved(picture(3))
+    plain, result = (certify(working_api, file, noise=noise)["result"] for noise in ("gaussian", "lattice"))
+
+    assert (plain["noise"], result["noise"], result["outcome"]) == ("gaussian", "lattice", "certified")
+    assert plain["model"]["fingerprint"] != result["model"]["fingerprint"]
+    assert plain["input"]["sha256"] != result["input"]["sha256"]
+    assert (plain["radius_source_pixels"] is None, result["radius_source_pixels"]) == (False, None)
+    answer = check(working_api, result["certificate"], image=base64.b64encode(file).decode())
+    assert failed(answer) == []

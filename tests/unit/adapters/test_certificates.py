@@ -266,7 +266,7 @@ def test_certificate_when_its_signer_lied(certificate: dict[str, Any], change: C
         at("label")("\ud800"),
         at("signature")("F" * 128),
         at("smoothing", "n")(10**9),
-        at("smoothing", "noise")("lattice"),
+        at("smoothing", "noise")("laplace"),
     ],
 )
 def test_certificate_when_its_format_is_another(certificate: dict[str, Any], change: Change) -> None:

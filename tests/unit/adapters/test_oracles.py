@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from adapters.oracles import CoinOracle, LinearOracle, exact_margin, linear_weights
-from robustify.smoothing.noise import KeyedNoise
+from robustify.smoothing.noise import SeededNoise
+from robustify.smoothing.samples import GaussianSamples
 from robustify.smoothing.votes import NoisyVotes
 
 SHAPE = (3, 32, 32)
@@ -27,18 +28,10 @@ def test_margin_is_the_distance_to_the_boundary(seed: int) -> None:
 
 def test_coin_is_fair_whatever_the_image() -> None:
     """400 runs of 1,000 samples have the mean and the variance of independent fair coins."""
-    counts = [
-        NoisyVotes(
-            CoinOracle(),
-            torch.from_numpy(image(seed % 7))[:, :1, :1],
-            0.25,
-            KeyedNoise(b"k", str(seed)),
-            "estimate",
-            2,
-            500,
-        )(0, 1000)[0]
-        for seed in range(400)
-    ]
+    counts = []
+    for seed in range(400):
+        samples = GaussianSamples(image(seed % 7)[:, :1, :1], 0.25, SeededNoise(b"%d" % seed))
+        counts.append(NoisyVotes(CoinOracle(), samples, "estimate", 2, 500)(0, 1000)[0])
 
     assert abs(np.mean(counts) - 500) < 4 * np.sqrt(250 / 400)
     assert 0.8 <= np.var(counts) / 250 <= 1.25

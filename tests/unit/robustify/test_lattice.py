@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import chisquare
 
 from robustify.smoothing.lattice import (
-    KeyedLatticeNoise,
+    SeededLatticeNoise,
     noisy_sample,
     probability_slack,
     search,
@@ -16,11 +16,12 @@ from robustify.smoothing.lattice import (
     to_levels,
     upper_thresholds,
 )
-from robustify.smoothing.noise import KeyedNoise
+from robustify.smoothing.noise import SeededNoise
+from robustify.smoothing.seeds import certificate_seed
 from robustify.smoothing.statistics import certified_radius, lower_confidence_bound
 
 SHAPE = (3, 32, 32)
-NOISE = KeyedLatticeNoise(b"secret", "id", 0.25)
+NOISE = SeededLatticeNoise(b"secret", 0.25)
 
 
 def exact_threshold(k: int, sigma: float) -> mpmath.mpf:
@@ -97,7 +98,7 @@ def test_noise_when_it_is_counted() -> None:
 
 def test_noise_when_it_is_drawn_again() -> None:
     """It depends on nothing but its key."""
-    again = KeyedLatticeNoise(b"secret", "id", 0.25)
+    again = SeededLatticeNoise(b"secret", 0.25)
 
     for index in (3, 1, 2):
         assert np.array_equal(again("estimate", index, SHAPE), NOISE("estimate", index, SHAPE))
@@ -106,7 +107,7 @@ def test_noise_when_it_is_drawn_again() -> None:
 def test_noise_when_keys_differ() -> None:
     """Samples, phases, certificates and secrets have noise of their own."""
     draws = [
-        KeyedLatticeNoise(secret, certificate, 0.25)(phase, index, SHAPE).tobytes()
+        SeededLatticeNoise(certificate_seed(secret, certificate), 0.25)(phase, index, SHAPE).tobytes()
         for secret in (b"a", b"b")
         for certificate in ("x", "y")
         for phase in ("predict", "select", "estimate")
@@ -118,17 +119,17 @@ def test_noise_when_keys_differ() -> None:
 
 def test_noise_when_gaussian_noise_is_drawn_for_the_same_sample() -> None:
     """The two have keys of their own: their noise has no bits in common."""
-    key = KeyedLatticeNoise(b"a", "x", 0.25).key("select", 0)
+    key = SeededLatticeNoise(certificate_seed(b"a", "x"), 0.25).key("select", 0)
     gaussian = np.random.Generator(np.random.Philox(key=key)).standard_normal(SHAPE, dtype=np.float32)
 
-    assert not np.array_equal(gaussian, KeyedNoise(b"a", "x")("select", 0, SHAPE))
+    assert not np.array_equal(gaussian, SeededNoise(certificate_seed(b"a", "x"))("select", 0, SHAPE))
 
 
 @pytest.mark.parametrize("sigma", [0.0, -1.0, math.nan, math.inf, 5.0])
 def test_noise_when_sigma_is_out_of_range(sigma: float) -> None:
     """It is refused."""
     with pytest.raises(ValueError, match="sigma"):
-        KeyedLatticeNoise(b"k", "id", sigma)("estimate", 0, SHAPE)
+        SeededLatticeNoise(b"k", sigma)("estimate", 0, SHAPE)
 
 
 def test_image_when_it_is_put_on_the_lattice() -> None:
@@ -168,7 +169,10 @@ def test_certificate_when_a_classifier_reads_the_last_bits() -> None:
     A counter-example in the manner of Voracek and Hein (ICLR 2023): black is at distance 1.
     """
     sigma, n, black, white = 0.5, 1000, np.zeros(1), np.ones(1)
-    gaussian, lattice = KeyedNoise(b"k", "id"), KeyedLatticeNoise(b"k", "id", sigma)
+    gaussian, lattice = (
+        SeededNoise(b"k"),
+        SeededLatticeNoise(b"k", sigma),
+    )
 
     def gaussian_votes(image: np.ndarray) -> int:
         samples = (image.astype(np.float32) + np.float32(sigma) * gaussian("estimate", i, (1,)) for i in range(n))

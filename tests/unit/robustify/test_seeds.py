@@ -3,11 +3,10 @@
 import hashlib
 import hmac
 
-import numpy as np
 import pytest
 
-from robustify.smoothing.lattice import KeyedLatticeNoise
-from robustify.smoothing.noise import KeyedNoise, SeededNoise
+from robustify.smoothing.lattice import SeededLatticeNoise
+from robustify.smoothing.noise import SeededNoise
 from robustify.smoothing.seeds import certificate_seed, commitment, sample_key
 
 SHAPE = (3, 4, 4)
@@ -21,15 +20,6 @@ def test_keys_when_they_are_made_by_hand() -> None:
     assert certificate_seed(b"secret", "some id") == seed
     assert commitment(seed) == hashlib.sha256(seed).hexdigest()
     assert sample_key(seed, "estimate", 7) == int.from_bytes(key, "little")
-
-
-def test_noise_when_only_the_seed_is_known() -> None:
-    """It is the noise that the secret gives, bit by bit."""
-    revealed = SeededNoise(certificate_seed(b"secret", "id"))
-
-    for index in range(5):
-        expected = KeyedNoise(b"secret", "id")("estimate", index, SHAPE)
-        assert np.array_equal(revealed("estimate", index, SHAPE), expected)
 
 
 def test_seeds_when_certificates_or_secrets_differ() -> None:
@@ -48,6 +38,6 @@ def test_keys_when_the_noise_is_of_another_kind(phase: str) -> None:
     """Gaussian and lattice noise of one certificate share no key."""
     seed = certificate_seed(b"secret", "id")
     gaussian = {sample_key(seed, phase, index) for index in range(100)}
-    lattice = {KeyedLatticeNoise(b"secret", "id", 0.25).key(phase, index) for index in range(100)}
+    lattice = {SeededLatticeNoise(certificate_seed(b"secret", "id"), 0.25).key(phase, index) for index in range(100)}
 
     assert len(gaussian | lattice) == 200

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from robustify.smoothing.noise import KeyedNoise
-from robustify.smoothing.votes import NoisyVotes, tally
+from robustify.smoothing.noise import SeededNoise
+from robustify.smoothing.samples import GaussianSamples
+from robustify.smoothing.votes import BaseClassifier, NoisyVotes, tally
 
 IMAGE = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0))
 WEIGHTS = torch.randn(5, 3 * 8 * 8, generator=torch.Generator().manual_seed(1))
@@ -24,8 +25,14 @@ class RecordingClassifier:
         return linear(x)
 
 
-def counter(batch_size: int, classifier: object = linear, sigma: float = 0.25) -> NoisyVotes:
-    return NoisyVotes(classifier, IMAGE, sigma, KeyedNoise(b"key", "id"), "estimate", 5, batch_size)  # type: ignore[arg-type]
+def counter(batch_size: int, classifier: BaseClassifier = linear, sigma: float = 0.25) -> NoisyVotes:
+    return NoisyVotes(
+        classifier,
+        GaussianSamples(IMAGE.numpy(), sigma, SeededNoise(b"key")),
+        "estimate",
+        5,
+        batch_size,
+    )
 
 
 @pytest.mark.parametrize("batch_size", [64, 32, 7, 1])
@@ -34,7 +41,7 @@ def test_noise_is_bit_identical_in_any_batch(batch_size: int) -> None:
     classifier = RecordingClassifier()
     counter(batch_size, classifier)(0, 100)
     seen = torch.cat(classifier.seen)[:100] if batch_size != 7 else torch.cat([b[:7] for b in classifier.seen])[:100]
-    noise = KeyedNoise(b"key", "id")
+    noise = SeededNoise(b"key")
     expected = torch.stack([IMAGE + 0.25 * torch.from_numpy(noise("estimate", i, (3, 8, 8))) for i in range(100)])
 
     assert torch.equal(seen, expected)
@@ -84,6 +91,13 @@ def test_what_before_batch_raises_stops_the_count() -> None:
         if done >= 32:
             raise InterruptedError
 
-    count = NoisyVotes(linear, IMAGE, 0.25, KeyedNoise(b"k", "i"), "estimate", 5, 16, before_batch=stop)
+    count = NoisyVotes(
+        linear,
+        GaussianSamples(IMAGE.numpy(), 0.25, SeededNoise(b"k")),
+        "estimate",
+        5,
+        16,
+        before_batch=stop,
+    )
     with pytest.raises(InterruptedError):
         count(0, 100)

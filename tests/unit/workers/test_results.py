@@ -48,6 +48,7 @@ def test_a_prediction() -> None:
         "alpha": 0.001,
         "test": "fixed",
         "sigma": 0.25,
+        "noise": "gaussian",
         "model": {"profile": "mini", "fingerprint": "f", "task": None, "version": None, "adaptation": None},
         "input": {"sha256": "a" * 64, "height": 32, "width": 48, "source_sha256": "b" * 64},
         "seconds": 1.5,
@@ -74,6 +75,7 @@ def test_a_certificate() -> None:
         "target_radius",
         "tolerance",
         "sigma",
+        "noise",
         "bound",
         "n0",
         "n",
@@ -152,3 +154,16 @@ def test_a_prediction_that_stopped_early() -> None:
     result = predict_result(asked, Tally(50, (0, 50, 0)), seconds=1.0)
     assert (result["label"], result["samples_used"], result["test"]) == ("dog", 50, "sequential")
     assert 2**-49 < result["p_value"] <= 0.001
+
+
+def test_a_certificate_with_lattice_noise() -> None:
+    """Nothing is claimed of the file's pixels, and what the noise may miss of its probabilities is paid for."""
+    votes, lattice = Tally(1000, (10, 980, 10)), request(JobKind.CERTIFY, noise="lattice")
+    exact = certify_result(request(JobKind.CERTIFY), Selection(1, [1, 98, 1]), votes, seconds=1.0)
+    result = certify_result(lattice, Selection(1, [1, 98, 1]), votes, seconds=1.0)
+
+    assert result["noise"] == "lattice"
+    assert result["radius_source_pixels"] is None
+    assert exact["p_lower"] - result["p_lower"] == pytest.approx(lattice.slack, rel=0.01)
+    assert 0 < lattice.slack < 1e-10
+    assert exact["radius"] - 1e-9 < result["radius"] < exact["radius"]
