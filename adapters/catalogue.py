@@ -9,14 +9,12 @@ from pathlib import Path
 
 import torch
 
+from adapters.allocation import keep_freed_memory
 from adapters.models import Models
 from adapters.oracles import oracle_models
 from adapters.profiles import Profile
-from adapters.resident import Resident
 from adapters.settings import Settings
-from adapters.store.adaptations import AdaptationStore
 from robustify.errors import ModelFilesError
-from robustify.types import Task
 
 
 def load_models(profile: Profile, settings: Settings) -> Models:
@@ -24,6 +22,8 @@ def load_models(profile: Profile, settings: Settings) -> Models:
     set_up(profile, settings)
     if profile.folder is None:
         return oracle_models(profile, torch.device(settings.device))
+    from adapters.loaders import load_folder
+
     return load_folder(profile, profile.folder, settings)
 
 
@@ -32,32 +32,10 @@ def set_up(profile: Profile, settings: Settings) -> None:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     torch.backends.cudnn.allow_tf32 = False  # float32 in the fingerprint means float32.
+    keep_freed_memory()
     if profile.folder is not None:
         silence_vendors()
         verify_manifest(profile.folder)
-
-
-def load_folder(profile: Profile, folder: Path, settings: Settings) -> Models:
-    """The models of a folder, for any task, and what was adapted to it."""
-    from adapters.adaptation.adapted import AdaptedModels, adapt_models
-    from adapters.classifiers.clip import load_clip
-    from adapters.denoisers.diffusion import load_one_step_denoiser
-
-    device = torch.device(settings.device)
-    dtype: torch.dtype = getattr(torch, settings.dtype)
-    k = profile.correction_factor(settings)
-    denoiser = load_one_step_denoiser(
-        str(folder / "denoiser"), profile.prompt, k, settings.timestep_rule, device, dtype
-    )
-    clip = load_clip(f"local-dir:{folder / 'clip'}", device, dtype)
-    store, models = AdaptationStore(settings.adaptation_folder), profile.model_digest
-
-    def load_task(task: Task) -> AdaptedModels:
-        stored = store.get(task.adaptation) if task.adaptation else None
-        return adapt_models(denoiser, clip, models, task, stored)
-
-    resident = Resident(load_task, lambda task: task.extra_bytes, settings.max_task_bytes)
-    return Models(lambda task: resident(task).denoiser, lambda task: resident(task).classifier, device)
 
 
 def verify_manifest(folder: Path) -> None:

@@ -174,6 +174,7 @@ def engine_parts(profile: Profile, settings: Settings) -> EngineParts:
         "pipeline": PIPELINE_VERSION,
         "device": settings.device.partition(":")[0],
         "dtype": settings.dtype,
+        "folded": settings.folded,
         "batch_size": profile.samples_per_batch(settings),
     }
 

@@ -9,7 +9,10 @@ V = TypeVar("V")
 
 
 class Resident(Generic[K, V]):
-    """Loads what is asked for and keeps it; what was not asked for longest goes first. The latest always stays."""
+    """Loads what is asked for and keeps it; what was not asked for longest goes first. The latest always stays.
+
+    Values may grow: their sizes are asked for again whenever one of them is.
+    """
 
     def __init__(self, load: Callable[[K], V], size: Callable[[V], int], max_bytes: int) -> None:
         self._load = load
@@ -20,12 +23,16 @@ class Resident(Generic[K, V]):
     def __call__(self, key: K) -> V:
         if key not in self._values:
             self._values[key] = self._load(key)
-            self._make_room()
         self._values.move_to_end(key)
+        self._make_room()
         return self._values[key]
 
+    @property
+    def held_bytes(self) -> int:
+        return sum(self._size(value) for value in self._values.values())
+
     def _make_room(self) -> None:
-        held = sum(self._size(value) for value in self._values.values())
+        held = self.held_bytes
         while held > self._max_bytes and len(self._values) > 1:
             _, gone = self._values.popitem(last=False)
             held -= self._size(gone)

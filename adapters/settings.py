@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     dtype: Literal["float32", "bfloat16"] = Field(
         "float32", description="Number format of the models; part of the fingerprint."
     )
+    folded: bool = Field(
+        True, description="Denoise with the folded UNet, an equal and faster one; part of the fingerprint."
+    )
     threads: int | None = Field(None, ge=1, description="Threads of one worker; by default torch chooses.")
     batch_size: int | None = Field(
         None, ge=1, description="Samples of one forward pass; part of the fingerprint; by default the profile's."

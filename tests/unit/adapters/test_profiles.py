@@ -23,7 +23,7 @@ def test_fingerprint_of_the_same_function_is_the_same() -> None:
 
 
 def test_fingerprint_changes_with_everything_that_decides_f() -> None:
-    """Labels, their order, template, sigma, timestep rule, k, dtype, batch shape, model: each is another function."""
+    """Labels, their order, template, sigma, timestep rule, k, dtype, batch shape, folds, model: each is another."""
     mini = find_profile("mini")
     prints = [
         fingerprint(mini, SETTINGS, TASK, 0.25),
@@ -34,7 +34,10 @@ def test_fingerprint_changes_with_everything_that_decides_f() -> None:
         fingerprint(find_profile("oracle-linear"), SETTINGS, TASK, 0.25),
         fingerprint(dataclasses.replace(mini, prompt="sks"), SETTINGS, TASK, 0.25),
     ]
-    for change in ({"timestep_rule": "search"}, {"k": 1.0}, {"dtype": "bfloat16"}, {"batch_size": 64}):
+    settings: tuple[dict[str, object], ...] = (
+        {"timestep_rule": "search"}, {"k": 1.0}, {"dtype": "bfloat16"}, {"batch_size": 64}, {"folded": False},
+    )  # fmt: skip
+    for change in settings:
         prints.append(fingerprint(mini, SETTINGS.model_copy(update=change), TASK, 0.25))
 
     assert len(set(prints)) == len(prints)

@@ -70,3 +70,22 @@ def test_value_that_cannot_be_loaded(loading: Loading) -> None:
     resident("aa")
 
     assert loading.loaded == ["aa"]
+
+
+def test_value_that_grows() -> None:
+    """Its size counts as it is when a value is asked for."""
+    loaded: list[str] = []
+
+    def load(key: str) -> list[str]:
+        loaded.append(key)
+        return [key]
+
+    resident = Resident(load, len, max_bytes=3)
+    for key in ("a", "b"):
+        resident(key)
+    assert resident.held_bytes == 2
+
+    resident("b").extend("bb")
+    resident("b")
+    resident("a")
+    assert loaded == ["a", "b", "a"]
