@@ -101,7 +101,7 @@ def parse_adaptation(
 
 def check_profile(parameters: AdaptParameters, profile: Profile) -> Iterator[FieldProblem]:
     """What the profile cannot do."""
-    if profile.classes is not None:
+    if profile.classifier != "clip":
         yield FieldProblem(
             field="labels",
             detail=f"Profile {profile.name} does not read labels: no task can be stored for it; serve another profile.",

@@ -1,25 +1,57 @@
-"""Loads the models of a profile's folder, with the libraries that they need."""
+"""How each kind of denoiser and classifier that a profile names is loaded: one line each, and what makes them one."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from functools import lru_cache, partial
+from typing import Any
 
 import torch
 
 from adapters.adaptation.adapted import AdaptedModels, adapt_models
-from adapters.classifiers.clip import load_clip
+from adapters.classifiers.clip import ClipModel, load_clip
+from adapters.classifiers.efficientnet_lite import load_lite0
+from adapters.classifiers.remote import RemoteClassifier
+from adapters.classifiers.vision import load_timm, load_torchvision
 from adapters.denoisers.diffusion import OneStepDenoiser, load_one_step_denoiser
+from adapters.denoisers.ffdnet import load_ffdnet
 from adapters.denoisers.folded.denoiser import DenoiserFolder, FoldedDenoiser
 from adapters.denoisers.folded.folding import Folds
 from adapters.denoisers.folded.support import UnknownPartError
+from adapters.denoisers.prompts import prompt_embedder
+from adapters.denoisers.unconditional import load_unconditional
 from adapters.models import Models
-from adapters.profiles import Profile
+from adapters.parts import Parts
+from adapters.profiles import SUPER_RESOLUTION
 from adapters.resident import Resident
-from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore
+from adapters.weight_sources import FFDNET, LITE0
+from robustify.interfaces import Classifier, Denoiser
+from robustify.pipeline import identity_denoiser
 from robustify.types import Task
+
+KEPT_CLASSIFIERS = 64
+"""Of tasks without anything of their own but the choice of classes, or the features of their labels."""
+
+Serve = Callable[[OneStepDenoiser], OneStepDenoiser | FoldedDenoiser]
+"""From a denoiser, or the same with what a task has of its own, to the one that answers."""
+
+DENOISERS: Mapping[str, Callable[[Parts], Denoiser]] = {
+    "unconditional": lambda parts: load_unconditional(
+        parts.folder / "denoiser", parts.settings.timestep_rule, parts.device, parts.dtype
+    ),
+    "ffdnet": lambda parts: load_ffdnet(FFDNET.checked_path(), parts.device, parts.dtype),
+    "identity": lambda parts: identity_denoiser,
+}
+CLASSIFIERS: Mapping[str, Callable[[Parts], Any]] = {
+    "clip": lambda parts: load_clip(f"local-dir:{parts.folder / 'clip'}", parts.device, parts.dtype),
+    "timm": lambda parts: load_timm(parts.folder / "classifier", parts.class_names, parts.device, parts.dtype),
+    "torchvision": lambda parts: load_torchvision(
+        parts.folder / "classifier", parts.class_names, parts.device, parts.dtype
+    ),
+    "efficientnet-lite0": lambda parts: load_lite0(LITE0.checked_path(), parts.class_names, parts.device, parts.dtype),
+    "remote": lambda parts: RemoteClassifier.from_settings(parts.settings),
+}
 
 
 @dataclass(frozen=True)
@@ -35,38 +67,52 @@ class ServedModels:
         return self.adapted.extra_bytes + folded
 
 
-def load_folder(profile: Profile, folder: Path, settings: Settings) -> Models:
-    """The models of a folder, for any task, and what was adapted to it."""
-    device = torch.device(settings.device)
-    dtype: torch.dtype = getattr(torch, settings.dtype)
-    denoiser, serve = load_denoiser(folder, profile, settings)
-    clip = load_clip(f"local-dir:{folder / 'clip'}", device, dtype)
-    store, models = AdaptationStore(settings.adaptation_folder), profile.model_digest
+def load_parts(parts: Parts) -> Models:
+    """The models of a profile, for any task."""
+    classifier = CLASSIFIERS[parts.profile.classifier](parts)
+    if parts.profile.denoiser != SUPER_RESOLUTION:
+        return unadapted_models(DENOISERS[parts.profile.denoiser](parts), classifier, parts)
+    denoiser, serve = load_super_resolution(parts)
+    if isinstance(classifier, ClipModel):
+        return adaptable_models(denoiser, serve, classifier, parts)
+    return unadapted_models(serve(denoiser), classifier, parts)
+
+
+def unadapted_models(denoiser: Denoiser, classifier: Any, parts: Parts) -> Models:
+    """Models of which a task has nothing but its labels."""
+    classifier_for: Callable[[Task], Classifier] = lru_cache(KEPT_CLASSIFIERS)(
+        classifier.zero_shot if isinstance(classifier, ClipModel) else classifier.for_task
+    )
+    return Models(lambda task: denoiser, classifier_for, parts.device)
+
+
+def adaptable_models(denoiser: OneStepDenoiser, serve: Serve, clip: ClipModel, parts: Parts) -> Models:
+    """Models that a task may have weights of its own for."""
+    store, models = AdaptationStore(parts.settings.adaptation_folder), parts.profile.model_digest
 
     def load_task(task: Task) -> ServedModels:
         stored = store.get(task.adaptation) if task.adaptation else None
         adapted = adapt_models(denoiser, clip, models, task, stored)
         return ServedModels(adapted, serve(adapted.denoiser))
 
-    resident = Resident(load_task, lambda task: task.extra_bytes, settings.max_task_bytes)
-    return Models(lambda task: resident(task).denoiser, lambda task: resident(task).adapted.classifier, device)
+    resident = Resident(load_task, lambda task: task.extra_bytes, parts.settings.max_task_bytes)
+    return Models(lambda task: resident(task).denoiser, lambda task: resident(task).adapted.classifier, parts.device)
 
 
-def load_denoiser(
-    folder: Path, profile: Profile, settings: Settings
-) -> tuple[OneStepDenoiser, Callable[[OneStepDenoiser], OneStepDenoiser | FoldedDenoiser]]:
+def load_super_resolution(parts: Parts) -> tuple[OneStepDenoiser, Serve]:
     """The profile's denoiser, and what makes the one that answers of it or of a task's.
 
     Weights are folded in float32 on the CPU, and the folded ones go to the device. A UNet with parts that cannot be
     folded answers as it is.
     """
-    k = profile.correction_factor(settings)
-    load = partial(load_one_step_denoiser, str(folder / "denoiser"), profile.prompt, k, settings.timestep_rule)
-    device, dtype = torch.device(settings.device), getattr(torch, settings.dtype)
+    profile, settings = parts.profile, parts.settings
+    source, k = str(parts.folder / "denoiser"), profile.correction_factor(settings)
+    embed = prompt_embedder(profile, settings)
+    load = partial(load_one_step_denoiser, source, profile.prompt, k, settings.timestep_rule, embed=embed)
     if settings.folded:
-        pristine = load(torch.device("cpu"), torch.float32)
+        pristine = load(device=torch.device("cpu"), dtype=torch.float32)
         try:
-            return pristine, DenoiserFolder(pristine, device, dtype, Folds())
+            return pristine, DenoiserFolder(pristine, parts.device, parts.dtype, Folds())
         except UnknownPartError as error:
             logging.getLogger(__name__).warning("the denoiser is served as it is: %s", error)
-    return load(device, dtype), lambda denoiser: denoiser
+    return load(device=parts.device, dtype=parts.dtype), lambda denoiser: denoiser

@@ -20,10 +20,12 @@ from adapters.bounds import (
     MIN_RADIUS,
     MIN_SIGMA,
 )
+from adapters.class_choice import class_indices
 from adapters.labels import Labels, Template
 from adapters.profiles import Profile
 from adapters.queue.messages import JobKind
 from adapters.reach import fewest_for_a_radius, why_out_of_reach
+from robustify.errors import InvalidInputError
 from robustify.smoothing.statistics import fewest_samples_to_predict
 from robustify.types import DEFAULT_TEMPLATE, Bound
 
@@ -46,7 +48,8 @@ class SmoothedParameters(BaseModel):
 
     labels: Labels | None = Field(
         None,
-        description="The classes, in order; give these or `task`. They must differ in more than case, width, spaces, "
+        description="The classes, in order; give these or `task`, or neither for all classes of a model that knows no "
+        "others. They must differ in more than case, width, spaces, "
         "HTML entities and kinds of quotes, which the classifier does not see.",
     )
     task: Annotated[str, Field(max_length=MAX_TASK_LENGTH)] | None = Field(
@@ -157,6 +160,8 @@ def check_fit(parameters: SmoothedParameters, profile: Profile) -> Iterator[Fiel
 
 
 def check_label_count(parameters: SmoothedParameters, profile: Profile) -> Iterator[FieldProblem]:
+    if parameters.labels is None and parameters.task is None and profile.class_names is not None:
+        return
     if (parameters.labels is None) == (parameters.task is None):
         yield FieldProblem(field="labels", detail="Give either labels or a task.")
     elif parameters.task is not None and "template" in parameters.model_fields_set:
@@ -166,6 +171,20 @@ def check_label_count(parameters: SmoothedParameters, profile: Profile) -> Itera
             field="labels",
             detail=f"Profile {profile.name} tells exactly {profile.classes} labels apart; give so many.",
         )
+    elif parameters.labels is not None and profile.class_names is not None:
+        yield from check_classes(parameters.labels, profile.class_names)
+
+
+def check_classes(labels: Sequence[str], class_names: Sequence[str]) -> Iterator[FieldProblem]:
+    """Whether the labels are all among the only classes that there are."""
+    try:
+        class_indices(class_names, labels)
+    except InvalidInputError as error:
+        yield FieldProblem(field="labels", detail=sentence(str(error)))
+
+
+def sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def check_certificate(parameters: CertifyParameters, sigma: float) -> Iterator[FieldProblem]:

@@ -1,8 +1,10 @@
 """From checked parameters and a canonical image to what the queue carries."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.class_choice import class_indices
 from adapters.parameters import CertifyParameters, PredictParameters, SmoothedParameters
 from adapters.profiles import Profile, engine_digest, function_digest
 from adapters.queue.messages import InputImage, JobKind, JobRequest
@@ -30,7 +32,7 @@ def asked_task(parameters: SmoothedParameters, profile: Profile, tasks: TaskStor
     InvalidInputError when the profile tells another number of labels apart.
     """
     if parameters.task is None:
-        return AskedTask(Task(tuple(parameters.labels or ()), parameters.template))
+        return AskedTask(Task(tuple(parameters.labels or profile.class_names or ()), parameters.template))
     name, _, number = parameters.task.partition(VERSION_MARK)
     if number and not (number.isascii() and number.isdecimal()):
         raise UnknownTaskError("a version of a task is named NAME@NUMBER")
@@ -43,7 +45,17 @@ def asked_task(parameters: SmoothedParameters, profile: Profile, tasks: TaskStor
         )
     if profile.classes not in (None, len(stored.labels)):
         raise InvalidInputError(f"profile {profile.name} tells exactly {profile.classes} labels apart", field="task")
+    if profile.class_names is not None:
+        check_task_classes(stored.labels, profile.class_names)
     return AskedTask(Task(stored.labels, stored.template, version.adaptation), stored.name, version.number)
+
+
+def check_task_classes(labels: Sequence[str], class_names: Sequence[str]) -> None:
+    """Raises InvalidInputError when a label of a task is none of the only classes that there are."""
+    try:
+        class_indices(class_names, labels)
+    except InvalidInputError as error:
+        raise InvalidInputError(str(error), field="task") from error
 
 
 def job_request(

@@ -27,6 +27,9 @@ class Settings(BaseSettings):
         validate_default=True,
         description="Folder of the secrets, the images and the embedded queue's data.",
     )
+    models_dir: Annotated[Path, AfterValidator(Path.expanduser), AfterValidator(Path.absolute)] | None = Field(
+        None, description="Folder of pulled models, one subfolder a profile; by default `models` in the state folder."
+    )
     redis_url: str | None = Field(None, description="Queue server; without it `robustify up` starts an embedded one.")
     secret: SecretStr | None = Field(
         None, description="Hex key of the noise; made at first start and kept in the state folder."
@@ -62,6 +65,19 @@ class Settings(BaseSettings):
     k: float | None = Field(
         None, ge=0, le=10, allow_inf_nan=False, description="Correction factor of Eq. 8; by default the profile's."
     )
+    classifier_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="Where profile mini-remote has its votes from; part of the fingerprint.",
+    )
+    classifier_token: SecretStr | None = Field(None, description="Bearer token for that address.")
+    classifier_calls: int = Field(8, ge=1, le=256, description="Calls to that address that are under way at once.")
+    classifier_budget: int | None = Field(
+        None, ge=1, description="Calls that one worker may make; then no sample gets a vote any more."
+    )
+    classifier_timeout_seconds: float = Field(
+        10.0, gt=0, allow_inf_nan=False, description="How long one call may take; it is tried three times."
+    )
     max_upload_bytes: int = Field(10 * MEBIBYTE, ge=1024, description="Largest accepted image file.")
     min_free_bytes: int = Field(
         64 * MEBIBYTE, ge=0, description="With less free on the disk of the images, /readyz answers 503."
@@ -87,6 +103,16 @@ class Settings(BaseSettings):
     def adaptation_folder(self) -> Path:
         """Where what was adapted is, likewise."""
         return self.state_dir / "adaptations"
+
+    @property
+    def models_folder(self) -> Path:
+        """Where the models of profiles that are not bundled are."""
+        return self.models_dir or self.state_dir / "models"
+
+    @property
+    def prompt_folder(self) -> Path:
+        """Embedded prompts, named by digest; they can be made again."""
+        return self.state_dir / "prompts"
 
     def noise_secret(self) -> bytes:
         """The key of the noise: the environment's, that of a file it names, or the state folder's, made with mode 0600.

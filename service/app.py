@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters.profiles import find_profile
+from adapters.profiles import served_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.settings import Settings
@@ -38,7 +38,7 @@ def create_app(settings: Settings, board: JobBoard, store: ImageStore) -> FastAP
     )
     app.state.service = Service(
         settings,
-        find_profile(settings.profile),
+        served_profile(settings),
         board,
         store,
         TaskStore(settings.task_folder),

@@ -23,7 +23,7 @@ from adapters.canonical_json import canonical_bytes
 from adapters.datasets import read_dataset, relabelled
 from adapters.labels import check_labels, check_template
 from adapters.parameters import PredictParameters
-from adapters.profiles import PROFILES, Profile, find_profile
+from adapters.profiles import PROFILES, Profile, served_profile
 from adapters.queue.messages import JobKind, slack_of
 from adapters.requests import asked_task
 from adapters.settings import Settings
@@ -304,7 +304,7 @@ def evaluate(
     if server and (k is not None or profile):
         raise InvalidInputError("--k and --profile are the server's own: leave them out with --server", field="server")
     settings = settings_with(profile=profile, k=k, threads=1 if workers > 1 else None)
-    side = find_profile(settings.profile).side
+    side = served_profile(settings).side
     parameters = SmoothingParameters(sigma, n0, samples, alpha, slack_of(procedure.noise, sigma, side, side))
     images = read_dataset(dataset, split, side, limit)
     if task and (labels or template or server):
@@ -415,9 +415,7 @@ def task_for(class_names: tuple[str, ...], labels: list[str] | None, template: s
 
 def stored_task(name: str, settings: Settings) -> Task:
     """A version of a task of the state folder."""
-    return asked_task(
-        PredictParameters(task=name), find_profile(settings.profile), TaskStore(settings.task_folder)
-    ).task
+    return asked_task(PredictParameters(task=name), served_profile(settings), TaskStore(settings.task_folder)).task
 
 
 def given(**fields: Any) -> dict[str, Any]:

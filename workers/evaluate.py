@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from adapters.profiles import engine_digest, find_profile
+from adapters.profiles import engine_digest, served_profile
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError
 from robustify.evaluation.metrics import (
@@ -44,14 +44,14 @@ class Evaluation:
     @property
     def rule(self) -> CertifyRule:
         """Of CERTIFY, with looks as a server has them."""
-        procedure, shard = self.procedure, find_profile(self.settings.profile).samples_per_shard(self.settings)
+        procedure, shard = self.procedure, served_profile(self.settings).samples_per_shard(self.settings)
         step = min(shard, self.parameters.n) if procedure.bound is Bound.ANYTIME else None
         return certify_rule(self.parameters, procedure.bound, procedure.target_radius, procedure.tolerance, step)
 
     @property
     def digest(self) -> str:
         """Rows of one file carry one digest: a run is never continued with other settings."""
-        profile, settings = find_profile(self.settings.profile), self.settings
+        profile, settings = served_profile(self.settings), self.settings
         parts = {
             "engine": engine_digest(profile, settings),
             "dataset": self.dataset_digest,

@@ -20,7 +20,7 @@ from PIL import Image
 from adapters.catalogue import load_models
 from adapters.child_process import end_with
 from adapters.datasets import Dataset
-from adapters.profiles import engine_digest, find_profile
+from adapters.profiles import engine_digest, served_profile
 from adapters.queue.messages import JobKind
 from robustify.errors import InvalidInputError, RobustifyError
 from robustify.pipeline import identity_denoiser
@@ -138,7 +138,7 @@ class Evaluator:
 
     def __init__(self, evaluation: Evaluation) -> None:
         self.evaluation = evaluation
-        profile, settings = find_profile(evaluation.settings.profile), evaluation.settings
+        profile, settings = served_profile(evaluation.settings), evaluation.settings
         models = load_models(profile, settings)
         if evaluation.method != "denoised":
             models = replace(models, denoiser_for=lambda task: identity_denoiser)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from adapters.catalogue import load_models
-from adapters.profiles import find_profile
+from adapters.profiles import served_profile
 from adapters.queue.messages import JobKind, JobRequest
 from adapters.settings import Settings
 from robustify.counting import VoteCounter
@@ -24,7 +24,7 @@ class LocalAnswer:
 
     def __init__(self, request: JobRequest, image: np.ndarray, settings: Settings, on_progress: Progress) -> None:
         self.request, self.image, self.on_progress = request, image, on_progress
-        profile = find_profile(request.profile)
+        profile = served_profile(settings)
         models = load_models(profile, settings)
         self.model = LoadedModel(profile, request.engine, models, settings, settings.noise_secret())
         self.total = sum(samples for _, samples in request.phases)

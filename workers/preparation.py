@@ -8,7 +8,7 @@ import numpy as np
 from adapters.images import canonicalise_for
 from adapters.parameters import FieldProblem, SmoothedParameters, check_fit, parse_fields, parse_parameters
 from adapters.plan import PlanParameters, misfits, plan
-from adapters.profiles import find_profile
+from adapters.profiles import served_profile
 from adapters.queue.messages import InputImage, JobKind, JobRequest
 from adapters.requests import asked_task, job_request
 from adapters.settings import Settings
@@ -24,7 +24,7 @@ def prepare(
     kind: JobKind, image: bytes, fields: Mapping[str, Any], settings: Settings
 ) -> tuple[JobRequest, np.ndarray]:
     """The checked request and the canonical tensor (3, H, W) that it names."""
-    profile = find_profile(settings.profile)
+    profile = served_profile(settings)
     parameters = checked_parameters(kind, fields, settings)
     canonical = canonicalise_for(Noise(parameters.noise), image, profile.side)
     _, height, width = canonical.tensor.shape
@@ -41,7 +41,7 @@ def prepare(
 
 def planned(fields: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """What a radius costs, as `POST /plan` answers it; raises one error with all that is wrong."""
-    profile = find_profile(settings.profile)
+    profile = served_profile(settings)
     parameters, problems = parse_fields("plan", PlanParameters, fields, strict=False)
     if parameters is not None:
         problems = misfits(parameters, profile)
@@ -52,7 +52,7 @@ def checked_parameters(kind: JobKind, fields: Mapping[str, Any], settings: Setti
     """The parameters of the request; raises one error with all that is wrong."""
     parameters, problems = parse_parameters(kind, fields, strict=False)
     if parameters is not None:
-        problems = list(check_fit(parameters, find_profile(settings.profile)))
+        problems = list(check_fit(parameters, served_profile(settings)))
     return accepted(parameters, problems)
 
 

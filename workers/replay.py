@@ -9,7 +9,7 @@ from adapters.catalogue import load_models
 from adapters.certificates.checks import Check
 from adapters.certificates.document import Certificate
 from adapters.images import canonicalise_for
-from adapters.profiles import Profile, engine_parts, find_profile
+from adapters.profiles import Profile, engine_parts, find_profile, located
 from adapters.settings import Settings
 from adapters.store.files import ImageStore
 from robustify.errors import InvalidInputError, StoredImageError
@@ -29,7 +29,7 @@ def replayed(
 ) -> Check:
     """Whether all votes are those of the certificate; InvalidInputError where there is no image to count them on."""
     settings = settings_of(certificate, make_settings)
-    profile = find_profile(certificate.model.profile)
+    profile = located(find_profile(certificate.model.profile), settings)
     if differing := differing_parts(certificate, profile, settings):
         return Check(NAME, False, f"The models or settings of this machine differ in: {', '.join(differing)}.")
     tensor = tensor_of(certificate, image, profile, settings)

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from adapters.profiles import find_profile
+from adapters.profiles import served_profile
 from adapters.queue.embedded import EmbeddedServer
 from adapters.settings import Settings
 from robustify.errors import RobustifyError
@@ -14,7 +14,7 @@ from workers.processes import Child, Supervisor
 @contextmanager
 def running_stack(settings: Settings, workers: int = 1) -> Iterator[Supervisor]:
     """Start everything that `settings` do not name as running elsewhere; end it on the way out."""
-    find_profile(settings.profile)
+    served_profile(settings)
     settings.noise_secret()
     settings.signing_secret()
     check_port(settings)
@@ -38,9 +38,9 @@ def check_port(settings: Settings) -> None:
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    """The settings as the environment variables that a child process reads them from; secrets stay in their files."""
+    """The settings as the environment variables that a child process reads them from; secrets stay where they are."""
     prefix = settings.model_config["env_prefix"]
-    values = settings.model_dump(mode="json", exclude_none=True, exclude={"secret", "signing_key"})
+    values = settings.model_dump(mode="json", exclude_none=True, exclude={"secret", "signing_key", "classifier_token"})
     return {f"{prefix}{name}".upper(): str(value) for name, value in values.items()}
 
 

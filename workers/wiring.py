@@ -11,7 +11,7 @@ from collections.abc import Callable
 import structlog
 
 from adapters.catalogue import load_models
-from adapters.profiles import Profile, engine_digest, find_profile
+from adapters.profiles import Profile, engine_digest, served_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.queue.messages import AdaptRequest, JobKind, JobRecord, WorkerRecord
@@ -36,12 +36,12 @@ log = structlog.get_logger()
 def run_worker(settings: Settings) -> None:
     """Loads the models of the profile and works until SIGTERM or SIGINT; exits with `GIVEN_UP` when it is of no use."""
     configure_logging(settings.log_level)
-    profile = find_profile(settings.profile)
+    profile = served_profile(settings)
     engine = engine_digest(profile, settings)
     models = load_models(profile, settings)
     if engine_digest(profile, settings) != engine:
         raise ModelFilesError(f"the files of profile {profile.name} changed while they were read: start again")
-    serve(settings, profile, engine, models, LaterAdaptations if profile.classes is None else None)
+    serve(settings, profile, engine, models, LaterAdaptations if profile.classifier == "clip" else None)
 
 
 class LaterAdaptations:

@@ -9,7 +9,8 @@ from accelerate import Accelerator
 
 from adapters.adaptation.adapted import prompt_file, with_denoiser_files
 from adapters.classifiers.clip import ClipModel, load_clip
-from adapters.denoisers.diffusion import OneStepDenoiser, embed_prompt, load_one_step_denoiser
+from adapters.denoisers.diffusion import OneStepDenoiser, load_one_step_denoiser
+from adapters.denoisers.prompts import EmbedPrompts, prompt_embedder
 from adapters.generators.cascade import CascadeGenerator, Sampling, bundled_sources, load_cascade
 from adapters.profiles import Profile
 from adapters.settings import Settings
@@ -45,19 +46,21 @@ class Workshop:
     def denoiser(self) -> OneStepDenoiser:
         """As it serves what is not adapted, with the profile's prompt."""
         k = self.profile.correction_factor(self.settings)
+        rule, prompt = self.settings.timestep_rule, self.profile.prompt
         return load_one_step_denoiser(
-            self._denoiser_source, self.profile.prompt, k, self.settings.timestep_rule, self.device, torch.float32
+            str(self.folder / "denoiser"), prompt, k, rule, self.device, torch.float32, self._embed
         )
 
     def generator(self, sampling: Sampling) -> CascadeGenerator:
         """Not kept: it is needed once, and large."""
         if not self.profile.can_adapt:
             raise ModelFilesError(f"profile {self.profile.name} has no generator: it cannot be adapted")
-        return load_cascade(*bundled_sources(self.folder), sampling, self.device, torch.float32)
+        embed = self._embed if self.profile.large_text_encoder else None
+        return load_cascade(*bundled_sources(self.folder), sampling, self.device, torch.float32, embed)
 
     def write_prompt(self, prompt: str, path: Path) -> None:
         """The rows of a prompt as a file of the adaptation; the text encoder is let go."""
-        write_durably(path, prompt_file(embed_prompt(self._denoiser_source, prompt)))
+        write_durably(path, prompt_file(self._embed([prompt])[0]))
 
     def adapted_denoiser(self, made: Path) -> OneStepDenoiser:
         """The denoiser as the files of an adaptation change it, so far as they are there."""
@@ -72,8 +75,8 @@ class Workshop:
         return Accelerator(cpu=on_cpu, mixed_precision="bf16" if has_bf16(self.device) else "no")
 
     @property
-    def _denoiser_source(self) -> str:
-        return str(self.folder / "denoiser")
+    def _embed(self) -> EmbedPrompts:
+        return prompt_embedder(self.profile, self.settings)
 
 
 def has_bf16(device: torch.device) -> bool:

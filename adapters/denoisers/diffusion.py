@@ -1,6 +1,6 @@
 """A text-to-image super-resolution diffusion model as a one-step denoiser (Eq. 9); loads any IF-II pipeline folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -62,13 +62,22 @@ class OneStepDenoiser:
 
 
 def load_one_step_denoiser(
-    source: str, prompt: str, k: float, rule: TimestepRule, device: torch.device, dtype: torch.dtype
+    source: str,
+    prompt: str,
+    k: float,
+    rule: TimestepRule,
+    device: torch.device,
+    dtype: torch.dtype,
+    embed: Callable[[Sequence[str]], Sequence[torch.Tensor]] | None = None,
 ) -> OneStepDenoiser:
-    """Load from a local pipeline folder or a hub id; safetensors only. The text encoder runs once and is let go."""
+    """Load from a local pipeline folder or a hub id; safetensors only.
+
+    `embed` makes the rows of prompts; by default the text encoder runs here once and is let go.
+    """
     try:
         unet = UNet2DConditionModel.from_pretrained(source, subfolder="unet", use_safetensors=True)
         scheduler = DDPMScheduler.from_pretrained(source, subfolder="scheduler")
-        rows = embed_prompt(source, prompt)
+        rows = embed([prompt])[0] if embed else embed_prompt(source, prompt)
     except OSError as error:
         raise ModelFilesError(
             f"denoiser {source!r} cannot be loaded: its files are missing or no safetensors"
@@ -104,17 +113,27 @@ def one_step_denoiser(
     )
 
 
-@torch.no_grad()
 def embed_prompt(source: str, prompt: str) -> torch.Tensor:
     """The text encoder's rows (77, D) for one prompt, lower-cased and stripped as `IFPipeline.encode_prompt` does."""
+    return embed_prompts(source, [prompt])[0]
+
+
+@torch.no_grad()
+def embed_prompts(source: str, prompts: Sequence[str]) -> list[torch.Tensor]:
+    """The same for several prompts, one after the other, with one text encoder in float32."""
     tokenizer = T5Tokenizer.from_pretrained(source, subfolder="tokenizer")
-    encoder = T5EncoderModel.from_pretrained(source, subfolder="text_encoder", use_safetensors=True).eval()
-    tokens = tokenizer(
-        prompt.lower().strip(),
-        padding="max_length",
-        truncation=True,
-        max_length=PROMPT_TOKENS,
-        return_tensors="pt",
-    )
-    rows: torch.Tensor = encoder(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask).last_hidden_state[0]
+    encoder = T5EncoderModel.from_pretrained(
+        source, subfolder="text_encoder", use_safetensors=True, dtype=torch.float32
+    ).eval()
+    rows = []
+    for prompt in prompts:
+        tokens = tokenizer(
+            prompt.lower().strip(),
+            padding="max_length",
+            truncation=True,
+            max_length=PROMPT_TOKENS,
+            return_tensors="pt",
+        )
+        encoded = encoder(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask)
+        rows.append(encoded.last_hidden_state[0])
     return rows

@@ -10,6 +10,8 @@ from diffusers import DiffusionPipeline, IFPipeline, IFSuperResolutionPipeline
 
 from robustify.errors import ModelFilesError
 
+EmbedPrompts = Callable[[Sequence[str]], Sequence[torch.Tensor]]
+"""Rows (77, D) of each prompt."""
 NO_FILTERS = {"safety_checker": None, "feature_extractor": None, "watermarker": None, "requires_safety_checker": False}
 
 
@@ -27,7 +29,14 @@ class Sampling:
 class CascadeGenerator:
     """One image (3, H, W) in [0, 1] for each prompt, H and W as the super-resolution stage makes them."""
 
-    def __init__(self, base: IFPipeline, enlarger: IFSuperResolutionPipeline, sampling: Sampling) -> None:
+    def __init__(
+        self,
+        base: IFPipeline,
+        enlarger: IFSuperResolutionPipeline,
+        sampling: Sampling,
+        embed: EmbedPrompts | None = None,
+    ) -> None:
+        self._own_embed = embed
         self._base = base
         self._enlarger = enlarger
         self._sampling = sampling
@@ -56,17 +65,29 @@ class CascadeGenerator:
         return (images.float().clamp(-1, 1) + 1) / 2
 
     def _embed(self, prompts: Sequence[str]) -> dict[str, Any]:
+        if self._own_embed is not None:
+            *own, none = (rows.to(self._base.device, self._base.dtype) for rows in self._own_embed([*prompts, ""]))
+            return {"prompt_embeds": torch.stack(own), "negative_prompt_embeds": torch.stack([none] * len(own))}
         with torch.no_grad():
             rows, empty = self._base.encode_prompt(list(prompts))
         return {"prompt_embeds": rows, "negative_prompt_embeds": empty}
 
 
 def load_cascade(
-    base_source: str, enlarger_source: str, sampling: Sampling, device: torch.device, dtype: torch.dtype
+    base_source: str,
+    enlarger_source: str,
+    sampling: Sampling,
+    device: torch.device,
+    dtype: torch.dtype,
+    embed: EmbedPrompts | None = None,
 ) -> CascadeGenerator:
-    """Load both stages from local pipeline folders or hub ids; safetensors only. They share the text encoder."""
+    """Load both stages from local pipeline folders or hub ids; safetensors only. They share the text encoder.
+
+    With `embed`, which makes the rows of prompts, no text encoder is loaded.
+    """
+    without = {} if embed is None else {"text_encoder": None, "tokenizer": None}
     try:
-        base = IFPipeline.from_pretrained(base_source, use_safetensors=True, dtype=dtype, **NO_FILTERS)
+        base = IFPipeline.from_pretrained(base_source, use_safetensors=True, dtype=dtype, **without, **NO_FILTERS)
         enlarger = IFSuperResolutionPipeline.from_pretrained(
             enlarger_source, use_safetensors=True, dtype=dtype, text_encoder=None, tokenizer=None, **NO_FILTERS
         )
@@ -74,7 +95,7 @@ def load_cascade(
         raise ModelFilesError(
             f"generator {base_source!r} cannot be loaded: its files are missing or damaged"
         ) from error
-    return CascadeGenerator(prepared(base, device), prepared(enlarger, device), sampling)
+    return CascadeGenerator(prepared(base, device), prepared(enlarger, device), sampling, embed)
 
 
 def prepared(pipeline: DiffusionPipeline, device: torch.device) -> DiffusionPipeline:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from fastapi import APIRouter
 
 from adapters.adapt_parameters import AdaptParameters
-from adapters.profiles import PROFILES, Profile
+from adapters.profiles import PROFILES, Profile, located
 from service.dependencies import ServiceDependency
 from service.openapi import problems
 from service.schemas import ModelDescription, Models
@@ -17,8 +17,8 @@ router = APIRouter(tags=["models"])
 def list_models(service: ServiceDependency) -> Models:
     """The served profile first, then the others that can be configured; those for tests only where one is served."""
     served = service.profile
-    others = [profile for profile in PROFILES.values() if profile != served and not profile.for_tests]
-    return Models(models=[describe_model(profile, served) for profile in (served, *others)])
+    others = [profile for profile in PROFILES.values() if profile.name != served.name and not profile.for_tests]
+    return Models(models=[describe_model(located(profile, service.settings), served) for profile in (served, *others)])
 
 
 def describe_model(profile: Profile, served: Profile) -> ModelDescription:
@@ -26,10 +26,12 @@ def describe_model(profile: Profile, served: Profile) -> ModelDescription:
         name=profile.name,
         description=profile.description,
         licence=profile.licence,
-        served=profile == served,
+        served=profile.name == served.name,
+        available=profile.is_there,
         side=profile.side,
         default_sigma=profile.default_sigma,
         classes=profile.classes,
+        class_names=profile.class_names if profile.name == served.name else None,
         can_adapt=profile.can_adapt,
         adaptation=adaptation_defaults(profile) if profile.can_adapt else None,
     )

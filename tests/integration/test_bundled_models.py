@@ -11,11 +11,12 @@ import torch
 from diffusers import DDPMScheduler, IFSuperResolutionPipeline
 from transformers import T5EncoderModel, T5Tokenizer
 
-from adapters.catalogue import load_models, verify_manifest
+from adapters.catalogue import load_models
 from adapters.classifiers.clip import load_clip
 from adapters.datasets import Dataset, read_dataset
 from adapters.denoisers.diffusion import load_one_step_denoiser
 from adapters.embedded.recipe.super_resolution import create_unet
+from adapters.manifest import verify_manifest
 from adapters.models import Models
 from adapters.profiles import BUNDLED, engine_digest, find_profile
 from adapters.settings import Settings

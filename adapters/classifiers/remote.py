@@ -1,0 +1,138 @@
+"""A black box behind HTTP as a classifier: it gives a label for an image, and nothing else.
+
+One POST for each image: `image` (PNG) and `labels` as a multipart form, answered with `{"label": ...}` or, as this
+service's own `/predict` does, `{"result": {"label": ...}}`. It must give the same image the same label.
+"""
+
+import io
+import random
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
+
+import httpx
+import numpy as np
+import structlog
+import torch
+from PIL import Image
+
+from adapters.settings import Settings
+from robustify.errors import ModelError
+from robustify.types import Task
+
+ATTEMPTS = 3
+PAUSE_SECONDS = 0.5
+WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
+LEVELS = 255
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Budget:
+    """How many calls may still be made; None for any number."""
+
+    left: int | None
+    _lock: Lock = field(default_factory=Lock)
+
+    def take(self) -> bool:
+        with self._lock:
+            if self.left is None:
+                return True
+            self.left = max(0, self.left - 1) if (granted := self.left > 0) else 0
+            return granted
+
+
+@dataclass(frozen=True)
+class RemoteClassifier:
+    """The black box at `url`, asked by at most `calls` threads at once; a call may be tried `ATTEMPTS` times."""
+
+    url: str
+    client: httpx.Client
+    budget: Budget
+    calls: int
+    pause_seconds: float = PAUSE_SECONDS
+
+    @staticmethod
+    def from_settings(settings: Settings) -> "RemoteClassifier":
+        """Raises ModelError where no address is set."""
+        if settings.classifier_url is None:
+            raise ModelError("no black box is named: set ROBUSTIFY_CLASSIFIER_URL")
+        token = settings.classifier_token
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+        client = httpx.Client(timeout=settings.classifier_timeout_seconds, headers=headers, follow_redirects=False)
+        return RemoteClassifier(
+            settings.classifier_url, client, Budget(settings.classifier_budget), settings.classifier_calls
+        )
+
+    def for_task(self, task: Task) -> "RemoteVotes":
+        return RemoteVotes(self, task.labels)
+
+    def label_of(self, png: bytes, labels: Sequence[str]) -> str | None:
+        """The black box's answer; None when it abstains, fails at every attempt, or the budget is spent."""
+        for attempt in range(ATTEMPTS):
+            if not self.budget.take():
+                log.warning("classifier_budget_spent")
+                return None
+            label, again = self._ask(png, labels)
+            if not again:
+                return label
+            time.sleep(self.pause_seconds * 2**attempt * (1 + random.random()) / 2)
+        return None
+
+    def _ask(self, png: bytes, labels: Sequence[str]) -> tuple[str | None, bool]:
+        """A label, if one came, and whether to ask again."""
+        try:
+            answer = self.client.post(
+                self.url, files={"image": ("image.png", png, "image/png")}, data={"labels": list(labels)}
+            )
+        except httpx.TransportError as error:
+            log.warning("classifier_unreachable", error=type(error).__name__)
+            return None, True
+        if answer.status_code != httpx.codes.OK:
+            log.warning("classifier_refused", status=answer.status_code)
+            return None, answer.status_code in WORTH_ANOTHER_TRY
+        return label_in(answer), False
+
+
+@dataclass(frozen=True)
+class RemoteVotes:
+    """Logits (B, K) of images (B, 3, H, W) around [0, 1]: 1 for the label that came back, NaN where none did.
+
+    The images are clamped and rounded to 8 bits: what is sent is part of f.
+    """
+
+    classifier: RemoteClassifier
+    labels: tuple[str, ...]
+
+    def __call__(self, x0: torch.Tensor) -> torch.Tensor:
+        images = (x0.float().clamp(0, 1) * LEVELS).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        pngs = [png_of(image) for image in images]
+        different = list(dict.fromkeys(pngs))  # The padding of a batch is one image many times.
+        with ThreadPoolExecutor(self.classifier.calls) as pool:
+            labels = pool.map(lambda png: self.classifier.label_of(png, self.labels), different)
+            answers = dict(zip(different, labels, strict=True))
+        return torch.stack([self._logits(answers[png]) for png in pngs]).to(x0.device)
+
+    def _logits(self, answer: str | None) -> torch.Tensor:
+        if answer not in self.labels:
+            return torch.full((len(self.labels),), torch.nan)
+        return torch.tensor([float(label == answer) for label in self.labels])
+
+
+def label_in(answer: httpx.Response) -> str | None:
+    try:
+        body = answer.json()
+        label = body.get("result", body).get("label")
+    except (ValueError, AttributeError):
+        label = None
+    return label if isinstance(label, str) else None
+
+
+def png_of(pixels: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 as a file."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
