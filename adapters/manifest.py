@@ -57,15 +57,21 @@ def verify_manifest(folder: Path) -> None:
 
 def findings(folder: Path, on_bytes: OnBytes = lambda count: None) -> Iterator[str]:
     """One sentence for each file that is missing, changed, or not listed; what takes no reading comes first."""
+    yield from quick_findings(folder)
     manifest = read_manifest(folder)
-    missing = {name for name in manifest if not (folder / name).is_file()}
-    for name in surplus(folder, manifest):
-        yield f"model file {name} is not in the manifest: remove it"
-    for name in sorted(missing):
-        yield f"model file {name} is missing: restore the weights"
-    for name in sorted(manifest.keys() - missing):
+    for name in sorted(name for name in manifest if (folder / name).is_file()):
         if sha256_of(folder / name, on_bytes) != manifest[name]:
             yield f"model file {name} is not the one of the manifest: restore the weights"
+
+
+def quick_findings(folder: Path) -> Iterator[str]:
+    """What is wrong as far as no file has to be read."""
+    manifest = read_manifest(folder)
+    for name in surplus(folder, manifest):
+        yield f"model file {name} is not in the manifest: remove it"
+    for name in sorted(manifest):
+        if not (folder / name).is_file():
+            yield f"model file {name} is missing: restore the weights"
 
 
 def surplus(folder: Path, manifest: Mapping[str, str]) -> list[str]:

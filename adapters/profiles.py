@@ -21,6 +21,7 @@ from adapters.weight_sources import (
     open_clip_model,
     super_resolution,
     timm_model,
+    unconditional_model,
 )
 from robustify.errors import InvalidInputError, ModelFilesError
 from robustify.types import Noise, Task
@@ -137,6 +138,11 @@ class Profile:
         )
 
     @property
+    def from_hub(self) -> bool:
+        """Whether its models can be pulled from the hub; else the user brings them."""
+        return any(source.repo for source in self.sources)
+
+    @property
     def is_there(self) -> bool:
         """Whether its files have been pulled, if that is needed; not whether they are whole."""
         return not self.pulled or (self.folder is not None and (self.folder / MANIFEST).is_file())
@@ -238,6 +244,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 side=256,
                 denoiser="unconditional",
                 pulled=True,
+                sources=(unconditional_model(), open_clip_model("")),
                 batch_size=4,
                 shard_samples=4,
             ),

@@ -14,8 +14,14 @@ class HubSource:
     """A repository of the model hub, and the patterns of the files that go into `folder` of the profile."""
 
     repo: str
+    """Empty where the user brings the files."""
     folder: str
     patterns: Sequence[str]
+
+    @property
+    def place(self) -> str:
+        """As messages name it."""
+        return self.repo or f"folder {self.folder}"
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,12 @@ def base_stage(repo: str) -> HubSource:
         "model_index.json",
     )
     return HubSource(repo, "generator", patterns)
+
+
+def unconditional_model(repo: str = "") -> HubSource:
+    """A UNet2DModel of diffusers and its scheduler."""
+    patterns = ("unet/config.json", "unet/diffusion_pytorch_model*.safetensors*", "scheduler/scheduler_config.json")
+    return HubSource(repo, "denoiser", patterns)
 
 
 def open_clip_model(repo: str) -> HubSource:

@@ -6,6 +6,7 @@ RobustifyError
             UnsupportedImageError
     ModelError                  a model cannot be used as it is
         ModelFilesError
+        HubError
     QueueUnavailableError
     QueueFullError
     StoredImageError
@@ -44,6 +45,10 @@ class ModelError(RobustifyError):
 
 class ModelFilesError(ModelError):
     """A model's files are missing, changed, or in a format that is not loaded."""
+
+
+class HubError(ModelError):
+    """The model hub cannot be reached, or does not give what is asked for."""
 
 
 class QueueUnavailableError(RobustifyError):

@@ -5,7 +5,8 @@ import sys
 from pydantic import ValidationError
 
 from adapters.settings import Settings
-from robustify.errors import RobustifyError
+from robustify.errors import ModelError, RobustifyError
+from workers.stop import NO_MODELS
 from workers.wiring import run_worker
 
 
@@ -13,6 +14,9 @@ def main() -> None:
     """Says in one line why there is no worker."""
     try:
         run_worker(Settings())
+    except ModelError as error:
+        print(f"robustify: {error}", file=sys.stderr)
+        sys.exit(NO_MODELS)
     except (RobustifyError, ValidationError) as error:
         sys.exit(f"robustify: {error}")
 

@@ -23,7 +23,7 @@ from adapters.canonical_json import canonical_bytes
 from adapters.datasets import read_dataset, relabelled
 from adapters.labels import check_labels, check_template
 from adapters.parameters import PredictParameters
-from adapters.profiles import PROFILES, Profile, served_profile
+from adapters.profiles import served_profile
 from adapters.queue.messages import JobKind, slack_of
 from adapters.requests import asked_task
 from adapters.settings import Settings
@@ -41,10 +41,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+models_app = typer.Typer(help="The sets of models: list, get and check them.")
+app.add_typer(models_app, name="models")
 PREDICTION_SAMPLES, CERTIFICATE_SAMPLES = 100, 1000
 """Of `evaluate`, by default."""
 output = Console()
 messages = Console(stderr=True)
+
+MEGABYTE = 10**6
 
 ImageFile = Annotated[Path, typer.Argument(metavar="IMAGE", help="A JPEG, PNG or WebP file.")]
 Labels = Annotated[list[str] | None, typer.Option("--labels", help="A class name; repeat it for each class.")]
@@ -329,14 +333,63 @@ def evaluate(
     show(summary, as_json, print_evaluation)
 
 
-@app.command()
-def models(server: ServerUrl = None, as_json: AsJson = False) -> None:
+@models_app.callback(invoke_without_command=True)
+def models(context: typer.Context, server: ServerUrl = None, as_json: AsJson = False) -> None:
+    """The sets of models: list, get and check them."""
+    if context.invoked_subcommand is None:
+        list_command(server, as_json)
+    elif server or as_json:
+        raise InvalidInputError("put --server and --json behind the command", field="models")
+
+
+@models_app.command("list")
+def list_command(server: ServerUrl = None, as_json: AsJson = False) -> None:
     """List the sets of models with their licences."""
+    from workers.models_command import list_models
     from workers.presentation import print_models
     from workers.remote import Server
 
-    document = Server(server).models() if server else {"models": [describe(profile) for profile in PROFILES.values()]}
-    show(document, as_json, print_models)
+    show(Server(server).models() if server else list_models(settings_with()), as_json, print_models)
+
+
+@models_app.command("pull")
+def pull_command(
+    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="One of `robustify models list`.")],
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="You have read it and accept it.")] = False,
+    origin: Annotated[
+        Path | None, typer.Option("--from", metavar="FOLDER", help="Models of yours, in the same subfolders.")
+    ] = None,
+    revision: Annotated[
+        list[str] | None, typer.Option(metavar="REPOSITORY=COMMIT", help="Another commit than the newest; repeat it.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Get the models of a profile, all or none; after an interruption it goes on where it was."""
+    from workers.models_command import acceptance, profile_to_pull, pull_models
+    from workers.presentation import print_pull
+
+    accepts = acceptance(accept_licence, say, lambda question: typer.confirm(question, err=True))
+    wanted = profile_to_pull(profile, settings_with(), origin, accepts)
+    with progress_bar("MB") as advance:
+        result = pull_models(wanted, origin, revision or (), megabytes(advance))
+    show(result, as_json, print_pull)
+
+
+@models_app.command("verify")
+def verify_command(
+    profile: Annotated[str | None, typer.Argument(metavar="PROFILE", help="By default the one that is served.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read every file of the models again, and name those that are damaged, missing or not known."""
+    from workers.models_command import verify_models
+    from workers.presentation import print_verification
+
+    settings = settings_with()
+    with progress_bar("MB") as advance:
+        result = verify_models(profile or settings.profile, settings, megabytes(advance))
+    show(result, as_json, print_verification)
+    if result["findings"]:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -437,11 +490,6 @@ def require_queue(settings: Settings) -> None:
         raise InvalidInputError("set ROBUSTIFY_REDIS_URL, or run everything on this machine with `robustify up`")
 
 
-def describe(profile: Profile) -> dict[str, Any]:
-    names = ("name", "description", "licence", "side", "default_sigma", "classes")
-    return {name: getattr(profile, name) for name in names}
-
-
 def show(document: Mapping[str, Any], as_json: bool, print_for_people: Any) -> None:
     if as_json:
         typer.echo(json.dumps(document, allow_nan=False))
@@ -456,6 +504,10 @@ def progress_bar(unit: str) -> Iterator[Any]:
     with Progress(*columns, console=messages, transient=True, disable=not messages.is_terminal) as progress:
         bar = progress.add_task(unit, total=None)
         yield lambda done, total: progress.update(bar, completed=done, total=total)
+
+
+def megabytes(advance: Any) -> Any:
+    return lambda done, total: advance(done // MEGABYTE, -(-total // MEGABYTE))
 
 
 def main() -> None:

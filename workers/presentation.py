@@ -100,10 +100,25 @@ def seconds_text(seconds: float | None) -> str:
 
 
 def print_models(console: Console, document: Mapping[str, Any]) -> None:
-    table = Table("profile", "images", "licence", "what it is")
+    table = Table("profile", "here", "images", "licence", "what it is")
     for model in document["models"]:
-        table.add_row(model["name"], f"{model['side']} x {model['side']}", model["licence"], model["description"])
+        size, here = f"{model['side']} x {model['side']}", "yes" if model["available"] else "no"
+        table.add_row(model["name"], here, size, model["licence"], model["description"])
     console.print(table)
+
+
+def print_pull(console: Console, result: Mapping[str, Any]) -> None:
+    lines = {
+        "pulled": f"the models of {result['profile']} are in {result['folder']}",
+        "there": f"the models of {result['profile']} were in {result['folder']} already",
+        "not_needed": f"the models of {result['profile']} come with the installation",
+    }
+    console.print(lines[result["outcome"]], highlight=False, soft_wrap=True)
+
+
+def print_verification(console: Console, result: Mapping[str, Any]) -> None:
+    for finding in result["findings"] or [f"the models of {result['profile']} are whole"]:
+        console.print(finding, highlight=False, markup=False, soft_wrap=True)
 
 
 def print_adaptation(console: Console, result: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from adapters.child_process import die_with_parent, undisturbed
 from adapters.queue.embedded import EmbeddedServer
 from robustify.errors import QueueUnavailableError, RobustifyError
 from workers.last_words import LastWords
-from workers.stop import GIVEN_UP
+from workers.stop import GIVEN_UP, NO_MODELS
 
 RESTART_SECONDS = 1.0
 """The pause before a new start; it doubles with every start in a row that fails."""
@@ -96,6 +96,8 @@ class Child:
             self.failures = 0
         elif self.process.returncode not in NO_FAILED_START:
             self.failures += 1
+        if self.process.returncode == NO_MODELS:
+            raise RobustifyError(f"{self.name} cannot start: {self.last_words.text.removeprefix('robustify: ')}")
         if self.failures >= START_FAILURES:
             raise RobustifyError(
                 f"{self.name} failed at {self.failures} starts in a row, the last time with {ended}: "

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from adapters.presence import check_presence
 from adapters.profiles import served_profile
 from adapters.queue.embedded import EmbeddedServer
 from adapters.settings import Settings
@@ -14,7 +15,7 @@ from workers.processes import Child, Supervisor
 @contextmanager
 def running_stack(settings: Settings, workers: int = 1) -> Iterator[Supervisor]:
     """Start everything that `settings` do not name as running elsewhere; end it on the way out."""
-    served_profile(settings)
+    check_presence(served_profile(settings), settings)
     settings.noise_secret()
     settings.signing_secret()
     check_port(settings)

@@ -10,6 +10,9 @@ GLANCE_SECONDS = 0.05
 GIVEN_UP = 75
 """The exit code of a worker that has started and is of no use by now; another one may be (EX_TEMPFAIL)."""
 
+NO_MODELS = 78
+"""The exit code of a worker that no other start would help: its models or its device are not there (EX_CONFIG)."""
+
 
 class NotWantedError(RobustifyError):
     """The worker is to stop, the job is over, or the shard is another's by now."""

@@ -17,7 +17,7 @@ from adapters.queue.connection import connect
 from adapters.queue.messages import AdaptRequest, JobKind, JobRecord, WorkerRecord
 from adapters.settings import Settings
 from adapters.store.files import ImageStore
-from robustify.errors import ModelFilesError, QueueUnavailableError, RobustifyError
+from robustify.errors import QueueUnavailableError, RobustifyError
 from workers.heartbeat import Heartbeat, Holding
 from workers.jobs import Adaptations, ShardRunner
 from workers.log import configure_logging
@@ -40,7 +40,7 @@ def run_worker(settings: Settings) -> None:
     engine = engine_digest(profile, settings)
     models = load_models(profile, settings)
     if engine_digest(profile, settings) != engine:
-        raise ModelFilesError(f"the files of profile {profile.name} changed while they were read: start again")
+        raise RobustifyError(f"the files of profile {profile.name} changed while they were read: start again")
     serve(settings, profile, engine, models, LaterAdaptations if profile.classifier == "clip" else None)
 
 

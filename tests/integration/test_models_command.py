@@ -1,0 +1,179 @@
+"""`robustify models` against a hub on this machine that serves the bundled models under the names of the paper's."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.profiles import BUNDLED, DEEPFLOYD
+from adapters.queue.embedded import EmbeddedServer
+from tests.fake_hub import COMMIT, FakeHub
+
+ROBUSTIFY = Path(sys.executable).with_name("robustify")
+REPOSITORY = Path(__file__).parents[2]
+DENOISER, CLIP, GENERATOR = (source.repo for source in DEEPFLOYD.sources)
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[FakeHub]:
+    with FakeHub(tmp_path / "hub") as server:
+        for repo, name in ((DENOISER, "denoiser"), (CLIP, "clip"), (GENERATOR, "generator")):
+            server.add(repo, BUNDLED / name)
+        yield server
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """The command line in a process of its own, without a token, with a state folder of the test's own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "ROBUSTIFY_"))}
+    ours = {
+        "HF_HOME": str(tmp_path / "hf"),
+        "ROBUSTIFY_STATE_DIR": str(tmp_path / "state"),
+        "PYTHONPATH": str(REPOSITORY),
+    }
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(ROBUSTIFY), *arguments],
+            env={**kept, **ours, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    return run
+
+
+def models(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "models"
+
+
+def pull(run: Run, hub: FakeHub, *options: str, profile: str = "deepfloyd") -> subprocess.CompletedProcess[str]:
+    return run("models", "pull", profile, "--accept-licence", *options, HF_ENDPOINT=hub.url)
+
+
+def error_of(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line that says why it failed."""
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.replace("\n", " ").split("error: ")[1:]]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def nothing_can_be_served(tmp_path: Path) -> bool:
+    return not list(models(tmp_path).glob("deepfloyd*"))
+
+
+@pytest.mark.slow
+def test_pull_and_then_offline(run: Run, hub: FakeHub, tmp_path: Path) -> None:
+    """What was pulled is whole, says where it is from, and answers with the hub out of reach; a damage is named."""
+    assert pull(run, hub).returncode == 0
+    folder = models(tmp_path) / "deepfloyd"
+    sources = json.loads((folder / "sources.json").read_text())
+    assert sources["denoiser"] == {"repo": DENOISER, "revision": COMMIT}
+    assert not (folder / "generator" / "text_encoder").exists()
+    assert not list(models(tmp_path).glob(".partial*"))
+    listed = json.loads(run("models", "list", "--json").stdout)["models"]
+    assert {model["name"] for model in listed if model["available"]} >= {"mini", "deepfloyd"}
+
+    again = pull(run, hub)
+    assert (again.returncode, "already" in again.stdout) == (0, True)
+
+    offline = {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9", "ROBUSTIFY_BATCH_SIZE": "2"}
+    picture = str(BUNDLED / "examples" / "horse.png")
+    question = ("predict", picture, "--profile", "deepfloyd", "--labels", "cat", "--labels", "horse")
+    done = run(*question, "--n", "6", "--alpha", "0.05", "--sigma", "0.12", "--json", **offline)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["input"]["height"] == 224
+    assert result["model"]["profile"] == "deepfloyd"
+    # The text encoder has run in a process of its own, and left the rows of the profile's prompt.
+    assert len(list((tmp_path / "state" / "prompts").glob("*.safetensors"))) == 1
+
+    assert run("models", "verify", "deepfloyd").returncode == 0
+    damage(folder)
+    verified = run("models", "verify", "deepfloyd")
+    assert verified.returncode == 1
+    named = verified.stdout.splitlines()
+    assert [line.split()[2] for line in named] == ["clip/extra.txt", "clip/open_clip_config.json", UNET]
+    assert "not the one of the manifest" in error_of(run(*question, **offline))
+
+
+UNET = "denoiser/unet/diffusion_pytorch_model.safetensors"
+
+
+def damage(folder: Path) -> None:
+    (folder / "clip" / "extra.txt").touch()
+    content = bytearray((folder / UNET).read_bytes())
+    content[-1] ^= 1
+    (folder / UNET).unlink()
+    (folder / UNET).write_bytes(content)
+    (folder / "clip" / "open_clip_config.json").unlink()
+    (folder / "clip" / "extra.txt").write_text("x")
+
+
+def test_pull_when_the_hub_is_out_of_reach(run: Run, tmp_path: Path) -> None:
+    """One line, whether the network or the setting is in the way."""
+    for environment in ({"HF_ENDPOINT": "http://127.0.0.1:9"}, {"HF_HUB_OFFLINE": "1"}):
+        done = run("models", "pull", "deepfloyd", "--accept-licence", **environment)
+        assert "cannot be reached" in error_of(done)
+    assert nothing_can_be_served(tmp_path)
+
+
+def test_pull_when_the_licence_is_not_accepted(run: Run, hub: FakeHub, tmp_path: Path) -> None:
+    """It is shown, and nothing is asked of the hub; where nobody can be asked, that is a failure."""
+    done = run("models", "pull", "deepfloyd", HF_ENDPOINT=hub.url)
+    assert "--accept-licence" in error_of(done)
+    assert "neither commercial nor production use" in done.stderr.replace("\n", " ")
+    assert not hub.sent
+    assert nothing_can_be_served(tmp_path)
+
+
+def test_pull_from_a_folder(run: Run, tmp_path: Path) -> None:
+    """Models that somebody has are taken over with a manifest, without the hub; what is missing is named."""
+    assert run("models", "pull", "deepfloyd", "--accept-licence", "--from", str(BUNDLED)).returncode == 0
+    assert run("models", "verify", "deepfloyd").returncode == 0
+    done = run("models", "pull", "deepfloyd-resnet50", "--accept-licence", "--from", str(BUNDLED))
+    assert "folder classifier has no config.json" in error_of(done).replace(
+        "timm/resnet50.tv_in1k", "folder classifier"
+    )
+    assert "--from" in error_of(run("models", "pull", "unconditional-clip"))
+
+
+def test_bundled_models(run: Run) -> None:
+    """They are whole, and need no pull."""
+    assert run("models", "verify", "mini").returncode == 0
+    assert run("models", "verify", "imagenet-lite0-ffdnet").returncode == 0
+    assert "come with the installation" in run("models", "pull", "mini").stdout
+    documents = [json.loads(run(*command, "--json").stdout) for command in (("models",), ("models", "list"))]
+    assert documents[0] == documents[1]
+    assert run("models", "pull", "maxi").returncode == 2
+
+
+@pytest.mark.parametrize("command", ["up", "worker"])
+def test_service_when_its_models_are_not_there(run: Run, tmp_path: Path, command: str) -> None:
+    """One line, exit code 1, and nothing is started."""
+    done = run(command, "--profile", "deepfloyd", ROBUSTIFY_REDIS_URL="redis://127.0.0.1:9")
+    assert "robustify models pull deepfloyd" in error_of(done)
+
+
+def test_up_when_there_is_no_gpu(run: Run, tmp_path: Path) -> None:
+    """The worker's first word ends it all, with exit code 1 and nothing left running."""
+    done = run("up", "--profile", "oracle-linear", "--port", "0", ROBUSTIFY_DEVICE="cuda:63")
+    assert "there is no device cuda:63 here" in error_of(done)
+    with EmbeddedServer(tmp_path / "state"):
+        """Its queue server has ended: this one gets its folder."""
+
+
+def test_question_when_there_is_no_gpu(run: Run) -> None:
+    """One line, exit code 1."""
+    picture = str(BUNDLED / "examples" / "horse.png")
+    done = run("predict", picture, "--labels", "cat", "--labels", "dog", ROBUSTIFY_DEVICE="cuda:63")
+    assert "there is no device cuda:63 here" in error_of(done)
