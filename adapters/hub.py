@@ -1,5 +1,6 @@
 """The model hub: which files a repository has at which commit, and one file after the other, resumed and checked."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.file_download import http_get
-from huggingface_hub.utils import build_hf_headers
+from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 from huggingface_hub.utils import logging as hub_logging
 
 from adapters.manifest import OnBytes, is_pickle, sha256_of
@@ -123,7 +124,7 @@ def receive(plan: Plan, file: RemoteFile, stream: BinaryIO, on_bytes: OnBytes, e
 
 def silence_client() -> None:
     """What the hub's client logs beside what it raises is not for our users."""
-    hub_logging.set_verbosity(hub_logging.CRITICAL)
+    hub_logging.set_verbosity(logging.CRITICAL)
 
 
 @contextmanager

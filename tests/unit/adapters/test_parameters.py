@@ -130,3 +130,23 @@ def test_fixed_number_of_classes() -> None:
     labels = ["cat", "dog", "owl"]
     assert "exactly 2" in misfits(JobKind.PREDICT, profile="oracle-linear", labels=labels)[0]
     assert not misfits(JobKind.PREDICT, labels=labels)
+
+
+def test_labels_when_the_classes_are_fixed() -> None:
+    """They must be among the classes; a similar name is offered. Without labels it is about all classes."""
+    profile = "imagenet-lite0-plain"
+    assert not misfits(JobKind.PREDICT, profile, labels=["Tench", "goldfish"])
+    assert misfits(JobKind.PREDICT, profile, labels=["tench", "gold fish"]) == [
+        "Labels that are none of the 1000 classes: 'gold fish' (2). Similar to 'gold fish': goldfish, goldfinch, gar fish."
+    ]
+    assert not misfits(JobKind.CERTIFY, profile, labels=None)
+    assert misfits(JobKind.PREDICT, "mini", labels=None) == ["Give either labels or a task."]
+    assert misfits(JobKind.PREDICT, profile, task="pets") == ["Give either labels or a task."]
+
+
+def test_class_names_when_they_are_labels() -> None:
+    """ImageNet's thousand names can be told apart, all of them at once."""
+    names = find_profile("imagenet-lite0-plain").class_names
+    assert names is not None
+    assert len(names) == 1000
+    assert parsed(JobKind.PREDICT, labels=list(names)).labels == list(names)

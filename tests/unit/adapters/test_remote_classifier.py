@@ -4,9 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from email.message import Message
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,8 +66,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def label_of(content_type: str, body: bytes) -> str:
-    form: Message = BytesParser().parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
-    parts = {part.get_param("name", header="content-disposition"): part for part in form.get_payload()}  # type: ignore
+    form: Any = BytesParser().parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
+    parts = {part.get_param("name", header="content-disposition"): part for part in form.get_payload()}
     pixels = np.asarray(Image.open(io.BytesIO(parts["image"].get_payload(decode=True))))
     return TASK.labels[int(pixels.mean() > 127)]
 
