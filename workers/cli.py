@@ -451,7 +451,7 @@ def check_folder_of(file: Path | None) -> None:
 
 def say(text: str) -> None:
     """A line for people on standard error, beside whatever is printed."""
-    messages.print(text, highlight=False, markup=False)
+    messages.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def task_for(class_names: tuple[str, ...], labels: list[str] | None, template: str) -> Task:
@@ -516,10 +516,10 @@ def main() -> None:
         with orderly_termination():
             app()
     except InvalidInputError as error:
-        messages.print(f"error: {error}", style="red", highlight=False, markup=False)
+        messages.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(2)
     except (RobustifyError, OSError) as error:
-        messages.print(f"error: {error}", style="red", highlight=False, markup=False)
+        messages.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

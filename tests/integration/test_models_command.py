@@ -62,7 +62,7 @@ def error_of(done: subprocess.CompletedProcess[str]) -> str:
     """The one line that says why it failed."""
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
-    lines = [line for line in done.stderr.replace("\n", " ").split("error: ")[1:]]
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1, done.stderr
     return lines[0]
 
@@ -103,7 +103,7 @@ def test_pull_and_then_offline(run: Run, hub: FakeHub, tmp_path: Path) -> None:
     assert verified.returncode == 1
     named = verified.stdout.splitlines()
     assert [line.split()[2] for line in named] == ["clip/extra.txt", "clip/open_clip_config.json", UNET]
-    assert "not the one of the manifest" in error_of(run(*question, **offline))
+    assert "clip/extra.txt is not in the manifest" in error_of(run(*question, **offline))
 
 
 UNET = "denoiser/unet/diffusion_pytorch_model.safetensors"
@@ -131,7 +131,7 @@ def test_pull_when_the_licence_is_not_accepted(run: Run, hub: FakeHub, tmp_path:
     """It is shown, and nothing is asked of the hub; where nobody can be asked, that is a failure."""
     done = run("models", "pull", "deepfloyd", HF_ENDPOINT=hub.url)
     assert "--accept-licence" in error_of(done)
-    assert "neither commercial nor production use" in done.stderr.replace("\n", " ")
+    assert "neither commercial nor production use" in done.stderr
     assert not hub.sent
     assert nothing_can_be_served(tmp_path)
 
@@ -170,10 +170,3 @@ def test_up_when_there_is_no_gpu(run: Run, tmp_path: Path) -> None:
     assert "there is no device cuda:63 here" in error_of(done)
     with EmbeddedServer(tmp_path / "state"):
         """Its queue server has ended: this one gets its folder."""
-
-
-def test_question_when_there_is_no_gpu(run: Run) -> None:
-    """One line, exit code 1."""
-    picture = str(BUNDLED / "examples" / "horse.png")
-    done = run("predict", picture, "--labels", "cat", "--labels", "dog", ROBUSTIFY_DEVICE="cuda:63")
-    assert "there is no device cuda:63 here" in error_of(done)

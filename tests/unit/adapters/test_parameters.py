@@ -137,7 +137,8 @@ def test_labels_when_the_classes_are_fixed() -> None:
     profile = "imagenet-lite0-plain"
     assert not misfits(JobKind.PREDICT, profile, labels=["Tench", "goldfish"])
     assert misfits(JobKind.PREDICT, profile, labels=["tench", "gold fish"]) == [
-        "Labels that are none of the 1000 classes: 'gold fish' (2). Similar to 'gold fish': goldfish, goldfinch, gar fish."
+        "Labels that are none of the 1000 classes: 'gold fish' (2). Similar to 'gold fish': "
+        "goldfish, goldfinch, gar fish."
     ]
     assert not misfits(JobKind.CERTIFY, profile, labels=None)
     assert misfits(JobKind.PREDICT, "mini", labels=None) == ["Give either labels or a task."]

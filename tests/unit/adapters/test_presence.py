@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from adapters import presence
+from adapters.catalogue import load_models
 from adapters.devices import chosen_device
 from adapters.presence import check_presence
 from adapters.profiles import BUNDLED, PROFILES, find_profile, located, served_profile
@@ -71,4 +72,6 @@ def test_device_that_is_not_there() -> None:
     missing = f"cuda:{torch.cuda.device_count()}"
     with pytest.raises(ModelError, match=f"no device {missing} here: set ROBUSTIFY_DEVICE"):
         chosen_device(Settings(device=missing))
+    with pytest.raises(ModelError, match=f"no device {missing} here"):
+        load_models(find_profile("mini"), Settings(device=missing))
     assert chosen_device(SETTINGS) == torch.device("cpu")

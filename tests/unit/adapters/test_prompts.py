@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from adapters.denoisers import prompts
 from adapters.denoisers.diffusion import embed_prompt
 from adapters.denoisers.prompts import EmbeddedPrompts, encoder_digest, prompt_embedder
 from adapters.profiles import BUNDLED, DEEPFLOYD
@@ -52,5 +51,5 @@ def test_file_of_a_prompt_when_the_encoder_is_another() -> None:
 
 def test_prompts_when_the_text_encoder_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """It stays in this process."""
-    monkeypatch.setattr(prompts.subprocess, "run", lambda *_, **__: pytest.fail("a process was started"))
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("a process was started"))
     assert prompt_embedder(replace(DEEPFLOYD, folder=BUNDLED, large_text_encoder=False), Settings())(["cat"])
