@@ -382,12 +382,12 @@ def verify_command(
 ) -> None:
     """Read every file of the models again, and name those that are damaged, missing or not known."""
     from workers.models_command import verify_models
-    from workers.presentation import print_verification
+    from workers.presentation import print_findings
 
     settings = settings_with()
     with progress_bar("MB") as advance:
         result = verify_models(profile or settings.profile, settings, megabytes(advance))
-    show(result, as_json, print_verification)
+    show(result, as_json, print_findings)
     if result["findings"]:
         raise typer.Exit(1)
 

@@ -116,7 +116,7 @@ def print_pull(console: Console, result: Mapping[str, Any]) -> None:
     console.print(lines[result["outcome"]], highlight=False, soft_wrap=True)
 
 
-def print_verification(console: Console, result: Mapping[str, Any]) -> None:
+def print_findings(console: Console, result: Mapping[str, Any]) -> None:
     for finding in result["findings"] or [f"the models of {result['profile']} are whole"]:
         console.print(finding, highlight=False, markup=False, soft_wrap=True)
 
