@@ -95,6 +95,7 @@ def modules_of_the_service() -> list[Path]:
     """The files of ours that a process has in memory once it has imported all of the front end."""
     names = [name[:-3].replace("/", ".") for name in modules_on_disk() if name.startswith("service/")]
     code = f"""import importlib, sys
+sys.path.insert(0, {str(ROOT)!r})
 for name in {names}: importlib.import_module(name)
 ours = [module for name, module in sys.modules.items() if name.split(".")[0] in {PACKAGES}]
 print(*(module.__file__ for module in ours), sep="\\n")"""
