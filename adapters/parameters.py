@@ -164,7 +164,8 @@ def check_label_count(parameters: SmoothedParameters, profile: Profile) -> Itera
         return
     if (parameters.labels is None) == (parameters.task is None):
         yield FieldProblem(field="labels", detail="Give either labels or a task.")
-    elif parameters.task is not None and "template" in parameters.model_fields_set:
+        return
+    if parameters.task is not None and "template" in parameters.model_fields_set:
         yield FieldProblem(field="template", detail="The task has a template of its own; leave this one out.")
     if parameters.labels is not None and profile.classes not in (None, len(parameters.labels)):
         yield FieldProblem(

@@ -307,7 +307,7 @@ def read_class_names(name: str) -> tuple[str, ...]:
     return tuple(json.loads((CLASS_NAMES / f"{name}.json").read_text(encoding="utf-8")))
 
 
-EngineParts = Mapping[str, str | int | float | None]
+EngineParts = Mapping[str, str | bool | int | float | None]
 
 
 def engine_parts(profile: Profile, settings: Settings) -> EngineParts:

@@ -50,7 +50,7 @@ class Model(Part):
     task: str | None
     version: int | None
     adaptation: Digest | None
-    engine: dict[str, str | int | float | None]
+    engine: dict[str, str | bool | int | float | None]
     fingerprint: Digest
 
 
