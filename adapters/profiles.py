@@ -182,6 +182,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 description="Bundled diffusion denoiser and CLIP for 32 x 32 images; runs on a CPU.",
                 licence="Code Apache-2.0; weights trained on CIFAR-10 and Tiny-ImageNet (non-commercial research).",
                 side=32,
+                batch_size=25,
                 k=1.8,
                 folder=BUNDLED,
                 adaptation=AdaptationDefaults(
