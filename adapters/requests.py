@@ -1,5 +1,6 @@
 """From checked parameters and a canonical image to what the queue carries."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from robustify.smoothing.statistics import fewest_samples_to_predict
 from robustify.types import Bound, Noise, PredictTest, Task
 
 VERSION_MARK = "@"
+MAX_LOOKS = 40
+"""Of a prediction: each is a shard of its own, and takes some milliseconds beside its samples."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,8 @@ def method_fields(parameters: SmoothedParameters, profile: Profile, settings: Se
 
 
 def sequential_step(test: str, n: int, alpha: float, batch_size: int) -> int | None:
-    """One batch, which is the least that is computed; None where the fixed test is asked for, or n is too small for
-    anything else: looking early costs a part of alpha, and must be possible."""
+    """One batch, which is the least that is computed, or more of them where n is large; None where the fixed test is
+    asked for, or n is too small for anything else: looking early costs a part of alpha, and must be possible."""
     if test == PredictTest.FIXED or n <= batch_size or n < fewest_samples_to_predict((1 - EARLY_SHARE) * alpha):
         return None
-    return batch_size
+    return batch_size * math.ceil(n / (batch_size * MAX_LOOKS))

@@ -41,10 +41,10 @@ def test_certificate_when_its_bound_is_found(values: dict[str, Any], bound: Boun
 
 @pytest.mark.parametrize(
     ("values", "step"),
-    [({}, 50), ({"test": "fixed"}, None), ({"n": 50}, None), ({"n": 51}, 50), ({"n": 10_000}, 50)],
+    [({}, 25), ({"test": "fixed"}, None), ({"n": 25}, None), ({"n": 26}, 25), ({"n": 1000}, 25), ({"n": 10_000}, 250)],
 )
 def test_prediction_when_its_test_is_found(values: dict[str, Any], step: int | None) -> None:
-    """It is looked at after each batch, unless the first look would be the last."""
+    """It is looked at after each batch, or after some where there are many, unless the first look would be the last."""
     found = request(JobKind.PREDICT, **values)
 
     assert (found.test, found.step) == (PredictTest.FIXED if step is None else PredictTest.SEQUENTIAL, step)
