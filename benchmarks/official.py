@@ -1,6 +1,7 @@
 """The official code's way of computing, re-implemented to be measured against: float32, per-sample Python loops.
 
-Not used by the product. Source: the paper's repository, self_personalization.py and classifier_finetuning.py.
+Not used by the product. Source: the paper's repository, IF_robust_model.py, self_personalization.py and
+classifier_finetuning.py.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,6 +44,27 @@ class OfficialDenoiser:
             step = self.scheduler.step(eps[index : index + 1], timestep, noisy[index : index + 1])
             images.append((step.pred_original_sample / 2 + 0.5).clamp(0, 1))
         return torch.cat(images)
+
+
+@dataclass(frozen=True)
+class OfficialDenoising:
+    """IF_robust_model.py: the whole batch in float32, then `scheduler.step` with its quantile and its variance noise.
+
+    `alpha` is that of the integer `timestep`; images (B, 3, H, W) in [0, 1] are classified after noise sigma is added.
+    """
+
+    denoiser: OfficialDenoiser
+    timestep: int
+    sigma: float
+
+    def denoise(self, images: torch.Tensor) -> torch.Tensor:
+        scheduler = self.denoiser.scheduler
+        noisy = 2 * (images + self.sigma * torch.randn_like(images)) - 1
+        x_t = scheduler.alphas_cumprod[self.timestep] ** 0.5 * noisy
+        eps = self.denoiser.predict_noise(x_t, torch.full((len(images),), self.timestep))
+        scheduler.set_timesteps(timesteps=[self.timestep])
+        clean: torch.Tensor = scheduler.step(eps, self.timestep, x_t).pred_original_sample
+        return (clean / 2 + 0.5).clamp(0, 1)
 
 
 def personalization_loss(

@@ -35,8 +35,12 @@ class FoldedDenoiser:
         """Images (B, 3, H, W) in [0, 1] of such with noise sigma; H and W as the UNet needs them."""
         step = self.source.timestep(sigma)
         signed = 2 * x - 1
-        eps = self._networks(sigma).network(step.sqrt_alpha * signed)
+        eps = self.network_for(sigma)(step.sqrt_alpha * signed)
         return remove_noise(signed, eps, step.sqrt_one_minus_alpha / step.sqrt_alpha, self.source.threshold)
+
+    def network_for(self, sigma: float) -> FoldedUNet:
+        """What sees the noise in x_t (B, 3, H, W), the image scaled as the diffusion model expects it at sigma."""
+        return self._networks(sigma).network
 
     @property
     def held_bytes(self) -> int:

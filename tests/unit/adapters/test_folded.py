@@ -75,7 +75,7 @@ def eps_of(denoiser: OneStepDenoiser | FoldedDenoiser, noisy: torch.Tensor, sigm
     x_t = step.sqrt_alpha * (2 * noisy - 1)
     with torch.inference_mode():
         if isinstance(denoiser, FoldedDenoiser):
-            return denoiser._networks(sigma).network(x_t)
+            return denoiser.network_for(sigma)(x_t)
         times, levels = (torch.full((len(x_t),), value) for value in (step.t, step.noise_level))
         return denoiser.predict_noise(x_t, times, levels)
 
