@@ -142,7 +142,7 @@ def test_labels_when_the_classes_are_fixed() -> None:
     ]
     assert not misfits(JobKind.CERTIFY, profile, labels=None)
     assert misfits(JobKind.PREDICT, "mini", labels=None) == ["Give either labels or a task."]
-    assert misfits(JobKind.PREDICT, profile, task="pets") == ["Give either labels or a task."]
+    assert misfits(JobKind.PREDICT, profile, task="pets")[0] == "Give either labels or a task."
 
 
 def test_class_names_when_they_are_labels() -> None:
