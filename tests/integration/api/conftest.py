@@ -72,7 +72,7 @@ class Api:
         """Does what a worker would: all votes for the first class, for so many shards of a prediction or for all."""
         record = self.record(job_id)
         for phase, samples in record.vote_request.phases:
-            size = self.settings.shard_samples or 500
+            size = record.vote_request.step or self.settings.shard_samples or 500
             for first in range(0, samples, size)[:shards]:
                 shard = Shard(phase=phase, first=first, count=min(size, samples - first))
                 self.board.lease(job_id, shard, "test")

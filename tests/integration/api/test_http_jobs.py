@@ -92,6 +92,7 @@ def test_accepted(api: "Api", ask: Ask) -> None:
         "template": "This is a photo of a {}",
         "classifier": "default",
         "sigma": 0.25,
+        "noise": "gaussian",
         "n": 200,
         "alpha": 0.001,
         "test": "fixed",
