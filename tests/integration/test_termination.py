@@ -17,7 +17,7 @@ WaitUntil = Callable[..., None]
 PROC = Path("/proc")
 IMAGES = Path(__file__).parents[1] / "data" / "cifar10"
 ROBUSTIFY = Path(sys.executable).with_name("robustify")
-EVALUATE = ("evaluate", "TWO_CLASSES", "--profile", "oracle-linear", "--n", "1000000", "--workers", "2")
+EVALUATE = ("evaluate", "TWO_CLASSES", "--profile", "oracle-linear", "--n", "100000", "--workers", "2")
 STOP_SECONDS = 60.0
 
 pytestmark = pytest.mark.skipif(not PROC.is_dir(), reason="the processes are found in /proc")
