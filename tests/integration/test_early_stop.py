@@ -60,8 +60,7 @@ def document_of(board: JobBoard, job: JobRecord, wait_until: WaitUntil) -> dict[
     assert record.status is JobStatus.SUCCEEDED
     assert record.result is not None
     assert record.samples_done == record.result["samples_used"]
-    assert record.result["certificate"]["votes"] == [vote["count"] for vote in record.result["votes"]]
-    return {**record.result, "seconds": 0.0, "certificate": None}
+    return {**record.result, "seconds": 0.0, **({"certificate": None} if "certificate" in record.result else {})}
 
 
 def test_target_radius_when_the_exact_one_is_known(
