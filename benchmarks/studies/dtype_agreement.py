@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import torch
 import typer
 from rich.progress import track
 
@@ -23,8 +22,9 @@ from adapters.datasets import Dataset, read_dataset
 from adapters.profiles import engine_digest, find_profile
 from adapters.settings import Settings
 from benchmarks.studies.batch_shapes import run
+from robustify.smoothing.seeds import certificate_seed
 from robustify.types import Phase, Task
-from workers.model import LoadedModel
+from workers.model import LoadedModel, samples_of
 
 FIRST = "float32 as it is"
 VARIANTS: Mapping[str, Mapping[str, object]] = {
@@ -41,11 +41,11 @@ def votes_of(settings: Settings, dataset: Dataset, sigma: float, samples: int) -
     """The class of each sample of each image (images, samples); the noise depends on the image alone."""
     profile, task = find_profile(settings.profile), Task(dataset.class_names)
     models = load_models(profile, settings)
-    model = LoadedModel(profile, engine_digest(profile, settings), models, settings, PUBLIC_KEY)
+    model = LoadedModel(profile, engine_digest(profile, settings), models, settings, b"")
     rows = []
     for image in track(dataset.images, f"{settings.dtype}, {'folded' if settings.folded else 'as it is'}"):
-        noise_id = hashlib.sha256(image.tobytes()).hexdigest()
-        count = model.votes(task, sigma, torch.from_numpy(image), Phase.ESTIMATE, noise_id)
+        seed = certificate_seed(PUBLIC_KEY, hashlib.sha256(image.tobytes()).hexdigest())
+        count = model.votes(task, sigma, samples_of(image, sigma, seed), Phase.ESTIMATE)
         rows.append(run(count, samples).votes)
     return np.stack(rows)
 
