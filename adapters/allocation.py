@@ -6,6 +6,8 @@ from contextlib import suppress
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
 """Options of `mallopt` in glibc's malloc.h."""
 KEPT_BYTES = 1 << 30
+ALWAYS_ACCEPTED = 32 << 20
+"""The largest buffer that all versions of glibc take from memory that was freed."""
 
 
 def keep_freed_memory() -> None:
@@ -16,5 +18,7 @@ def keep_freed_memory() -> None:
     """
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-        for option, value in ((MMAP_THRESHOLD, KEPT_BYTES), (TRIM_THRESHOLD, KEPT_BYTES), (TOP_PAD, KEPT_BYTES >> 4)):
-            mallopt(option, value)
+        mallopt(TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(TOP_PAD, KEPT_BYTES >> 4)
+        if not mallopt(MMAP_THRESHOLD, KEPT_BYTES):
+            mallopt(MMAP_THRESHOLD, ALWAYS_ACCEPTED)
