@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks.denoise import bytes_per_sample, comparison, flops_of, quartiles
+from benchmarks.denoise import bytes_per_sample, comparison, flops_of, quartiles, task_bytes
 from benchmarks.paths import AS_IT_IS, CONSTANTS, OFFICIAL, OURS, SIGMA, STEPS, Spent, Workload, path
 
 READY = Spent(0.0, 0.0, 100)
@@ -30,6 +30,14 @@ def test_memory_of_a_sample() -> None:
     """What a batch takes over one sample, shared by the others; nothing is claimed where the peak did not move."""
     assert bytes_per_sample([READY, Spent(1.0, 1.0, 190)], 10) == 10
     assert bytes_per_sample([READY, Spent(1.0, 1.0, 100)], 10) is None
+
+
+def test_memory_of_a_task() -> None:
+    """Four attentions of 128 channels keep keys and values of 77 tokens in bfloat16; a sigma takes less."""
+    found = task_bytes(TINY)
+
+    assert found["bytes_per_prompt"] == 4 * 2 * 77 * 128 * 2
+    assert 0 < found["bytes_per_sigma"] < found["bytes_per_prompt"]
 
 
 def test_operations_of_the_bundled_unet() -> None:
