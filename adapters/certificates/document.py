@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from adapters.bounds import MAX_ESTIMATION_SAMPLES, MAX_LABELS, MAX_SELECTION_SAMPLES
+from adapters.bounds import MAX_ESTIMATION_SAMPLES, MAX_LABELS, MAX_SELECTION_SAMPLES, MAX_SIGMA, MIN_SIGMA
 from adapters.canonical_json import canonical_bytes
 from adapters.queue.messages import slack_of
 from robustify.errors import InvalidInputError
@@ -14,11 +14,14 @@ FORMAT = "robustify-certificate"
 VERSION = 1
 MAX_BYTES = 2 << 20
 """Of a certificate: a thousand of the longest labels take half of it."""
+MAX_TENSOR_SIDE = 1024
+"""Of a canonical tensor: what is checked against a certificate is made as large as it says."""
 SHOWN_PROBLEMS = 5
 
 Document = dict[str, Any]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Votes = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(max_length=MAX_LABELS)]
+Side = Annotated[int, Field(ge=1, le=MAX_TENSOR_SIDE)]
 Radius = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -36,8 +39,8 @@ class CertifiedImage(Part):
     """
 
     sha256: Digest
-    height: Annotated[int, Field(ge=1)]
-    width: Annotated[int, Field(ge=1)]
+    height: Side
+    width: Side
     source_sha256: Digest
     source_norm: Annotated[float, Field(gt=0)]
 
@@ -59,7 +62,7 @@ class Smoothing(Part):
     most alpha."""
 
     noise: Literal["gaussian", "lattice"]
-    sigma: Annotated[float, Field(gt=0)]
+    sigma: Annotated[float, Field(ge=MIN_SIGMA, le=MAX_SIGMA)]
     n0: Annotated[int, Field(ge=1, le=MAX_SELECTION_SAMPLES)]
     n: Annotated[int, Field(ge=1, le=MAX_ESTIMATION_SAMPLES)]
     alpha: Annotated[float, Field(gt=0, lt=1)]

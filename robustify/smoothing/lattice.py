@@ -38,7 +38,8 @@ DIGITS = 60
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534211706798")
 SMALLEST_TERM = Decimal(10) ** -DIGITS
 CELL_BITS = 16
-MAX_SIGMA = 4.0
+MIN_SIGMA, MAX_SIGMA = 1e-3, 4.0
+"""Below, the series of the distribution function would take for ever, and the noise would be no noise."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,8 @@ def upper_thresholds(sigma: float) -> list[int]:
 
     Their mirror images, 2^64 less each, are those below the mean.
     """
-    if not 0 < sigma <= MAX_SIGMA:
-        raise ValueError(f"sigma {sigma} is not in (0, {MAX_SIGMA}]")
+    if not MIN_SIGMA <= sigma <= MAX_SIGMA:
+        raise ValueError(f"sigma {sigma} is not in [{MIN_SIGMA}, {MAX_SIGMA}]")
     thresholds: list[int] = []
     with localcontext(prec=DIGITS):
         unit = 1 / (2 * LEVELS * Decimal(sigma))

@@ -267,6 +267,8 @@ def test_certificate_when_its_signer_lied(certificate: dict[str, Any], change: C
         at("signature")("F" * 128),
         at("smoothing", "n")(10**9),
         at("smoothing", "noise")("laplace"),
+        at("smoothing", "sigma")(1e-9),
+        at("image", "height")(10**6),
     ],
 )
 def test_certificate_when_its_format_is_another(certificate: dict[str, Any], change: Change) -> None:

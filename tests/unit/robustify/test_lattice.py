@@ -125,7 +125,7 @@ def test_noise_when_gaussian_noise_is_drawn_for_the_same_sample() -> None:
     assert not np.array_equal(gaussian, SeededNoise(certificate_seed(b"a", "x"))("select", 0, SHAPE))
 
 
-@pytest.mark.parametrize("sigma", [0.0, -1.0, math.nan, math.inf, 5.0])
+@pytest.mark.parametrize("sigma", [0.0, 1e-9, -1.0, math.nan, math.inf, 5.0])
 def test_noise_when_sigma_is_out_of_range(sigma: float) -> None:
     """It is refused."""
     with pytest.raises(ValueError, match="sigma"):
