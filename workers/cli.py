@@ -6,12 +6,12 @@ Exit 0 done, 2 bad usage, 1 failed, 130 after Ctrl-C, 143 after SIGTERM; `up` an
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from pydantic import ValidationError
@@ -297,10 +297,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Certify every image of a data set; one JSON row an image, resumed where it stopped."""
-    if no_denoiser and no_smoothing:
-        raise InvalidInputError("--no-denoiser and --no-smoothing exclude each other", field="no-denoiser")
-    if no_smoothing and (target_radius, tolerance, bound, test) != (None, None, None, None):
-        raise InvalidInputError("--no-smoothing takes no samples, whatever is asked of them", field="no-smoothing")
+    method = method_of(no_denoiser, no_smoothing, (target_radius, tolerance, bound, test))
     samples = n or (PREDICTION_SAMPLES if test else CERTIFICATE_SAMPLES)
     procedure = procedure_of(
         SmoothingParameters(sigma, n0, samples, alpha), bound, target_radius, tolerance, test, noise or Noise.GAUSSIAN
@@ -319,18 +316,28 @@ def evaluate(
         stored_task(task, settings) if task else task_for(images.class_names, labels, template or DEFAULT_TEMPLATE)
     )
     images = relabelled(images, label_task.labels) if task else images
-    from workers.evaluate import Evaluation, Method
+    from workers.evaluate import Evaluation
     from workers.evaluate import evaluate as run_evaluation
     from workers.evaluator import row_source
     from workers.presentation import print_evaluation
 
-    method: Method = "no-smoothing" if no_smoothing else "no-denoiser" if no_denoiser else "denoised"
     evaluation = Evaluation(settings, label_task, method, parameters, images.digest, server, procedure)
     rows_file = rows or Path("evaluations") / f"{dataset.name}-{split or 'all'}-{evaluation.digest}.jsonl"
     with progress_bar("images") as advance:
         source = row_source(evaluation, images, workers, say)
         summary = run_evaluation(evaluation, len(images), rows_file, source, advance)
     show(summary, as_json, print_evaluation)
+
+
+def method_of(
+    no_denoiser: bool, no_smoothing: bool, asked_of_samples: Sequence[object]
+) -> Literal["denoised", "no-denoiser", "no-smoothing"]:
+    """Raises InvalidInputError for what excludes each other."""
+    if no_denoiser and no_smoothing:
+        raise InvalidInputError("--no-denoiser and --no-smoothing exclude each other", field="no-denoiser")
+    if no_smoothing and any(value is not None for value in asked_of_samples):
+        raise InvalidInputError("--no-smoothing takes no samples, whatever is asked of them", field="no-smoothing")
+    return "no-smoothing" if no_smoothing else "no-denoiser" if no_denoiser else "denoised"
 
 
 @models_app.callback(invoke_without_command=True)

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx
 import pytest
@@ -189,3 +190,17 @@ def store_adaptation(settings: Settings, lora: bytes, models: str) -> str:
         (made / "report.json").write_text(json.dumps({**figures, "no_worse": True, "losses": {}}))
         about = {"references": references, "figures": {**figures, "no_worse": True}}
         return AdaptationStore(settings.adaptation_folder).add(made, models, about).digest
+
+
+@pytest.fixture
+def working_api(
+    queue_settings: Settings,
+    start_api: Callable[[Settings], Api],
+    start_product_worker: Callable[[], Any],
+    wait_until: Callable[..., None],
+) -> Api:
+    """An API with a worker as it is shipped, which share a state folder."""
+    api = start_api(queue_settings)
+    start_product_worker()
+    wait_until(lambda: api.client.get("/readyz").status_code == 200)
+    return api

@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from PIL.PngImagePlugin import PngInfo
 
 from adapters.certificates.document import signed_bytes
 from adapters.certificates.keys import public_key_of, sign
-from adapters.settings import Settings
 
 if TYPE_CHECKING:
     from tests.integration.api.conftest import Api
@@ -52,20 +50,6 @@ def encodings(image: Image.Image) -> list[bytes]:
     ]
     assert len(set(files)) == 10
     return files
-
-
-@pytest.fixture
-def working_api(
-    queue_settings: Settings,
-    start_api: Callable[[Settings], "Api"],
-    start_product_worker: Callable[[], Any],
-    wait_until: Callable[..., None],
-) -> "Api":
-    """An API with a worker as it is shipped, which share a state folder."""
-    api = start_api(queue_settings)
-    start_product_worker()
-    wait_until(lambda: api.client.get("/readyz").status_code == 200)
-    return api
 
 
 def certify(api: "Api", file: bytes, **fields: Any) -> dict[str, Any]:

@@ -1,16 +1,13 @@
 """From a file over HTTP through the queue and a real worker to a certificate whose truth is known."""
 
 import io
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from adapters.images import canonicalise
 from adapters.oracles import exact_margin
-from adapters.settings import Settings
 
 if TYPE_CHECKING:
     from tests.integration.api.conftest import Api
@@ -32,20 +29,6 @@ def encoded(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-@pytest.fixture
-def working_api(
-    queue_settings: Settings,
-    start_api: Callable[[Settings], "Api"],
-    start_product_worker: Callable[[], Any],
-    wait_until: Callable[..., None],
-) -> "Api":
-    """An API with a worker as it is shipped."""
-    api = start_api(queue_settings)
-    start_product_worker()
-    wait_until(lambda: api.client.get("/readyz").status_code == 200)
-    return api
 
 
 def test_predict_and_certify(working_api: "Api") -> None:

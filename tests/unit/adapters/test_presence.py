@@ -9,7 +9,7 @@ from adapters import presence
 from adapters.catalogue import load_models
 from adapters.devices import chosen_device
 from adapters.presence import check_presence
-from adapters.profiles import BUNDLED, PROFILES, find_profile, located, served_profile
+from adapters.profiles import BUNDLED, PROFILES, Profile, find_profile, located, served_profile
 from adapters.settings import Settings
 from robustify.errors import ModelError, ModelFilesError
 
@@ -23,8 +23,16 @@ def copied(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["mini", "imagenet-lite0-ffdnet", "imagenet-lite0-plain", "oracle-coin"])
 def test_models_that_come_with_the_installation(name: str) -> None:
-    """They are there."""
-    check_presence(find_profile(name), SETTINGS)
+    """They are there: nothing is found wrong."""
+    assert problem_of(find_profile(name)) is None
+
+
+def problem_of(profile: Profile) -> str | None:
+    try:
+        check_presence(profile, SETTINGS)
+    except ModelError as error:
+        return str(error)
+    return None
 
 
 def test_models_that_nobody_pulled(tmp_path: Path) -> None:
