@@ -7,13 +7,19 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from robustify.errors import InvalidInputError
 
 MEBIBYTE = 1 << 20
 KEY_BYTES = 32
+
+
+def checked_address(text: str) -> str:
+    """As it was written, if it is an address of HTTP."""
+    HttpUrl(text)
+    return text
 
 
 class Settings(BaseSettings):
@@ -65,9 +71,8 @@ class Settings(BaseSettings):
     k: float | None = Field(
         None, ge=0, le=10, allow_inf_nan=False, description="Correction factor of Eq. 8; by default the profile's."
     )
-    classifier_url: str | None = Field(
+    classifier_url: Annotated[str, AfterValidator(checked_address)] | None = Field(
         None,
-        pattern=r"^https?://",
         description="Where profile mini-remote has its votes from; part of the fingerprint.",
     )
     classifier_token: SecretStr | None = Field(None, description="Bearer token for that address.")

@@ -24,7 +24,7 @@ from robustify.types import Task
 
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.5
-WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
+WORTH_ANOTHER_TRY = frozenset({202, 408, 425, 429, 500, 502, 503, 504})
 LEVELS = 255
 
 log = structlog.get_logger()

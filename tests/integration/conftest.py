@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from robustify.errors import QueueUnavailableError
 
 StartWorker = Callable[..., subprocess.Popen[bytes]]
 WaitUntil = Callable[..., None]
+FreePort = Callable[[], int]
 
 REPOSITORY = Path(__file__).parents[2]
 FAULT_INJECTION = str(Path(__file__).with_name("fault_injection_worker.py"))
@@ -83,6 +85,17 @@ def end_all(processes: list[subprocess.Popen[bytes]]) -> None:
             process.send_signal(signal.SIGCONT)
             process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="session")
+def free_port() -> FreePort:
+    """Finds ports of this machine that nobody listens on."""
+
+    def find() -> int:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            return int(server.getsockname()[1])
+
+    return find
 
 
 @pytest.fixture

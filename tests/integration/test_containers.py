@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ BUILD_SECONDS, START_SECONDS, ANSWER_SECONDS = 3600.0, 600.0, 600.0
 SAMPLES = 1000
 
 WaitUntil = Callable[..., None]
+FreePort = Callable[[], int]
 
 pytestmark = [
     pytest.mark.containers,
@@ -90,7 +90,7 @@ def is_running() -> bool:
 
 
 @pytest.fixture(scope="module")
-def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(engine: None, tmp_path_factory: pytest.TempPathFactory, free_port: FreePort) -> Iterator[Stack]:
     """Both images built and all containers up and healthy; nothing of it is left afterwards but the images."""
     environment = {
         "API_PORT": str(free_port()),
@@ -110,12 +110,6 @@ def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         yield stack
     finally:
         stack.compose("down", "--volumes", "--remove-orphans")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
 
 
 def owner_of_the_data(image: str) -> str:

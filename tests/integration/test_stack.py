@@ -18,10 +18,11 @@ from adapters.settings import Settings
 from workers.stack import running_stack
 
 WaitUntil = Callable[..., None]
+FreePort = Callable[[], int]
 ROBUSTIFY = Path(sys.executable).with_name("robustify")
 
 
-def test_the_queue_server_is_killed(tmp_path: Path, wait_until: WaitUntil) -> None:
+def test_the_queue_server_is_killed(tmp_path: Path, wait_until: WaitUntil, free_port: FreePort) -> None:
     """It is started again, with all that it knew, and the next request is answered."""
     settings = Settings(profile="oracle-linear", state_dir=tmp_path, port=free_port(), threads=1, log_level="WARNING")
     address = f"http://{settings.host}:{settings.port}"
@@ -60,13 +61,7 @@ def predict(client: httpx.Client, seed: int) -> dict[str, object]:
     return job
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def test_a_child_that_never_starts(tmp_path: Path, wait_until: WaitUntil) -> None:
+def test_a_child_that_never_starts(tmp_path: Path, wait_until: WaitUntil, free_port: FreePort) -> None:
     """`up` gives up after some attempts, with exit code 1 and the child's own words, and leaves nothing behind."""
     port, said = free_port(), tmp_path / "said"
     command = [str(ROBUSTIFY), "up", "--profile", "oracle-linear", "--port", str(port)]

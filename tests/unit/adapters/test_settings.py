@@ -95,3 +95,11 @@ def test_secret_is_not_made_by_asking_whether_there_is_one(tmp_path: Path) -> No
     assert not (tmp_path / "state").exists()
     settings.noise_secret()
     assert settings.has_noise_secret
+
+
+@pytest.mark.parametrize("address", ["ftp://box/predict", "http://", "http://127.0.0.1:80predict", "127.0.0.1/predict"])
+def test_address_of_a_black_box_that_is_none(address: str) -> None:
+    """It is refused at the start, and not by the first sample."""
+    with pytest.raises(ValidationError, match="classifier_url"):
+        Settings(classifier_url=address)
+    assert Settings(classifier_url="http://127.0.0.1:80/predict").classifier_url == "http://127.0.0.1:80/predict"
