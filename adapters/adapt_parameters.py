@@ -86,6 +86,12 @@ class AdaptParameters(BaseModel):
     fine_tuning_steps: int | None = Field(None, ge=0, le=MAX_STEPS, description="Steps of fine-tuning the classifier.")
     fine_tuning_batch_size: int | None = Field(None, ge=1, le=MAX_BATCH, description="Images of one such step.")
     fine_tuning_learning_rate: Rate | None = Field(None, description="Of the classifier.")
+    fine_tuning_mix: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Share of the fine-tuned weights in the classifier that serves; the rest is from the one before.",
+    )
     publish: Literal["if-no-worse", "always"] = Field(
         "if-no-worse", description="Whether a version that did worse on held-back references answers all the same."
     )

@@ -45,7 +45,8 @@ class AdaptationDefaults:
     """How a profile adapts unless the request says otherwise; the paper's values, for its models.
 
     `steps` of `batch_size` images at `learning_rate` personalise the denoiser, with `guidance_weight` for lambda of
-    Eq. 12; then the classifier is fine-tuned. `base_steps`, `enlarging_steps` and `images_per_batch` make references.
+    Eq. 12; then the classifier is fine-tuned, and its weights mixed with those before. `base_steps`, `enlarging_steps`
+    and `images_per_batch` make references.
     """
 
     shots: int = 1
@@ -58,6 +59,7 @@ class AdaptationDefaults:
     fine_tuning_steps: int = 40
     fine_tuning_batch_size: int = 256
     fine_tuning_learning_rate: float = 5e-7
+    fine_tuning_mix: float = 1.0
     base_steps: int = 100
     enlarging_steps: int = 50
     images_per_batch: int = 10
@@ -189,14 +191,16 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                     shots=4,
                     held_back=4,
                     steps=120,
-                    learning_rate=1e-3,
+                    learning_rate=3e-4,
                     fine_tuning_steps=60,
                     fine_tuning_batch_size=40,
-                    fine_tuning_learning_rate=2e-5,
+                    fine_tuning_learning_rate=5e-4,
+                    fine_tuning_mix=0.3,
                     base_steps=50,
                     enlarging_steps=25,
                     images_per_batch=20,
-                    few_shots_guidance=7.0,
+                    one_shot_guidance=2.0,
+                    few_shots_guidance=2.0,
                 ),
             ),
             DEEPFLOYD,

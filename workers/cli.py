@@ -241,6 +241,7 @@ def adapt(
     guidance_weight: Annotated[float | None, typer.Option(help="Weight of the classifier's loss (lambda).")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of the denoiser.")] = None,
     fine_tuning_learning_rate: Annotated[float | None, typer.Option(help="Of the classifier.")] = None,
+    fine_tuning_mix: Annotated[float | None, typer.Option(help="Share of the fine-tuned weights, to 1.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed makes the same models.")] = None,
     publish: Annotated[str | None, typer.Option(help="if-no-worse or always.")] = None,
     server: ServerUrl = None,
@@ -252,8 +253,9 @@ def adapt(
 
     rates = given(learning_rate=learning_rate, fine_tuning_learning_rate=fine_tuning_learning_rate)
     sizes = given(shots=shots, held_back=held_back, steps=steps, fine_tuning_steps=fine_tuning_steps)
+    mix = given(fine_tuning_mix=fine_tuning_mix)
     others = given(template=template, guidance_weight=guidance_weight, seed=seed, publish=publish)
-    fields = {"name": name, "labels": labels or [], **sizes, **rates, **others}
+    fields = {"name": name, "labels": labels or [], **sizes, **rates, **mix, **others}
     with progress_bar("steps") as advance_to:
         if server:
             from workers.remote import Server

@@ -8,7 +8,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from adapters.adaptation.delta import write_delta
+from adapters.adaptation.delta import Tensors, write_delta
 from adapters.adaptation.personalization import diffusion_of
 from adapters.adaptation.trainer import History, Losses, Objective, References, Training, TrainingPlan, train
 from adapters.checkpoints import Checkpoint
@@ -41,11 +41,16 @@ def fine_tune(
     references: References,
     held_back: References,
     plan: TrainingPlan,
+    mix: float,
     folder: Path,
     on_step: Callable[[int], None],
     accelerator: Accelerator,
 ) -> History:
-    """Writes `folder`/classifier.safetensors, what changed of the CLIP; `denoiser` is the personalised one."""
+    """Writes `folder`/classifier.safetensors, what changes of the CLIP; `denoiser` is the personalised one.
+
+    What serves lies between the weights before and after, at `mix` of the way: 1 is Eq. 13 as it stands, less keeps
+    more of what the classifier knew of real images (WiSE-FT, Wortsman et al., 2022).
+    """
     tunable = TunableClip(clip, task, accelerator.device)
     diffusion = diffusion_of(denoiser)
 
@@ -65,5 +70,14 @@ def fine_tune(
         accelerator,
     )
     if accelerator.is_main_process:
-        write_delta(clip.model.state_dict(), tunable.model.state_dict(), folder / "classifier.safetensors")
+        before = clip.model.state_dict()
+        write_delta(before, mixed(before, tunable.model.state_dict(), mix), folder / "classifier.safetensors")
     return history
+
+
+def mixed(before: Tensors, after: Tensors, share: float) -> Tensors:
+    """The weights `share` of the way from `before` to `after`, which have other values for some names only."""
+    return {
+        name: torch.lerp(before[name].to(tensor), tensor, share) if tensor.is_floating_point() else tensor
+        for name, tensor in after.items()
+    }

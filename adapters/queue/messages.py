@@ -140,6 +140,8 @@ class AdaptRequest(Record):
     fine_tuning_steps: int
     fine_tuning_batch_size: int
     fine_tuning_learning_rate: float
+    fine_tuning_mix: float
+    """Share of the fine-tuned weights in those that serve."""
     publish: Literal["if-no-worse", "always"]
     profile: str
     engine: str

@@ -8,10 +8,13 @@ Cost: each adaptation is some minutes, and each cell of the tables images x (n0 
 """
 
 import json
+import os
 import shutil
 import statistics
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,19 +23,40 @@ from rich.console import Console
 
 from adapters.adapt_parameters import AdaptParameters, adapt_request
 from adapters.adaptation.workshop import Workshop
+from adapters.catalogue import set_up
+from adapters.child_process import end_with
 from adapters.datasets import Dataset, read_dataset
 from adapters.profiles import find_profile
 from adapters.settings import Settings
-from adapters.store.adaptations import CLASSIFIER, AdaptationStore
+from adapters.store.adaptations import CLASSIFIER, REFERENCES, AdaptationStore
 from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
 from workers.adaptation.stages import AdaptationRun
 from workers.evaluate import Evaluation, evaluate, read_rows
-from workers.evaluator import row_source
+from workers.evaluator import ended_at_once, row_source
 
 ALPHA = 0.001
 RADII = (0.25, 0.5)
 NONE, DENOISER, BOTH = "none", "denoiser only", "both"
 say = Console(stderr=True).print
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An adaptation of the study; `weight` is lambda, None for the profile's."""
+
+    shots: int
+    seed: int
+    weight: float | None = None
+
+    @property
+    def references(self) -> str:
+        """Those with the same name share their references."""
+        return f"{self.shots}-shots-seed-{self.seed}"
+
+    def parameters(self, labels: Sequence[str]) -> AdaptParameters:
+        return AdaptParameters(
+            name="study", labels=list(labels), shots=self.shots, seed=self.seed, guidance_weight=self.weight
+        )
 
 
 @dataclass(frozen=True)
@@ -60,17 +84,26 @@ class Study:
         rows = sorted(read_rows(path, evaluation.digest), key=lambda row: int(row["index"]))
         return rows[: len(self.dataset)]
 
-    def adapt(self, shots: int, seed: int, weight: float | None) -> dict[str, str]:
+    def adapt(self, wanted: Sequence[Wanted]) -> list[dict[str, str]]:
+        """The digests of what was made for each: side by side, where there are several workers."""
+        if self.workers == 1:
+            return [self.adapt_once(one) for one in wanted]
+        with ended_at_once(ProcessPoolExecutor(self.workers, get_context("spawn"), end_with, (os.getpid(),))) as pool:
+            return list(pool.map(self.adapt_once, wanted))
+
+    def adapt_once(self, wanted: Wanted) -> dict[str, str]:
         """Adapts to the class names: the digests of the personalised denoiser alone, and of both models."""
         profile = find_profile(self.settings.profile)
-        parameters = AdaptParameters(
-            name="study", labels=list(self.dataset.class_names), shots=shots, seed=seed, guidance_weight=weight
-        )
-        request = adapt_request(parameters, profile, self.settings)
-        folder = self.folder / f"{shots}-shots-seed-{seed}-weight-{request.guidance_weight:g}"
+        set_up(profile, self.settings)
+        request = adapt_request(wanted.parameters(self.dataset.class_names), profile, self.settings)
+        folder = self.folder / f"{wanted.references}-weight-{request.guidance_weight:g}"
         run = AdaptationRun(request, Workshop(profile, self.settings), folder, lambda progress: None)
         run.made.mkdir(parents=True, exist_ok=True)
+        shared = self.folder / wanted.references
+        if shared.is_dir():
+            shutil.copytree(shared, run.made / REFERENCES, dirs_exist_ok=True)
         run.synthesize()
+        shutil.copytree(run.made / REFERENCES, shared, dirs_exist_ok=True)
         run.personalize()
         run.fine_tune()
         store = AdaptationStore(self.settings.adaptation_folder)
@@ -118,13 +151,14 @@ def difference(rows: Sequence[Rows], base: Rows) -> dict[str, tuple[float, float
 
 def components(study: Study, sigmas: Sequence[float], shots: Sequence[int], seeds: int) -> Iterator[dict[str, Any]]:
     """Table 6, a record for each (sigma, shots, variant)."""
+    wanted = [Wanted(count, seed) for count in shots for seed in range(seeds)]
+    made = dict(zip(wanted, study.adapt(wanted), strict=True))
     for sigma in sigmas:
         base = study.rows(None, sigma)
         yield {"sigma": sigma, "shots": 0, "variant": NONE, "figures": [figures(base)], "difference": None}
         for count in shots:
-            adaptations = [study.adapt(count, seed, None) for seed in range(seeds)]
             for variant in (DENOISER, BOTH):
-                rows = [study.rows(adaptation[variant], sigma) for adaptation in adaptations]
+                rows = [study.rows(made[Wanted(count, seed)][variant], sigma) for seed in range(seeds)]
                 say(f"sigma {sigma:g}, {count} shots, {variant}: {[figures(run) for run in rows]}")
                 yield {
                     "sigma": sigma,
@@ -137,8 +171,8 @@ def components(study: Study, sigmas: Sequence[float], shots: Sequence[int], seed
 
 def weights(study: Study, sigmas: Sequence[float], shots: int, values: Sequence[float]) -> Iterator[dict[str, Any]]:
     """Table 8, a record for each (sigma, lambda): the personalised denoiser alone, one seed."""
-    for weight in values:
-        adaptation = study.adapt(shots, 0, weight)
+    adaptations = study.adapt([Wanted(shots, 0, weight) for weight in values])
+    for weight, adaptation in zip(values, adaptations, strict=True):
         for sigma in sigmas:
             rows = study.rows(adaptation[DENOISER], sigma)
             yield {"sigma": sigma, "weight": weight, "shots": shots, "figures": [figures(rows)]}

@@ -14,7 +14,7 @@ WaitUntil = Callable[..., None]
 FreePort = Callable[[], int]
 HORSE = Path(embedded).parent / "weights" / "examples" / "horse.png"
 LABELS = ["airplane", "horse", "ship"]
-SAMPLES = 20
+SAMPLES = 10
 
 
 def test_a_second_instance_as_the_black_box(tmp_path: Path, wait_until: WaitUntil, free_port: FreePort) -> None:

@@ -168,6 +168,7 @@ class AdaptationRun:
             request.label_task,
             *self.references,
             plan,
+            request.fine_tuning_mix,
             work,
             self.tell(FINE_TUNE),
             self.workshop.accelerator(),

@@ -154,6 +154,7 @@ def test_adapt_when_it_is_accepted(adapting_api: "Api") -> None:
         "fine_tuning_steps": defaults.fine_tuning_steps,
         "fine_tuning_batch_size": defaults.fine_tuning_batch_size,
         "fine_tuning_learning_rate": defaults.fine_tuning_learning_rate,
+        "fine_tuning_mix": defaults.fine_tuning_mix,
         "publish": "if-no-worse",
     }
     # 2 labels of 2 shots and what is held back; the steps of both trainings; before and after at two sigmas.

@@ -117,6 +117,9 @@ def test_names_that_a_person_reads_as_one(pair: tuple[str, str]) -> None:
         {"learning_rate": math.nan},
         {"learning_rate": math.inf},
         {"fine_tuning_learning_rate": math.nan},
+        {"fine_tuning_mix": 0.0},
+        {"fine_tuning_mix": 1.1},
+        {"fine_tuning_mix": math.nan},
         {"guidance_weight": math.nan},
         {"guidance_weight": -0.01},
         {"guidance_weight": math.inf},
@@ -143,6 +146,7 @@ def test_request_when_nothing_is_asked_for() -> None:
     assert request.fine_tuning_steps == defaults.fine_tuning_steps
     assert request.fine_tuning_batch_size == defaults.fine_tuning_batch_size
     assert request.fine_tuning_learning_rate == defaults.fine_tuning_learning_rate
+    assert request.fine_tuning_mix == defaults.fine_tuning_mix
     assert request.publish == "if-no-worse"
     assert (request.profile, request.models) == ("mini", MINI.model_digest)
     assert request.engine == engine_digest(MINI, settings)
@@ -164,6 +168,7 @@ def test_request_when_all_is_asked_for() -> None:
         "fine_tuning_steps": 0,
         "fine_tuning_batch_size": 7,
         "fine_tuning_learning_rate": 2e-6,
+        "fine_tuning_mix": 0.5,
         "publish": "always",
     }
     request = adapt_request(parameters(**values), MINI, Settings())

@@ -39,6 +39,7 @@ def request_of(name: str = "pets", seed: int = 0) -> AdaptRequest:
         fine_tuning_steps=0,
         fine_tuning_batch_size=4,
         fine_tuning_learning_rate=1e-5,
+        fine_tuning_mix=1.0,
         publish="always",
         profile="mini",
         engine="e" * 64,

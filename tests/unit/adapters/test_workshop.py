@@ -93,11 +93,12 @@ def learn_to_classify(
     folder: Path,
     accelerator: Accelerator,
     on_step: Callable[[int], None] = lambda step: None,
+    mix: float = 1.0,
 ) -> History:
     folder.mkdir(exist_ok=True)
     plan = replace(PLAN, steps=2, validate_steps=2, weight_decay=0.0)
     denoiser = workshop.adapted_denoiser(prompt.parent)
-    return fine_tune(denoiser, clip, TASK, references, references, plan, folder, on_step, accelerator)
+    return fine_tune(denoiser, clip, TASK, references, references, plan, mix, folder, on_step, accelerator)
 
 
 def stop_at_step(wanted: int) -> Callable[[int], None]:
@@ -201,6 +202,20 @@ def test_fine_tuning_when_it_was_stopped(
     assert "rows.token_embedding.weight" in load_file(whole)
     assert is_untouched(workshop.denoiser.unet, before[0])
     assert is_untouched(clip.model, before[1])
+
+
+def test_fine_tuned_weights_when_they_are_mixed(
+    workshop: Workshop, clip: ClipModel, prompt: Path, references: References, tmp_path: Path, accelerator: Accelerator
+) -> None:
+    """A fourth of the way means every weight a fourth of the way, and what did not change stays left out."""
+    for name, mix in (("whole", 1.0), ("part", 0.25)):
+        learn_to_classify(workshop, clip, prompt, references, tmp_path / name, accelerator, mix=mix)
+    before = clip.model.state_dict()
+    whole, part = (read_delta(before, tmp_path / name / "classifier.safetensors") for name in ("whole", "part"))
+
+    assert set(part) == set(whole)
+    for name, tensor in part.items():
+        torch.testing.assert_close(tensor - before[name], 0.25 * (whole[name] - before[name]))
 
 
 def test_denoiser_when_it_is_told_the_prompt_of_a_file(workshop: Workshop, prompt: Path) -> None:
