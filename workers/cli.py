@@ -32,6 +32,7 @@ from robustify.errors import InvalidInputError, RobustifyError
 from robustify.types import DEFAULT_TEMPLATE, Noise, PredictTest, SmoothingParameters, Task
 from workers.preparation import planned, prepare
 from workers.procedure import procedure_of
+from workers.selftest_claims import Claim
 from workers.termination import orderly_termination
 
 app = typer.Typer(
@@ -403,21 +404,33 @@ def verify_command(
 
 @app.command()
 def selftest(
+    bound: Annotated[Claim, typer.Option(help="What is claimed: a bound of CERTIFY, or sequential PREDICT.")] = (
+        Claim.CLOPPER_PEARSON
+    ),
     images: Annotated[int, typer.Option(help="Random images to certify.", min=1)] = 500,
-    alpha: Annotated[float, typer.Option(help="Accepted share of wrong radii.", min=1e-6, max=0.05)] = 0.01,
+    alpha: Annotated[float, typer.Option(help="Accepted share of wrong answers.", min=1e-6, max=0.05)] = 0.01,
     workers: Annotated[int, typer.Option(help="Worker processes.", min=1, max=16)] = 1,
     coins: Annotated[int, typer.Option(help="Certificates of a fair coin, whose votes must vary as chance does.")] = 0,
     kill_every: Annotated[float, typer.Option(help="Kill a worker with SIGKILL every so many seconds.", min=0)] = 0,
+    cancel_every: Annotated[float, typer.Option(help="Cancel a job, and submit it again, as often.", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Certify images whose exact radius is known; exit 1 if more radii exceed it than alpha allows."""
+    """Certify images whose exact radius is known; exit 1 if more answers are false than alpha allows."""
     from workers.presentation import print_figures
     from workers.selftest import selftest as run_selftest
 
     done = count()
     with TemporaryDirectory(prefix="robustify-selftest-") as state, progress_bar("certificates") as advance:
         report = run_selftest(
-            Path(state), images, alpha, workers, coins, kill_every, lambda: advance(next(done) + 1, images + coins)
+            Path(state),
+            bound,
+            images,
+            alpha,
+            workers,
+            coins,
+            kill_every,
+            cancel_every,
+            lambda: advance(next(done) + 1, images + coins),
         )
     document = {**report.__dict__, "passed": report.passed}
     show(document, as_json, print_figures)

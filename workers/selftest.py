@@ -1,4 +1,4 @@
-"""`robustify selftest`: radii of a classifier whose exact radius is known exceed it no more often than alpha allows.
+"""`robustify selftest`: what is claimed of a classifier whose radius is known is false no more often than alpha allows.
 
 The images go through a real queue and real worker processes of profile `oracle-linear`. Duplicated noise, a wrong
 scale of sigma, votes counted twice or dropped with a bias all show here.
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,20 +17,20 @@ from typing import Any
 import numpy as np
 from scipy.stats import binom, chi2
 
-from adapters.oracles import exact_margin
+from adapters.oracles import exact_margin, linear_weights
 from adapters.profiles import engine_digest, find_profile, function_digest
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.queue.embedded import EmbeddedServer
-from adapters.queue.messages import InputImage, JobKind, JobRequest, JobStatus, WorkerRecord
+from adapters.queue.messages import CHANNELS, InputImage, JobKind, JobRequest, JobStatus, WorkerRecord
 from adapters.settings import Settings
 from adapters.store.files import ImageStore
 from robustify.errors import RobustifyError
 from robustify.types import DEFAULT_TEMPLATE, Task
 from workers.processes import Child, Supervisor
+from workers.selftest_claims import LABELS, Claim, is_false, request_fields, tested_image
 
 LINEAR, COIN = "oracle-linear", "oracle-coin"
-LABELS = ("above", "below")
 SIGMA, N0, N = 0.25, 100, 1000
 WORKERS_READY_SECONDS = 120.0
 STALL_SECONDS = 120.0
@@ -38,36 +39,38 @@ IN_FLIGHT = 40
 FALSE_ALARM = 0.001
 """How often a correct service fails each half of the test."""
 
-Verdict = tuple[np.ndarray, dict[str, Any]]
-"""An image and the result of its certificate."""
+UNSETTLED = ("abstained", "undecided")
+Verdict = tuple[float, dict[str, Any]]
+"""The exact margin of an image and the result of its job."""
 
 
 @dataclass(frozen=True)
 class SelfTestReport:
-    """`exceeded`: radii above the exact one; `allowed`: the 99.9 % quantile of Binomial(images, alpha).
+    """`settled`: neither abstained nor undecided; `false`: those that are not true; `allowed`: the 99.9 % quantile of
+    Binomial(images, alpha).
 
     `coin_variance_ratio`: the variance of fair coins' votes over that of independent ones; None without coins.
     """
 
+    bound: Claim
     images: int
     alpha: float
-    certified: int
-    abstained: int
-    exceeded: int
-    wrong_labels: int
+    settled: int
+    false: int
     allowed: int
     coins: int
     coin_variance_ratio: float | None
     killed_workers: int
+    canceled_jobs: int
     seconds: float
 
     @property
     def passed(self) -> bool:
-        """A wrong label with a radius is among `exceeded`. Noise shared by four votes would quadruple the variance."""
+        """Noise shared by four votes would quadruple the variance."""
         if self.coin_variance_ratio is not None:
             low, high = coin_ratios(self.coins)
-            return self.exceeded <= self.allowed and low <= self.coin_variance_ratio <= high
-        return self.exceeded <= self.allowed
+            return self.false <= self.allowed and low <= self.coin_variance_ratio <= high
+        return self.false <= self.allowed
 
 
 @dataclass
@@ -96,41 +99,70 @@ def seconds_at_work(child: Child, workers: Sequence[WorkerRecord]) -> float:
     return max((time.time() - worker.started_at for worker in workers if worker.name.startswith(own)), default=0.0)
 
 
+@dataclass
+class Canceler:
+    """Every `seconds`, cancels a random job that is not done, and submits it again; 0 for never."""
+
+    seconds: float
+    canceled: int = 0
+    last: float = field(default_factory=time.monotonic)
+
+    def __call__(self, board: JobBoard, in_flight: dict[str, "Trial"]) -> None:
+        if not self.seconds or time.monotonic() - self.last < self.seconds or not in_flight:
+            return
+        job_id = random.choice(list(in_flight))
+        record, self.last = board.cancel(job_id), time.monotonic()
+        if record is not None and record.status is JobStatus.CANCELED:
+            trial = in_flight.pop(job_id)
+            in_flight[submit(board, trial)] = trial
+            self.canceled += 1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A request, and the exact margin of its image."""
+
+    request: JobRequest
+    margin: float
+
+
+@dataclass(frozen=True)
+class Disturbances:
+    """What goes wrong meanwhile."""
+
+    killer: Killer
+    canceler: Canceler
+
+
 def selftest(
     state_dir: Path,
+    bound: Claim,
     images: int,
     alpha: float,
     workers: int,
     coins: int = 0,
     kill_every: float = 0.0,
+    cancel_every: float = 0.0,
     on_result: Callable[[], None] = lambda: None,
 ) -> SelfTestReport:
-    """Certify random images and compare with the truth; then flip coins and compare their variance."""
-    started, killer = time.monotonic(), Killer(kill_every)
-    linear = list(certify_random_images(state_dir / "linear", LINEAR, images, alpha, workers, killer, on_result))
-    coin = list(certify_random_images(state_dir / "coin", COIN, coins, alpha, workers, killer, on_result))
-    certified = [(exact_margin(image), result) for image, result in linear if result["outcome"] == "certified"]
+    """Have random images answered and compare with the truth; then flip coins and compare their variance."""
+    started, disturbances = time.monotonic(), Disturbances(Killer(kill_every), Canceler(cancel_every))
+    run = partial(answer_random_images, alpha=alpha, workers=workers, disturbances=disturbances, on_result=on_result)
+    linear = list(run(state_dir / "linear", LINEAR, bound, images))
+    coin = list(run(state_dir / "coin", COIN, Claim.CLOPPER_PEARSON, coins))
     return SelfTestReport(
+        bound=bound,
         images=len(linear),
         alpha=alpha,
-        certified=len(certified),
-        abstained=len(linear) - len(certified),
-        exceeded=sum(exceeds(margin, result) for margin, result in certified),
-        wrong_labels=sum(is_wrong(margin, result) for margin, result in certified),
+        settled=sum(result["outcome"] not in UNSETTLED for _, result in linear),
+        false=sum(is_false(margin, result) for margin, result in linear),
         allowed=int(binom.ppf(1 - FALSE_ALARM, len(linear), alpha)),
         coins=len(coin),
         coin_variance_ratio=variance_ratio(coin) if len(coin) > 1 else None,
-        killed_workers=killer.kills,
+        killed_workers=disturbances.killer.kills,
+        canceled_jobs=disturbances.canceler.canceled,
         seconds=round(time.monotonic() - started, 1),
     )
-
-
-def exceeds(margin: float, result: Mapping[str, Any]) -> bool:
-    return bool(result["radius"] > abs(margin)) or is_wrong(margin, result)
-
-
-def is_wrong(margin: float, result: Mapping[str, Any]) -> bool:
-    return bool(result["label"] != (LABELS[0] if margin > 0 else LABELS[1]))
 
 
 def coin_ratios(coins: int) -> tuple[float, float]:
@@ -145,40 +177,55 @@ def variance_ratio(verdicts: Sequence[Verdict]) -> float:
     return float(np.var(counts, ddof=1) / (N / 4))
 
 
-def certify_random_images(
+def answer_random_images(
     state_dir: Path,
     profile: str,
+    claim: Claim,
     images: int,
+    *,
     alpha: float,
     workers: int,
-    killer: Killer,
+    disturbances: Disturbances,
     on_result: Callable[[], None],
     stall_seconds: float = STALL_SECONDS,
 ) -> Iterator[Verdict]:
-    """Submit random images, a few at a time, and yield each with its result."""
+    """Submit random images, a few at a time, and yield the exact margin of each with its result."""
     if not images:
         return
     with running_workers(state_dir, profile, workers) as (settings, board, supervisor):
-        store = ImageStore(settings.state_dir / "images")
-        pending = random_images(images, find_profile(profile).side)
-        in_flight: dict[str, np.ndarray] = {}
+        pending = random_trials(claim, images, settings, alpha)
+        in_flight: dict[str, Trial] = {}
         left, moved_at = images, time.monotonic()
         while left:
-            for image in islice(pending, IN_FLIGHT - len(in_flight)):
-                request = request_for(image, store, settings, alpha)
-                in_flight[board.submit(request, find_profile(profile).shard_samples).id] = image
+            for trial in islice(pending, IN_FLIGHT - len(in_flight)):
+                in_flight[submit(board, trial)] = trial
             for job_id, result in finished(board, list(in_flight)):
-                yield in_flight.pop(job_id), result
+                yield in_flight.pop(job_id).margin, result
                 on_result()
                 left, moved_at = left - 1, time.monotonic()
             if time.monotonic() - moved_at > stall_seconds:
                 raise RobustifyError(
-                    f"no certificate ended within {stall_seconds:.0f} s, {left} of {images} are left, after "
-                    f"{killer.kills} kills: the workers fail, or are killed too often"
+                    f"no answer came within {stall_seconds:.0f} s, {left} of {images} are left, after "
+                    f"{disturbances.killer.kills} kills: the workers fail, or are killed too often"
                 )
-            killer(supervisor, board)
+            disturbances.canceler(board, in_flight)
+            disturbances.killer(supervisor, board)
             supervisor.revive()
             time.sleep(0.02)
+
+
+def submit(board: JobBoard, trial: Trial) -> str:
+    """The id of the job."""
+    return board.submit(trial.request, find_profile(trial.request.profile).shard_samples).id
+
+
+def random_trials(claim: Claim, count: int, settings: Settings, alpha: float) -> Iterator[Trial]:
+    profile, store = find_profile(settings.profile), ImageStore(settings.state_dir / "images")
+    normal = linear_weights((CHANNELS, profile.side, profile.side))
+    for index, drawn in enumerate(random_images(count, profile.side)):
+        image, margin = tested_image(claim, drawn, exact_margin(drawn), normal)
+        request = request_for(image, store, settings, alpha, request_fields(claim, margin, above=index % 2 == 0))
+        yield Trial(request, exact_margin(image))
 
 
 @contextmanager
@@ -218,23 +265,26 @@ def random_images(count: int, side: int) -> Iterator[np.ndarray]:
         yield rng.integers(0, 256, (3, side, side)).astype(np.float32) / 255
 
 
-def request_for(image: np.ndarray, store: ImageStore, settings: Settings, alpha: float) -> JobRequest:
+def request_for(
+    image: np.ndarray, store: ImageStore, settings: Settings, alpha: float, fields: Mapping[str, Any]
+) -> JobRequest:
     profile = find_profile(settings.profile)
     digest, engine = store.put(image), engine_digest(profile, settings)
     side = profile.side
-    return JobRequest(
-        kind=JobKind.CERTIFY,
-        image=InputImage(sha256=digest, height=side, width=side, source_sha256=digest, source_norm=1.0),
-        labels=LABELS,
-        template=DEFAULT_TEMPLATE,
-        sigma=SIGMA,
-        n0=N0,
-        n=N,
-        alpha=alpha,
-        profile=profile.name,
-        engine=engine,
-        fingerprint=function_digest(engine, Task(LABELS, DEFAULT_TEMPLATE), SIGMA),
-    )
+    values = {
+        "kind": JobKind.CERTIFY,
+        "image": InputImage(sha256=digest, height=side, width=side, source_sha256=digest, source_norm=1.0),
+        "labels": LABELS,
+        "template": DEFAULT_TEMPLATE,
+        "sigma": SIGMA,
+        "n0": N0,
+        "n": N,
+        "alpha": alpha,
+        "profile": profile.name,
+        "engine": engine,
+        "fingerprint": function_digest(engine, Task(LABELS, DEFAULT_TEMPLATE), SIGMA),
+    }
+    return JobRequest(**{**values, **fields})
 
 
 def finished(board: JobBoard, job_ids: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
