@@ -82,7 +82,7 @@ def test_target_radius_when_the_exact_one_is_known(
     assert sum(worker.shards_done for worker in board.workers()) <= 22
 
 
-@pytest.mark.parametrize("aim", [{"target_radius": 0.27}, {"tolerance": 0.04}])
+@pytest.mark.parametrize(("aim", "most"), [({"target_radius": 0.29}, 5100), ({"tolerance": 0.04}, 4500)])
 def test_certificate_when_workers_are_killed(
     board: JobBoard,
     queue_settings: Settings,
@@ -90,8 +90,12 @@ def test_certificate_when_workers_are_killed(
     start_worker: StartWorker,
     wait_until: WaitUntil,
     aim: dict[str, float],
+    most: int,
 ) -> None:
-    """One of three with SIGKILL in the middle, and another after it: the document is that of an undisturbed run."""
+    """One of three with SIGKILL in the middle, and another after it: the document is that of an undisturbed run.
+
+    The target is so close to the exact radius that it is hardly ever settled before the second kill.
+    """
     victims = [start_worker(*SLOW) for _ in range(3)]
     job = board.submit(certificate(**aim), SHARD_SAMPLES)
     for samples, victim in zip((300, 500), victims, strict=False):
@@ -100,7 +104,7 @@ def test_certificate_when_workers_are_killed(
     document = document_of(board, job, wait_until)
 
     assert document == undisturbed(job.vote_request, queue_settings)
-    assert 600 < document["samples_used"] < 5100
+    assert 600 < document["samples_used"] <= most
 
 
 def test_prediction_when_it_stops_early(
