@@ -1,7 +1,7 @@
 """Adaptation by real workers with the bundled models: killed at every stage, interrupted, pinned, withdrawn."""
 
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from subprocess import Popen
 from typing import Any
 
@@ -38,6 +38,15 @@ SMALL = {
     "fine_tuning_batch_size": 4,
     "publish": "always",
 }
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """What this process computes itself must not wait for a second core that a worker has."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
