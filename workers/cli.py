@@ -252,11 +252,14 @@ def adapt(
     """Adapt the models to a label set, from the class names alone, and store them as a task."""
     from workers.presentation import print_adaptation
 
-    rates = given(learning_rate=learning_rate, fine_tuning_learning_rate=fine_tuning_learning_rate)
+    rates = given(
+        learning_rate=learning_rate,
+        fine_tuning_learning_rate=fine_tuning_learning_rate,
+        fine_tuning_mix=fine_tuning_mix,
+    )
     sizes = given(shots=shots, held_back=held_back, steps=steps, fine_tuning_steps=fine_tuning_steps)
-    mix = given(fine_tuning_mix=fine_tuning_mix)
     others = given(template=template, guidance_weight=guidance_weight, seed=seed, publish=publish)
-    fields = {"name": name, "labels": labels or [], **sizes, **rates, **mix, **others}
+    fields = {"name": name, "labels": labels or [], **sizes, **rates, **others}
     with progress_bar("steps") as advance_to:
         if server:
             from workers.remote import Server
@@ -407,7 +410,7 @@ def selftest(
     bound: Annotated[Claim, typer.Option(help="What is claimed: a bound of CERTIFY, or sequential PREDICT.")] = (
         Claim.CLOPPER_PEARSON
     ),
-    images: Annotated[int, typer.Option(help="Random images to certify.", min=1)] = 500,
+    images: Annotated[int, typer.Option(help="Random images to ask about.", min=1)] = 500,
     alpha: Annotated[float, typer.Option(help="Accepted share of wrong answers.", min=1e-6, max=0.05)] = 0.01,
     workers: Annotated[int, typer.Option(help="Worker processes.", min=1, max=16)] = 1,
     coins: Annotated[int, typer.Option(help="Certificates of a fair coin, whose votes must vary as chance does.")] = 0,
@@ -415,7 +418,7 @@ def selftest(
     cancel_every: Annotated[float, typer.Option(help="Cancel a job, and submit it again, as often.", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Certify images whose exact radius is known; exit 1 if more answers are false than alpha allows."""
+    """Ask about images whose exact radius is known; exit 1 if more answers are false than alpha allows."""
     from workers.presentation import print_figures
     from workers.selftest import selftest as run_selftest
 

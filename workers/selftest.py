@@ -28,7 +28,7 @@ from adapters.store.files import ImageStore
 from robustify.errors import RobustifyError
 from robustify.types import DEFAULT_TEMPLATE, Task
 from workers.processes import Child, Supervisor
-from workers.selftest_claims import LABELS, Claim, is_false, request_fields, tested_image
+from workers.selftest_claims import LABELS, Claim, is_false, is_wrong, request_fields, tested_image
 
 LINEAR, COIN = "oracle-linear", "oracle-coin"
 SIGMA, N0, N = 0.25, 100, 1000
@@ -38,7 +38,6 @@ STALL_SECONDS = 120.0
 IN_FLIGHT = 40
 FALSE_ALARM = 0.001
 """How often a correct service fails each half of the test."""
-
 UNSETTLED = ("abstained", "undecided")
 Verdict = tuple[float, dict[str, Any]]
 """The exact margin of an image and the result of its job."""
@@ -46,8 +45,8 @@ Verdict = tuple[float, dict[str, Any]]
 
 @dataclass(frozen=True)
 class SelfTestReport:
-    """`settled`: neither abstained nor undecided; `false`: those that are not true; `allowed`: the 99.9 % quantile of
-    Binomial(images, alpha).
+    """`settled`: neither abstained nor undecided; `false`: those that are not true, among them `wrong_labels`; `allowed`:
+    the 99.9 % quantile of Binomial(images, alpha).
 
     `coin_variance_ratio`: the variance of fair coins' votes over that of independent ones; None without coins.
     """
@@ -57,6 +56,7 @@ class SelfTestReport:
     alpha: float
     settled: int
     false: int
+    wrong_labels: int
     allowed: int
     coins: int
     coin_variance_ratio: float | None
@@ -67,10 +67,12 @@ class SelfTestReport:
     @property
     def passed(self) -> bool:
         """Noise shared by four votes would quadruple the variance."""
-        if self.coin_variance_ratio is not None:
-            low, high = coin_ratios(self.coins)
-            return self.false <= self.allowed and low <= self.coin_variance_ratio <= high
-        return self.false <= self.allowed
+        if self.false > self.allowed:
+            return False
+        if self.coin_variance_ratio is None:
+            return True
+        low, high = coin_ratios(self.coins)
+        return low <= self.coin_variance_ratio <= high
 
 
 @dataclass
@@ -156,6 +158,7 @@ def selftest(
         alpha=alpha,
         settled=sum(result["outcome"] not in UNSETTLED for _, result in linear),
         false=sum(is_false(margin, result) for margin, result in linear),
+        wrong_labels=sum(is_wrong(margin, result) for margin, result in linear),
         allowed=int(binom.ppf(1 - FALSE_ALARM, len(linear), alpha)),
         coins=len(coin),
         coin_variance_ratio=variance_ratio(coin) if len(coin) > 1 else None,

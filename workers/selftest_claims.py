@@ -11,6 +11,7 @@ from robustify.smoothing.rules import Outcome
 from robustify.types import Bound, PredictTest
 
 LABELS = ("above", "below")
+PREDICTED = "predicted"
 LOOK_SAMPLES = 100
 """Between two looks of a claim that may stop early."""
 TARGET_GAP = 1e-6
@@ -46,15 +47,22 @@ def request_fields(claim: Claim, margin: float, above: bool) -> Mapping[str, Any
     return {"bound": Bound(claim)}
 
 
+def is_right(margin: float, result: Mapping[str, Any]) -> bool:
+    """Whether the label is that of the exact margin."""
+    return bool(result["label"] == LABELS[0 if margin > 0 else 1])
+
+
+def is_wrong(margin: float, result: Mapping[str, Any]) -> bool:
+    """Whether a wrong label was predicted or certified."""
+    return result["outcome"] in (PREDICTED, Outcome.CERTIFIED) and not is_right(margin, result)
+
+
 def is_false(margin: float, result: Mapping[str, Any]) -> bool:
     """Whether a result says more than is true: a wrong label, a radius beyond the exact one, or a target refuted that
     is within it."""
-    right = result["label"] == LABELS[0 if margin > 0 else 1]
     match result["outcome"]:
-        case Outcome.CERTIFIED:
-            return not right or bool(result["radius"] > abs(margin))
+        case Outcome.CERTIFIED if result["radius"] > abs(margin):
+            return True
         case Outcome.NOT_CERTIFIED:
-            return right and bool(result["target_radius"] <= abs(margin))
-        case "predicted":
-            return not right
-    return False
+            return is_right(margin, result) and bool(result["target_radius"] <= abs(margin))
+    return is_wrong(margin, result)

@@ -176,6 +176,7 @@ def test_selftest_passes_through_real_workers(robustify: Run) -> None:
     assert report["passed"]
     assert report["settled"] > 50
     assert 0.8 <= report["coin_variance_ratio"] <= 1.25
+    assert report["wrong_labels"] == 0
     assert report["killed_workers"] == 0
 
 
