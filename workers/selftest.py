@@ -45,8 +45,8 @@ Verdict = tuple[float, dict[str, Any]]
 
 @dataclass(frozen=True)
 class SelfTestReport:
-    """`settled`: neither abstained nor undecided; `false`: those that are not true, among them `wrong_labels`; `allowed`:
-    the 99.9 % quantile of Binomial(images, alpha).
+    """`settled`: neither abstained nor undecided; `false`: those that are not true, among them `wrong_labels`;
+    `allowed`: the 99.9 % quantile of Binomial(images, alpha).
 
     `coin_variance_ratio`: the variance of fair coins' votes over that of independent ones; None without coins.
     """
