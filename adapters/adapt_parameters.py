@@ -123,10 +123,9 @@ def check_profile(parameters: AdaptParameters, profile: Profile) -> Iterator[Fie
 def adapt_request(parameters: AdaptParameters, profile: Profile, settings: Settings) -> AdaptRequest:
     """The request with all defaults filled in."""
     given: Mapping[str, Any] = parameters.model_dump(exclude_none=True)
+    defaults = profile.adaptation.fitted(parameters.shots or profile.adaptation.shots)
     values = {
-        name: given.get(name, getattr(profile.adaptation, name))
-        for name in AdaptRequest.model_fields
-        if hasattr(profile.adaptation, name)
+        name: given.get(name, getattr(defaults, name)) for name in AdaptRequest.model_fields if hasattr(defaults, name)
     }
     if parameters.steps == 0 and parameters.fine_tuning_steps is None:
         values["fine_tuning_steps"] = 0

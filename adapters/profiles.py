@@ -67,8 +67,18 @@ class AdaptationDefaults:
     few_shots_guidance: float = 4.0
     """Classifier-free guidance of the base stage: a single image should be typical, several should differ."""
 
+    one_shot_fine_tuning_learning_rate: float | None = None
+    """A single image of each name is soon known by heart; None: the rate of several."""
+
     def guidance(self, shots: int) -> float:
         return self.one_shot_guidance if shots == 1 else self.few_shots_guidance
+
+    def fitted(self, shots: int) -> "AdaptationDefaults":
+        """Those for so many references of each name."""
+        one_shot = self.one_shot_fine_tuning_learning_rate
+        if shots > 1 or one_shot is None:
+            return self
+        return replace(self, fine_tuning_learning_rate=one_shot)
 
 
 @dataclass(frozen=True)
@@ -201,6 +211,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                     images_per_batch=20,
                     one_shot_guidance=2.0,
                     few_shots_guidance=2.0,
+                    one_shot_fine_tuning_learning_rate=2e-4,
                 ),
             ),
             DEEPFLOYD,

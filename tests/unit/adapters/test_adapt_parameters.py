@@ -153,6 +153,27 @@ def test_request_when_nothing_is_asked_for() -> None:
     assert request.adapts
 
 
+@pytest.mark.parametrize(
+    ("values", "rate"),
+    [
+        ({"shots": 1}, MINI.adaptation.one_shot_fine_tuning_learning_rate),
+        ({"shots": 2}, MINI.adaptation.fine_tuning_learning_rate),
+        ({"shots": 1, "fine_tuning_learning_rate": 1e-5}, 1e-5),
+    ],
+)
+def test_rate_of_fine_tuning_by_shots(values: dict[str, Any], rate: float) -> None:
+    """One image of each name has a rate of its own, unless the request gives one."""
+    assert adapt_request(parameters(**values), MINI, Settings()).fine_tuning_learning_rate == rate
+
+
+def test_rate_of_fine_tuning_when_a_profile_has_one_for_any_number_of_shots() -> None:
+    """The paper's: so it is, also for one image."""
+    profile = find_profile("deepfloyd")
+    request = adapt_request(parameters(shots=1), profile, Settings(profile="deepfloyd"))
+
+    assert request.fine_tuning_learning_rate == profile.adaptation.fine_tuning_learning_rate == 5e-7
+
+
 def test_request_when_all_is_asked_for() -> None:
     """What is given is taken, zero and the least included."""
     values = {
