@@ -2,7 +2,8 @@
 # Another interpreter: make PYTHON=python3.12 test. Arguments for pytest: make test ARGS="-k schedule".
 
 PYTHON ?= python3
-BENCHMARKS ?= $(patsubst benchmarks/%.py,benchmarks.%,$(wildcard benchmarks/*.py))
+BENCHMARKS ?= $(patsubst benchmarks/%.py,benchmarks.%,$(shell grep -l __main__ benchmarks/*.py))
+FULL_SIZE := ../shared/reference/if
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 CACHES := .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build robustify.egg-info
@@ -37,6 +38,9 @@ fix: $(INSTALLED)    ## format, and repair what ruff can repair
 
 bench: $(INSTALLED)  ## latency and throughput on this machine; the last line of each is JSON
 	@set -e; for module in $(BENCHMARKS); do echo "== $$module"; $(BIN)/python -m $$module; done
+	@echo "== benchmarks.denoise --profile deepfloyd"
+	@if test -d $(FULL_SIZE); then $(BIN)/python -m benchmarks.denoise --profile deepfloyd --rounds 3; \
+	else echo "left out: there are no configurations of DeepFloyd IF in $(FULL_SIZE)"; fi
 
 lock: $(INSTALLED)   ## choose the newest versions that pyproject.toml allows; run lint and test afterwards
 	$(BIN)/pip install --quiet --dry-run --ignore-installed --report - '.[dev]' > .venv/report.json

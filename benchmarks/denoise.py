@@ -5,8 +5,9 @@
 Each way runs in a process of its own; they take turns, so that whatever else the machine does falls on all. `mini`
 computes with the bundled models at 32 x 32, `deepfloyd` with the architecture of IF-II-L and random weights at
 224 x 224, without a classifier; it reads the configurations from ../shared/reference/if and needs 12 GB of memory.
-Seconds are the clock's; `cpu` columns count processor time, which is what to look at on a busy machine. Goals on 2 idle
-cores: ratio 5 for `mini`, 4 for `deepfloyd`. Measured with one thread on a shared machine with AVX512-BF16 and no AMX:
+Seconds are the clock's; `cpu` columns count processor time, which is what to look at on a busy machine. On a GPU:
+`--profile deepfloyd --device cuda --batch-size 50` (docs/deploy.md says what it should show). Goals on 2 idle cores:
+ratio 5 for `mini`, 4 for `deepfloyd`. Measured with one thread on a shared machine with AVX512-BF16 and no AMX:
 2.5 to 2.9, and 3.0 (ADR 0013 says what bounds it). The last line is JSON.
 """
 
@@ -29,10 +30,10 @@ from adapters.denoisers.folded.denoiser import DenoiserFolder
 from adapters.denoisers.folded.folding import Folds
 from adapters.profiles import find_profile
 from adapters.settings import Settings
-from benchmarks.paths import OFFICIAL, OURS, SIGMA, STEPS, TOKENS, Spent, Workload, read_config, running
+from benchmarks.paths import OFFICIAL, OURS, SIGMA, STEPS, TOKENS, Spent, Workload, read_config, running, wait_for
 
 CONFIGS = Path("../shared/reference/if")
-PEAK_CHANNELS, PEAK_SIDE, PEAK_BATCH = 256, 32, 8
+PEAK_CHANNELS, PEAK_SIDE, PEAK_BATCH, GPU_PEAK_BATCH = 256, 32, 8, 512
 
 
 def main(
@@ -42,11 +43,14 @@ def main(
     threads: int | None = None,
     table: Annotated[bool, typer.Option("--table", help="Every transformation, one after the other.")] = False,
     configs: Path = CONFIGS,
+    device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu",
 ) -> None:
-    work = workload(profile, batch_size, threads or torch.get_num_threads(), configs)
+    work = replace(
+        workload(profile, batch_size, threads or torch.get_num_threads(), configs), device=torch.device(device)
+    )
     found = measure(STEPS if table else (OFFICIAL, OURS), work, rounds)
     torch.set_num_threads(work.threads)
-    flops, peak = flops_of(work), convolution_peak()
+    flops, peak = flops_of(work), convolution_peak(work.device)
     seconds = statistics.median(spent.seconds for spent in found[OURS][1:])
     typer.echo(report(found, work.batch_size))
     typer.echo(f"\nUNet {flops / 1e9:.1f} GFLOP a sample; bfloat16 convolutions peak at {peak / 1e9:.0f} GFLOP/s")
@@ -57,7 +61,13 @@ def main(
         "bytes_per_sample": bytes_per_sample(found[OURS], work.batch_size),
         **task_bytes(work),
     }
-    about = {"profile": profile, "batch_size": work.batch_size, "threads": work.threads, "rounds": rounds}
+    about = {
+        "profile": profile,
+        "device": device,
+        "batch_size": work.batch_size,
+        "threads": work.threads,
+        "rounds": rounds,
+    }
     typer.echo(json.dumps({"benchmark": "denoise", **about, **figures}))
 
 
@@ -148,16 +158,19 @@ def flops_of(work: Workload) -> float:
 
 
 @torch.inference_mode()
-def convolution_peak() -> float:
-    """FLOP/s of the best of some bfloat16 convolutions of a kind that a CPU is good at."""
-    x = torch.rand(PEAK_BATCH, PEAK_CHANNELS, PEAK_SIDE, PEAK_SIDE).bfloat16().to(memory_format=torch.channels_last)
-    weight = torch.rand(PEAK_CHANNELS, PEAK_CHANNELS, 3, 3).bfloat16().to(memory_format=torch.channels_last)
+def convolution_peak(device: torch.device) -> float:
+    """FLOP/s of the best of some bfloat16 convolutions of a kind that the device is good at."""
+    images = PEAK_BATCH if device.type == "cpu" else GPU_PEAK_BATCH
+    shapes = (images, PEAK_CHANNELS, PEAK_SIDE, PEAK_SIDE), (PEAK_CHANNELS, PEAK_CHANNELS, 3, 3)
+    x, weight = (torch.rand(shape).to(device, torch.bfloat16, memory_format=torch.channels_last) for shape in shapes)
     times = []
     for _ in range(10):
+        wait_for(device)
         started = time.perf_counter()
         conv2d(x, weight, padding=1)
+        wait_for(device)
         times.append(time.perf_counter() - started)
-    return 2 * PEAK_BATCH * PEAK_SIDE**2 * PEAK_CHANNELS**2 * 9 / min(times)
+    return 2 * images * PEAK_SIDE**2 * PEAK_CHANNELS**2 * 9 / min(times)
 
 
 if __name__ == "__main__":

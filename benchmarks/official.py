@@ -61,7 +61,7 @@ class OfficialDenoising:
         scheduler = self.denoiser.scheduler
         noisy = 2 * (images + self.sigma * torch.randn_like(images)) - 1
         x_t = scheduler.alphas_cumprod[self.timestep] ** 0.5 * noisy
-        eps = self.denoiser.predict_noise(x_t, torch.full((len(images),), self.timestep))
+        eps = self.denoiser.predict_noise(x_t, torch.full((len(images),), self.timestep, device=x_t.device))
         scheduler.set_timesteps(timesteps=[self.timestep])
         clean: torch.Tensor = scheduler.step(eps, self.timestep, x_t).pred_original_sample
         return (clean / 2 + 0.5).clamp(0, 1)

@@ -42,16 +42,17 @@ class Workload:
     side: int
     threads: int
     configs: Path | None = None
+    device: torch.device = CPU
 
-    def pristine(self, rule: TimestepRule = "exact") -> OneStepDenoiser:
+    def pristine(self, rule: TimestepRule = "exact", device: torch.device = CPU) -> OneStepDenoiser:
         """The denoiser in float32, laid out as diffusers loads it."""
         if self.configs is None:
             profile = find_profile("mini")
             source = str(profile.folder and profile.folder / "denoiser")
-            return load_one_step_denoiser(source, profile.prompt, profile.k, rule, CPU, torch.float32)
+            return load_one_step_denoiser(source, profile.prompt, profile.k, rule, device, torch.float32)
         unet, scheduler = random_unet(self.configs), DDPMScheduler(**if_scheduler(self.configs))
         rows = torch.randn(TOKENS, unet.config["encoder_hid_dim"], generator=torch.Generator().manual_seed(1))
-        return one_step_denoiser(unet, scheduler, rows, K, rule, CPU, torch.float32)
+        return one_step_denoiser(unet, scheduler, rows, K, rule, device, torch.float32)
 
     def scheduler(self) -> DDPMScheduler:
         if self.configs is not None:
@@ -65,7 +66,7 @@ class Workload:
     def classifier(self, dtype: torch.dtype) -> ZeroShotClassifier | None:
         if self.configs is not None:
             return None
-        return load_clip(f"local-dir:{find_profile('mini').folder}/clip", CPU, dtype).zero_shot(Task(LABELS))
+        return load_clip(f"local-dir:{find_profile('mini').folder}/clip", self.device, dtype).zero_shot(Task(LABELS))
 
 
 def read_config(path: Path) -> dict[str, object]:
@@ -89,7 +90,7 @@ def random_unet(configs: Path) -> UNet2DConditionModel:
 
 def official_path(work: Workload) -> Batch:
     """The official way, in float32 and in the layout in which diffusers makes its models."""
-    denoiser = work.pristine()
+    denoiser = work.pristine(device=work.device)
     denoiser.unet.to(memory_format=torch.contiguous_format)
     scheduler, classifier = work.scheduler(), work.classifier(torch.float32)
     if classifier:
@@ -100,14 +101,15 @@ def official_path(work: Workload) -> Batch:
 
 
 def path(name: str, work: Workload) -> Batch:
-    """One of STEPS, ready to compute."""
+    """One of STEPS, ready to compute; only the official way has the library's TF32 for float32 on a GPU."""
+    torch.backends.cudnn.allow_tf32 = name == OFFICIAL
     if name == OFFICIAL:
         return official_path(work)
     if name == OURS:
         keep_freed_memory()
         return folded_path(work, Folds(), torch.bfloat16)
     if name == AS_IT_IS:
-        denoiser = work.pristine()
+        denoiser = work.pristine(device=work.device)
         denoiser.unet.to(memory_format=torch.contiguous_format)
         return chain(noisy_then(denoiser), work.classifier(torch.float32))
     done = FOLDS[: FOLDS.index(name) + 1] if name in FOLDS else ()
@@ -116,7 +118,7 @@ def path(name: str, work: Workload) -> Batch:
 
 def folded_path(work: Workload, folds: Folds, dtype: torch.dtype) -> Batch:
     pristine = work.pristine()
-    folded = DenoiserFolder(pristine, CPU, dtype, folds)(pristine)
+    folded = DenoiserFolder(pristine, work.device, dtype, folds)(pristine)
     return chain(noisy_then(folded), work.classifier(dtype))
 
 
@@ -133,7 +135,9 @@ def chain(denoise: Batch, classifier: Batch | None) -> Batch:
 
 @dataclass(frozen=True)
 class Spent:
-    """What one batch took in its process: seconds of the clock and of the CPU, and the process's peak memory so far."""
+    """What one batch took in its process: seconds of the clock and of the CPU, and the peak memory so far: the
+    process's on a CPU, the device's on a GPU.
+    """
 
     seconds: float
     cpu_seconds: float
@@ -146,16 +150,28 @@ def serve(name: str, work: Workload, pipe: Connection) -> None:
     silence_vendors()
     compute = path(name, work)
     images = torch.rand(work.batch_size, 3, work.side, work.side, generator=torch.Generator().manual_seed(0))
+    images = images.to(work.device)
     with torch.inference_mode():
         compute(images[:1])
-        pipe.send(Spent(0.0, 0.0, peak_bytes()))
+        wait_for(work.device)
+        pipe.send(Spent(0.0, 0.0, peak_bytes(work.device)))
         while pipe.recv():
             started, cpu_started = time.perf_counter(), time.process_time()
             compute(images)
-            pipe.send(Spent(time.perf_counter() - started, time.process_time() - cpu_started, peak_bytes()))
+            wait_for(work.device)
+            seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
+            pipe.send(Spent(seconds, cpu_seconds, peak_bytes(work.device)))
 
 
-def peak_bytes() -> int:
+def wait_for(device: torch.device) -> None:
+    """Until all that was begun there is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def peak_bytes(device: torch.device = CPU) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 

@@ -1,6 +1,6 @@
 """Counting votes: draw noise, classify in batches of one fixed shape, tally."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,11 +32,16 @@ class NoisyVotes:
     @torch.inference_mode()
     def __call__(self, first: int, count: int) -> Sequence[int]:
         votes = np.zeros(self.classes, dtype=np.int64)
+        for logits in one_behind(self.logits(first, count)):
+            votes += tally(logits, self.classes)
+        return [int(vote) for vote in votes]
+
+    def logits(self, first: int, count: int) -> Iterator[torch.Tensor]:
+        """Logits (B, K) of batch after batch, without the padding; on a GPU they may still be under way."""
         for start in range(0, count, self.batch_size):
             self.before_batch(start)
             size = min(self.batch_size, count - start)
-            votes += tally(self.batch_logits(self.batch(first + start, size))[:size], self.classes)
-        return [int(vote) for vote in votes]
+            yield self.batch_logits(self.batch(first + start, size))[:size]
 
     def batch(self, first: int, size: int) -> torch.Tensor:
         """(batch_size, 3, H, W): `size` samples from `first` on, then zeros as padding."""
@@ -48,6 +53,19 @@ class NoisyVotes:
     def batch_logits(self, batch: torch.Tensor) -> torch.Tensor:
         """Logits (batch_size, K)."""
         return self.base_classifier(batch.to(self.device))
+
+
+def one_behind(batches: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
+    """The same batches, each once the next one was begun: the CPU draws noise while a GPU computes, and never waits
+    for a batch that was only just begun.
+    """
+    last = None
+    for batch in batches:
+        if last is not None:
+            yield last
+        last = batch
+    if last is not None:
+        yield last
 
 
 def tally(logits: torch.Tensor, classes: int) -> np.ndarray:

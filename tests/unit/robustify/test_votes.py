@@ -1,10 +1,12 @@
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
 
 from robustify.smoothing.noise import SeededNoise
 from robustify.smoothing.samples import GaussianSamples
-from robustify.smoothing.votes import BaseClassifier, NoisyVotes, tally
+from robustify.smoothing.votes import BaseClassifier, NoisyVotes, one_behind, tally
 
 IMAGE = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0))
 WEIGHTS = torch.randn(5, 3 * 8 * 8, generator=torch.Generator().manual_seed(1))
@@ -64,6 +66,24 @@ def test_every_batch_has_the_same_shape() -> None:
 
     assert {tuple(batch.shape) for batch in classifier.seen} == {(16, 3, 8, 8)}
     assert sum(votes) == 20
+
+
+@pytest.mark.parametrize("batches", [0, 1, 3])
+def test_batches_are_read_one_behind(batches: int) -> None:
+    """All in order, and each only when the next one was begun, or there is none."""
+    events: list[tuple[str, int]] = []
+
+    def begun() -> Iterator[torch.Tensor]:
+        for number in range(batches):
+            events.append(("begun", number))
+            yield torch.tensor(number)
+
+    for batch in one_behind(begun()):
+        events.append(("read", int(batch)))
+
+    assert [number for event, number in events if event == "read"] == list(range(batches))
+    for number in range(batches - 1):
+        assert events.index(("begun", number + 1)) < events.index(("read", number))
 
 
 def test_noise_has_sigma_in_pixel_units() -> None:
