@@ -11,9 +11,10 @@ import json
 import os
 import shutil
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,13 +30,14 @@ from adapters.datasets import Dataset, read_dataset
 from adapters.profiles import find_profile
 from adapters.settings import Settings
 from adapters.store.adaptations import CLASSIFIER, REFERENCES, AdaptationStore
+from robustify.smoothing.statistics import largest_radius
 from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
 from workers.adaptation.stages import AdaptationRun
 from workers.evaluate import Evaluation, evaluate, read_rows
 from workers.evaluator import ended_at_once, row_source
 
 ALPHA = 0.001
-RADII = (0.25, 0.5)
+RADII = (0.0, 0.25, 0.5)
 NONE, DENOISER, BOTH = "none", "denoiser only", "both"
 say = Console(stderr=True).print
 
@@ -135,17 +137,22 @@ def figures(rows: Rows) -> dict[str, float]:
     return {name: statistics.fmean(value) for name, value in values.items()}
 
 
-def difference(rows: Sequence[Rows], base: Rows) -> dict[str, tuple[float, float]]:
-    """Mean over seeds of the difference to `base` on the same images, and its spread: the standard error over images
-    of the difference averaged over seeds.
+def difference(rows: Sequence[Rows], base: Rows) -> dict[str, dict[str, Any]]:
+    """The difference to `base` on the same images: its mean, the standard error of that over the images (each averaged
+    over the seeds), and the mean of every seed.
     """
     found = {}
-    measures = {f"certified at {radius:g}": (lambda row, radius=radius: certified(row, radius)) for radius in RADII}
+    measures: dict[str, Callable[[dict[str, Any]], float]] = {
+        f"certified at {radius:g}": partial(certified, radius=radius) for radius in RADII
+    }
     for name, measure in {**measures, "ACR": certified_radius}.items():
-        gains = [
-            statistics.fmean(measure(run[index]) for run in rows) - measure(base[index]) for index in range(len(base))
-        ]
-        found[name] = (statistics.fmean(gains), statistics.stdev(gains) / len(gains) ** 0.5)
+        gains = [[measure(after) - measure(before) for after, before in zip(run, base, strict=True)] for run in rows]
+        of_images = [statistics.fmean(of_image) for of_image in zip(*gains, strict=True)]
+        found[name] = {
+            "mean": statistics.fmean(of_images),
+            "error": statistics.stdev(of_images) / len(of_images) ** 0.5,
+            "seeds": [statistics.fmean(of_seed) for of_seed in gains],
+        }
     return found
 
 
@@ -179,7 +186,7 @@ def weights(study: Study, sigmas: Sequence[float], shots: int, values: Sequence[
 
 
 def table(records: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
-    """Means over the seeds; differences with their standard error."""
+    """Means over the seeds; differences with their standard error, and from the least to the largest of a seed."""
     names = list(records[0]["figures"][0])
     differences = [name for name in names if any(name in (record.get("difference") or {}) for record in records)]
     titles = [*columns, *names, *(f"{name}, gained" for name in differences)]
@@ -190,9 +197,14 @@ def table(records: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
             cells.append(shown(name, statistics.fmean(found[name] for found in record["figures"])))
         for name in differences:
             gain = (record.get("difference") or {}).get(name)
-            cells.append("" if gain is None else f"{shown(name, gain[0])} ± {shown(name, gain[1])}")
+            cells.append("" if gain is None else gained(name, gain))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def gained(name: str, gain: dict[str, Any]) -> str:
+    mean, error, *seeds = (shown(name, value) for value in (gain["mean"], gain["error"], *sorted(gain["seeds"])))
+    return f"{mean} ± {error} ({seeds[0]} to {seeds[-1]})"
 
 
 def shown(name: str, value: float) -> str:
@@ -227,7 +239,11 @@ def main(
     about = (
         f"{len(images)} images of {dataset.name} {split}, n0 = {n0}, n = {n}, alpha = {ALPHA:g}, profile {profile}, "
     )
-    text = f"{about}{dtype}, {seeds} seeds; gains are paired, on the same images, ± one standard error.\n\n"
+    limits = " or ".join(f"{largest_radius(n, ALPHA, value):.3f} (sigma {value:g})" for value in sigmas)
+    text = (
+        f"{about}{dtype}, {seeds} seeds; gains are paired, on the same images, ± one standard error over the images\n"
+        f"(and from the least to the largest of a seed). Out of reach is any radius above {limits}.\n\n"
+    )
     text += table(parts["components"], ("sigma", "shots", "variant")) + "\n"
     if weight:
         text += "\nDenoiser only, by lambda:\n\n" + table(parts["weights"], ("sigma", "shots", "weight")) + "\n"
