@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import redis
 
-from adapters.profiles import engine_digest, find_profile, fingerprint
+from adapters.profiles import BUNDLED, DEEPFLOYD, engine_digest, find_profile, fingerprint
 from adapters.queue.connection import connect
 from adapters.queue.embedded import EmbeddedServer
 from adapters.queue.messages import InputImage, JobKind, JobRequest
 from adapters.settings import Settings
 from adapters.store.files import ImageStore
 from robustify.types import Task
+from tests.fake_hub import FakeHub
 
 MakeRequest = Callable[..., JobRequest]
 
@@ -72,6 +73,16 @@ def make_request(queue_settings: Settings) -> MakeRequest:
         return JobRequest.model_validate({**values, **others})
 
     return make
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[FakeHub]:
+    """The bundled models under the names of the paper's: they are of the same layout."""
+    denoiser, clip, generator = (source.repo for source in DEEPFLOYD.sources)
+    with FakeHub(tmp_path / "hub") as server:
+        for repo, name in ((denoiser, "denoiser"), (clip, "clip"), (generator, "generator")):
+            server.add(repo, BUNDLED / name)
+        yield server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

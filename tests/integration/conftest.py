@@ -16,6 +16,7 @@ from adapters.child_process import die_with_parent
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from robustify.errors import QueueUnavailableError
+from tests.command_line import Command, command_line
 
 StartWorker = Callable[..., subprocess.Popen[bytes]]
 WaitUntil = Callable[..., None]
@@ -30,6 +31,13 @@ START_SECONDS = 60.0
 def queue_settings(queue_settings: Settings) -> Settings:
     """With leases so short that tests can wait for their end, and batches so small that there is a lot to interrupt."""
     return queue_settings.model_copy(update={"lease_seconds": 1.0, "batch_size": 50})
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command line in this process, with a state folder of the test's own."""
+    monkeypatch.setenv("ROBUSTIFY_STATE_DIR", str(tmp_path / "state"))
+    return command_line(monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -3,52 +3,18 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from adapters.certificates.document import signed_bytes
 from adapters.certificates.keys import sign
 from adapters.settings import Settings
-from workers import cli
+from tests.command_line import Command
 
 IMAGES = Path(__file__).parents[1] / "data" / "cifar10"
 SHIP, DOG = (sorted((IMAGES / name).iterdir())[0] for name in ("ship", "dog"))
-
-
-@dataclass(frozen=True)
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-    @property
-    def failed(self) -> list[str]:
-        """The checks that failed, of `verify --json`."""
-        return [check["name"] for check in json.loads(self.stdout)["checks"] if not check["passed"]]
-
-
-Command = Callable[..., Done]
-
-
-@pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """The command in this process, with a state folder of the test's own."""
-    monkeypatch.setenv("ROBUSTIFY_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setattr(cli, "messages", Console(stderr=True, width=200))
-
-    def run(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["robustify", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return Done(int(ended.value.code or 0), captured.out, captured.err)
-
-    return run
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,14 +17,6 @@ ROBUSTIFY = Path(sys.executable).with_name("robustify")
 REPOSITORY = Path(__file__).parents[2]
 DENOISER, CLIP, GENERATOR = (source.repo for source in DEEPFLOYD.sources)
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[FakeHub]:
-    with FakeHub(tmp_path / "hub") as server:
-        for repo, name in ((DENOISER, "denoiser"), (CLIP, "clip"), (GENERATOR, "generator")):
-            server.add(repo, BUNDLED / name)
-        yield server
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,15 +15,6 @@ DENOISER, CLIP, GENERATOR = (source.repo for source in DEEPFLOYD.sources)
 CHUNK = 10 * 2**20
 """What the client writes at once."""
 Pull = Callable[..., None]
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[FakeHub]:
-    """The bundled models under the names of the paper's: they are of the same layout."""
-    with FakeHub(tmp_path / "hub") as server:
-        for repo, name in ((DENOISER, "denoiser"), (CLIP, "clip"), (GENERATOR, "generator")):
-            server.add(repo, BUNDLED / name)
-        yield server
 
 
 @pytest.fixture
