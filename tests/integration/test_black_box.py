@@ -1,16 +1,12 @@
 """Profile mini-remote before a second running instance of this service."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-
-import httpx
 
 from adapters.embedded import __file__ as embedded
 from adapters.settings import Settings
-from workers.stack import running_stack
+from tests.running_instance import WaitUntil, running
 
-WaitUntil = Callable[..., None]
 FreePort = Callable[[], int]
 HORSE = Path(embedded).parent / "weights" / "examples" / "horse.png"
 LABELS = ["airplane", "horse", "ship"]
@@ -35,19 +31,3 @@ def test_a_second_instance_as_the_black_box(tmp_path: Path, wait_until: WaitUnti
     assert answer["status"] == "succeeded", answer
     assert answer["result"]["label"] == "horse"
     assert answer["result"]["model"]["profile"] == "mini-remote"
-
-
-@contextmanager
-def running(settings: Settings, wait_until: WaitUntil) -> Iterator[httpx.Client]:
-    """A client of an instance that is ready to answer."""
-    address = f"http://{settings.host}:{settings.port}"
-    with running_stack(settings), httpx.Client(base_url=address, timeout=90) as client:
-
-        def is_ready() -> bool:
-            try:
-                return client.get("/readyz").is_success
-            except httpx.TransportError:
-                return False
-
-        wait_until(is_ready)
-        yield client
