@@ -4,7 +4,8 @@
 
 Each way runs in a process of its own; they take turns, so that whatever else the machine does falls on all. `mini`
 computes with the bundled models at 32 x 32, `deepfloyd` with the architecture of IF-II-L and random weights at
-224 x 224, without a classifier; it reads the configurations from ../shared/reference/if and needs 12 GB of memory.
+224 x 224, without a classifier; it reads the configurations from ../shared/reference/if and needs 12 GB of memory, with
+`--table` too if it has `--pairs`.
 Seconds are the clock's; `cpu` columns count processor time, which is what to look at on a busy machine. On a GPU:
 `--profile deepfloyd --device cuda --batch-size 50` (docs/deploy.md says what it should show). Goals on 2 idle cores:
 ratio 5 for `mini`, 4 for `deepfloyd`. Measured with one thread on a shared machine with AVX512-BF16 and no AMX:
@@ -42,13 +43,15 @@ def main(
     batch_size: Annotated[int | None, typer.Option(help="By default the profile's, and 1 for deepfloyd.")] = None,
     threads: int | None = None,
     table: Annotated[bool, typer.Option("--table", help="Every transformation, one after the other.")] = False,
+    pairs: Annotated[bool, typer.Option("--pairs", help="Only two ways in memory at a time.")] = False,
     configs: Path = CONFIGS,
     device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu",
 ) -> None:
     work = replace(
         workload(profile, batch_size, threads or torch.get_num_threads(), configs), device=torch.device(device)
     )
-    found = measure(STEPS if table else (OFFICIAL, OURS), work, rounds)
+    ways = STEPS if table else (OFFICIAL, OURS)
+    found = measure_in_pairs(ways, work, rounds) if pairs else measure(ways, work, rounds)
     torch.set_num_threads(work.threads)
     flops, peak = flops_of(work), convolution_peak(work.device)
     seconds = statistics.median(spent.seconds for spent in found[OURS][1:])
@@ -92,6 +95,15 @@ def measure(names: Sequence[str], work: Workload, rounds: int) -> dict[str, list
                 spent = batch()
                 if number:
                     found[name].append(spent)
+    return found
+
+
+def measure_in_pairs(names: Sequence[str], work: Workload, rounds: int) -> dict[str, list[Spent]]:
+    """The same, each way beside the official one alone; of that, what it took beside the last is kept."""
+    found: dict[str, list[Spent]] = {}
+    for name in names:
+        if name != OFFICIAL:
+            found |= measure((OFFICIAL, name), work, rounds)
     return found
 
 

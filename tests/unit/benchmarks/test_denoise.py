@@ -1,8 +1,11 @@
 """The benchmark of the denoising path: what it reports of given figures, and that its ways compute the same."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 
+from benchmarks import denoise
 from benchmarks.denoise import bytes_per_sample, comparison, flops_of, quartiles, task_bytes
 from benchmarks.paths import AS_IT_IS, CONSTANTS, OFFICIAL, OURS, SIGMA, STEPS, Spent, Workload, path
 
@@ -19,6 +22,21 @@ def test_comparison_when_rounds_differ() -> None:
     assert found["ratio"] == 6.0
     assert found["ratio_quartiles"] == [5.0, 7.0]
     assert found["cpu_ratio"] == 2.0
+
+
+def test_ways_that_are_measured_in_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never more than two at a time; the official figures are those beside the last."""
+    asked = []
+
+    def measured(names: Sequence[str], work: Workload, rounds: int) -> dict[str, list[Spent]]:
+        asked.append(tuple(names))
+        return {name: [READY, Spent(float(len(asked)), 1.0, 1)] for name in names}
+
+    monkeypatch.setattr(denoise, "measure", measured)
+    found = denoise.measure_in_pairs((OFFICIAL, CONSTANTS, OURS), TINY, 1)
+
+    assert asked == [(OFFICIAL, CONSTANTS), (OFFICIAL, OURS)]
+    assert [found[name][1].seconds for name in (OFFICIAL, CONSTANTS, OURS)] == [2.0, 1.0, 2.0]
 
 
 def test_spread_of_a_single_round() -> None:
