@@ -236,13 +236,11 @@ def main(
     parts = {"components": list(components(study, sigmas, counts, seeds))}
     if weight:
         parts["weights"] = list(weights(study, sigmas, max(counts), weight))
-    about = (
-        f"{len(images)} images of {dataset.name} {split}, n0 = {n0}, n = {n}, alpha = {ALPHA:g}, profile {profile}, "
-    )
     limits = " or ".join(f"{largest_radius(n, ALPHA, value):.3f} (sigma {value:g})" for value in sigmas)
     text = (
-        f"{about}{dtype}, {seeds} seeds; gains are paired, on the same images, ± one standard error over the images\n"
-        f"(and from the least to the largest of a seed). Out of reach is any radius above {limits}.\n\n"
+        f"{len(images)} images of {dataset.name} {split}, n0 = {n0}, n = {n}, alpha = {ALPHA:g}, profile {profile}, "
+        f"{dtype}, {seeds} seeds.\nGains are paired, on the same images, ± one standard error over the images (and "
+        f"from the least to the largest of a seed).\nOut of reach is any radius above {limits}.\n\n"
     )
     text += table(parts["components"], ("sigma", "shots", "variant")) + "\n"
     if weight:
