@@ -8,8 +8,8 @@ computes with the bundled models at 32 x 32, `deepfloyd` with the architecture o
 `--table` too if it has `--pairs`.
 Seconds are the clock's; `cpu` columns count processor time, which is what to look at on a busy machine. On a GPU:
 `--profile deepfloyd --device cuda --batch-size 50` (docs/deploy.md says what it should show). Goals on 2 idle cores:
-ratio 5 for `mini`, 4 for `deepfloyd`. Measured with one thread on a shared machine with AVX512-BF16 and no AMX:
-2.5 to 2.9, and 3.0 (ADR 0013 says what bounds it). The last line is JSON.
+ratio 5 for `mini`, 4 for `deepfloyd`. Measured on two with AVX512-BF16 and no AMX: 2.6 for both, with one thread 2.5 to
+2.9 and 3.0 (ADR 0013 has the table and says what bounds it). The last line is JSON.
 """
 
 import json

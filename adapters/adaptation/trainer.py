@@ -84,7 +84,7 @@ def train(training: Training, accelerator: Accelerator) -> History:
     """Minimise the objective to the plan's last step, from the checkpoint on; returns losses by step."""
     plan, parameters = training.plan, training.objective.trainable()
     check_shares(plan, accelerator)
-    optimizer = torch.optim.AdamW(parameters.values(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
+    optimizer = optimizer_of(training.objective, plan)
     start, history = restore(training.checkpoint, parameters, optimizer)
     objective, optimizer = accelerator.prepare(training.objective, optimizer)
     for step in range(start, plan.steps):
@@ -102,6 +102,12 @@ def train(training: Training, accelerator: Accelerator) -> History:
             keep(training.checkpoint, done, parameters, optimizer, history, accelerator)
     training.on_step(plan.steps)
     return history
+
+
+def optimizer_of(objective: Objective, plan: TrainingPlan) -> torch.optim.Optimizer:
+    """AdamW, its update in one pass over each weight."""
+    weights = objective.trainable().values()
+    return torch.optim.AdamW(weights, lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True)
 
 
 def check_shares(plan: TrainingPlan, accelerator: Accelerator) -> None:
