@@ -3,13 +3,12 @@
     python -m benchmarks.denoise [--profile mini|deepfloyd] [--rounds 5] [--table]
 
 Each way runs in a process of its own; they take turns, so that whatever else the machine does falls on all. `mini`
-computes with the bundled models at 32 x 32, `deepfloyd` with the architecture of IF-II-L and random weights at
-224 x 224, without a classifier; it reads the configurations from ../shared/reference/if and needs 12 GB of memory, with
-`--table` too if it has `--pairs`.
-Seconds are the clock's; `cpu` columns count processor time, which is what to look at on a busy machine. On a GPU:
-`--profile deepfloyd --device cuda --batch-size 50` (docs/deploy.md says what it should show). Goals on 2 idle cores:
-ratio 5 for `mini`, 4 for `deepfloyd`. Measured on two with AVX512-BF16 and no AMX: 2.6 for both, with one thread 2.5 to
-2.9 and 3.0 (ADR 0013 has the table and says what bounds it). The last line is JSON.
+computes with the bundled models at 32 x 32, `deepfloyd` with the architecture of IF-II-L and random weights at 224 x
+224, without a classifier; it reads the configurations from ../shared/reference/if and needs 16 GB of memory, with
+`--table` 18 GB if it has `--pairs`. Seconds are the clock's; `cpu` columns count processor time, which is what to look
+at on a busy machine. On a GPU: `--profile deepfloyd --device cuda --batch-size 50` (docs/deploy.md says what it should
+show). Goals on 2 idle cores: ratio 5 for `mini`, 4 for `deepfloyd`. Measured on two with AVX512-BF16 and no AMX: 2.6
+for both, with one thread 2.5 to 2.9 and 3.0 (ADR 0013 has the table and says what bounds it). The last line is JSON.
 """
 
 import json

@@ -2,7 +2,7 @@
 
     python -m benchmarks.studies.full_size [--configs ../shared/reference/if]
 
-Cost: 1.2 billion parameters in float32, 13 GB of memory, two or three minutes on 2 cores. Expected: the noise seen in a
+Cost: 1.2 billion parameters in float32, 10 GB of memory, a minute or two on 2 cores. Expected: the noise seen in a
 batch of two images of 224 x 224 differs from that of the official way of computing by less than 1e-4 of its largest
 value; else exit 1. The last line is JSON.
 """
