@@ -20,6 +20,7 @@ from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore
 from adapters.store.files import ImageStore
 from adapters.store.tasks import TaskStore
+from workers.adaptation import report
 from workers.adaptation.runner import WORK_FOLDER, adapt
 from workers.local import LocalAnswer
 
@@ -48,6 +49,12 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def little_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adaptations of this process are judged by few samples, where a test is not about their evidence."""
+    monkeypatch.setattr(report, "ESTIMATION_SAMPLES", 10)
 
 
 @pytest.fixture
@@ -140,6 +147,7 @@ def test_worker_is_killed(
     assert not list((mini_settings.state_dir / WORK_FOLDER).glob("*"))
 
 
+@pytest.mark.usefixtures("little_evidence")
 def test_certificates_come_in_between(
     mini_board: JobBoard, mini_settings: Settings, start_product_worker: StartWorker, wait_until: WaitUntil
 ) -> None:
@@ -208,6 +216,7 @@ def test_labels_that_the_text_encoder_cannot_read(
     assert TaskStore(mini_settings.task_folder).all() == []
 
 
+@pytest.mark.usefixtures("little_evidence")
 def test_disk_is_full(
     mini_board: JobBoard, mini_settings: Settings, start_product_worker: StartWorker, wait_until: WaitUntil
 ) -> None:
