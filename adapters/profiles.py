@@ -63,22 +63,18 @@ class AdaptationDefaults:
     base_steps: int = 100
     enlarging_steps: int = 50
     images_per_batch: int = 10
-    one_shot_guidance: float = 7.0
-    few_shots_guidance: float = 4.0
+    base_guidance: float = 4.0
+    one_shot_base_guidance: float = 7.0
     """Classifier-free guidance of the base stage: a single image should be typical, several should differ."""
-
     one_shot_fine_tuning_learning_rate: float | None = None
     """A single image of each name is soon known by heart; None: the rate of several."""
 
-    def guidance(self, shots: int) -> float:
-        return self.one_shot_guidance if shots == 1 else self.few_shots_guidance
-
     def fitted(self, shots: int) -> "AdaptationDefaults":
         """Those for so many references of each name."""
-        one_shot = self.one_shot_fine_tuning_learning_rate
-        if shots > 1 or one_shot is None:
+        if shots > 1:
             return self
-        return replace(self, fine_tuning_learning_rate=one_shot)
+        rate = self.one_shot_fine_tuning_learning_rate or self.fine_tuning_learning_rate
+        return replace(self, base_guidance=self.one_shot_base_guidance, fine_tuning_learning_rate=rate)
 
 
 @dataclass(frozen=True)
@@ -209,8 +205,8 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                     base_steps=50,
                     enlarging_steps=25,
                     images_per_batch=20,
-                    one_shot_guidance=2.0,
-                    few_shots_guidance=2.0,
+                    base_guidance=2.0,
+                    one_shot_base_guidance=2.0,
                     one_shot_fine_tuning_learning_rate=2e-4,
                 ),
             ),

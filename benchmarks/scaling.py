@@ -10,13 +10,11 @@ a worker has a GPU of its own, and `--workers` is their number. The last line is
 import json
 import statistics
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
 
 from adapters.settings import Settings
@@ -42,11 +40,8 @@ def running_server(profile: str, dtype: str, workers: int, folder: Path) -> Iter
         log_level="WARNING",
     )
     with running_stack(settings, workers) as supervisor:
-        url = f"http://{settings.host}:{settings.port}"
-        server = Server(url)
-        wait_until_ready(server, supervisor)
-        while httpx.get(f"{url}/readyz").json()["workers"] < workers:
-            time.sleep(0.2)
+        server = Server(f"http://{settings.host}:{settings.port}")
+        wait_until_ready(server, supervisor, workers)
         timed(server, "certify", random_picture(folder, 0), {"n": WARM_UP_SAMPLES * workers})
         yield server
 

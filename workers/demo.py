@@ -49,10 +49,10 @@ def ask(console: Console, server: Server, supervisor: Supervisor) -> None:
     print_certificate(console, result)
 
 
-def wait_until_ready(server: Server, supervisor: Supervisor, seconds: float = READY_SECONDS) -> None:
-    """Wait for the queue, a worker with its models, and the API."""
+def wait_until_ready(server: Server, supervisor: Supervisor, workers: int = 1, seconds: float = READY_SECONDS) -> None:
+    """Wait for the queue, so many workers with their models, and the API."""
     deadline = time.monotonic() + seconds
-    while not server.is_ready():
+    while server.ready_workers() < workers:
         if time.monotonic() > deadline:
             raise RobustifyError(f"the service did not become ready within {seconds:.0f} s: see its log above")
         supervisor.revive()

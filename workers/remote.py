@@ -95,11 +95,13 @@ class Server:
         except httpx.TransportError as error:
             raise RobustifyError(f"the server {self.url} cannot be reached: is it running?") from error
 
-    def is_ready(self) -> bool:
+    def ready_workers(self) -> int:
+        """How many can answer; 0 while the service is not ready."""
         try:
-            return self.client.get("/readyz").status_code == httpx.codes.OK
+            answer = self.client.get("/readyz")
         except httpx.TransportError:
-            return False
+            return 0
+        return int(answer.json()["workers"]) if answer.status_code == httpx.codes.OK else 0
 
 
 def fate(job: Mapping[str, Any]) -> str:

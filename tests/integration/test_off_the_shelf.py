@@ -7,7 +7,7 @@ import matplotlib
 import pytest
 
 from adapters.settings import Settings
-from tests.running_instance import WaitUntil, running
+from tests.running_instance import running
 
 FreePort = Callable[[], int]
 HOPPER = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
@@ -18,12 +18,10 @@ CASES += [("imagenet-lite0-plain", "0.25", False)]
 
 
 @pytest.mark.parametrize(("profile", "sigma", "is_named"), CASES)
-def test_prediction(
-    profile: str, sigma: str, is_named: bool, tmp_path: Path, wait_until: WaitUntil, free_port: FreePort
-) -> None:
+def test_prediction(profile: str, sigma: str, is_named: bool, tmp_path: Path, free_port: FreePort) -> None:
     """It goes by ImageNet's names; what it is called under much noise is right behind the denoiser alone."""
     settings = Settings(profile=profile, state_dir=tmp_path, port=free_port(), threads=1)
-    with running(settings, wait_until) as client:
+    with running(settings) as client:
         answer = client.post(
             "/predict",
             files={"image": HOPPER.read_bytes()},

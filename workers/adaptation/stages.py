@@ -71,9 +71,9 @@ class AdaptationRun:
 
     def synthesize(self) -> None:
         """Lines 1-4: one image for each label and shot."""
-        defaults = self.workshop.profile.adaptation
+        defaults = self.workshop.profile.adaptation.fitted(self.request.shots)
         sampling = Sampling(
-            base_guidance=defaults.guidance(self.request.shots),
+            base_guidance=defaults.base_guidance,
             base_steps=defaults.base_steps,
             enlarging_steps=defaults.enlarging_steps,
         )

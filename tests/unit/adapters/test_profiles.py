@@ -58,7 +58,7 @@ def test_profile_without_its_manifest_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("shots", "guidance"), [(1, 7.0), (2, 4.0), (16, 4.0)])
 def test_guidance_when_there_is_one_shot_or_more(shots: int, guidance: float) -> None:
     """The paper's: a single image should be typical, several should differ."""
-    assert AdaptationDefaults().guidance(shots) == guidance
+    assert AdaptationDefaults().fitted(shots).base_guidance == guidance
 
 
 def test_generator_does_not_decide_what_is_served(tmp_path: Path) -> None:
