@@ -23,10 +23,13 @@ import typer
 from diffusers import DDPMScheduler
 from torch import nn
 
-from adapters.adaptation.fine_tuning import TunableClip
-from adapters.adaptation.lora_training import add_lora
-from adapters.adaptation.personalization import diffusion_of
-from adapters.adaptation.trainer import (
+from adapters.models.denoisers.diffusion import OneStepDenoiser
+from adapters.models.process import set_up
+from adapters.models.training.checkpoints import Checkpoint
+from adapters.models.training.fine_tuning import TunableClip
+from adapters.models.training.lora import add_lora
+from adapters.models.training.personalization import diffusion_of
+from adapters.models.training.trainer import (
     Losses,
     Objective,
     References,
@@ -36,11 +39,8 @@ from adapters.adaptation.trainer import (
     optimizer_of,
     training_step,
 )
-from adapters.adaptation.workshop import Workshop
-from adapters.catalogue import set_up
-from adapters.checkpoints import Checkpoint
-from adapters.denoisers.diffusion import OneStepDenoiser
-from adapters.profiles import find_profile
+from adapters.models.training.workshop import Workshop
+from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from benchmarks.official import OfficialDenoiser
 from benchmarks.official import fine_tuning_loss as official_fine_tuning_loss

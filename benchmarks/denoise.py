@@ -26,9 +26,9 @@ from diffusers import UNet2DConditionModel
 from torch.nn.functional import conv2d
 from torch.utils.flop_counter import FlopCounterMode
 
-from adapters.denoisers.folded.denoiser import DenoiserFolder
-from adapters.denoisers.folded.folding import Folds
-from adapters.profiles import find_profile
+from adapters.models.denoisers.folded.denoiser import DenoiserFolder
+from adapters.models.denoisers.folded.folding import Folds
+from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from benchmarks.paths import OFFICIAL, OURS, SIGMA, STEPS, TOKENS, Spent, Workload, read_config, running, wait_for
 

@@ -13,13 +13,12 @@ from pathlib import Path
 import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
 
-from adapters.allocation import keep_freed_memory
-from adapters.catalogue import silence_vendors
-from adapters.classifiers.clip import ZeroShotClassifier, load_clip
-from adapters.denoisers.diffusion import OneStepDenoiser, load_one_step_denoiser, one_step_denoiser
-from adapters.denoisers.folded.denoiser import DenoiserFolder
-from adapters.denoisers.folded.folding import Folds
-from adapters.profiles import find_profile
+from adapters.models.classifiers.clip import ZeroShotClassifier, load_clip
+from adapters.models.denoisers.diffusion import OneStepDenoiser, load_one_step_denoiser, one_step_denoiser
+from adapters.models.denoisers.folded.denoiser import DenoiserFolder
+from adapters.models.denoisers.folded.folding import Folds
+from adapters.models.process import keep_freed_memory, silence_vendors
+from adapters.profiles.shipped import find_profile
 from benchmarks.official import OfficialDenoiser, OfficialDenoising
 from robustify.schedule import TimestepRule, search_timestep
 from robustify.types import Task

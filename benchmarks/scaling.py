@@ -19,9 +19,9 @@ import typer
 
 from adapters.settings import Settings
 from benchmarks.serving import random_picture, timed
-from workers.demo import free_port, wait_until_ready
-from workers.remote import Server
-from workers.stack import running_stack
+from workers.commands.demo import free_port, wait_until_ready
+from workers.server_client import Server
+from workers.supervision.stack import running_stack
 
 WARM_UP_SAMPLES = 200
 

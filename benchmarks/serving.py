@@ -20,9 +20,9 @@ import typer
 from PIL import Image
 
 from adapters.settings import Settings
-from workers.demo import LABELS, free_port, wait_until_ready
-from workers.remote import Server
-from workers.stack import running_stack
+from workers.commands.demo import LABELS, free_port, wait_until_ready
+from workers.server_client import Server
+from workers.supervision.stack import running_stack
 
 
 def random_picture(folder: Path, seed: int) -> Path:

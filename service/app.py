@@ -6,20 +6,25 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters.profiles import served_profile
+from adapters.profiles.shipped import served_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore
-from adapters.store.files import ImageStore
 from adapters.store.tasks import TaskStore
+from adapters.store.tensors import ImageStore
 from robustify.errors import QueueUnavailableError
-from service.adaptations import Adaptations
+from service.about import docs, health, models
+from service.adaptation_cache import Adaptations
+from service.certificates import routes as certificates
 from service.dependencies import Service, image_folder
 from service.errors import install_error_handlers
+from service.jobs import plan
+from service.jobs import routes as jobs
 from service.methods import HeadAsGet
 from service.openapi import complete_description
-from service.routes import adapt, certificates, docs, health, jobs, models, plan, references, tasks
+from service.tasks import adapt, references
+from service.tasks import routes as tasks
 
 TITLE = "robustify"
 SUMMARY = "Certified image classification with labels you name: denoised smoothing."

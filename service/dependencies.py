@@ -10,16 +10,16 @@ import anyio.to_thread
 from fastapi import Depends, Query, Request
 from fastapi import Path as PathParameter
 
-from adapters.bounds import MAX_NAME_LENGTH
-from adapters.profiles import Profile
+from adapters.contract.bounds import MAX_NAME_LENGTH
+from adapters.contract.jobs import JobRecord
+from adapters.profiles.profile import Profile
 from adapters.queue.board import JobBoard
-from adapters.queue.messages import JobRecord
 from adapters.settings import Settings
 from adapters.store.adaptations import StoredAdaptation
-from adapters.store.files import ImageStore
 from adapters.store.tasks import StoredTask, TaskStore, Version
+from adapters.store.tensors import ImageStore
 from robustify.errors import UnknownTaskError
-from service.adaptations import Adaptations
+from service.adaptation_cache import Adaptations
 from service.errors import NOT_ADAPTED, UNKNOWN_JOB, ProblemError, store_failures
 from service.limits import DECODERS
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from adapters.parameters import FieldProblem
+from adapters.contract.fields import FieldProblem
 from robustify.errors import (
     InvalidInputError,
     ModelError,
@@ -29,10 +30,8 @@ from robustify.errors import (
 )
 from service.limits import BODY_SECONDS
 from service.methods import allowed_methods
-from service.schemas import Problem, problem_type
 
 log = logging.getLogger(__name__)
-
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
 MOST_FIELD_PROBLEMS = 20
@@ -54,14 +53,22 @@ class ProblemKind:
 
 
 MALFORMED_BODY = ProblemKind("malformed-body", 400, "The body cannot be read")
+
+
 NOT_FOUND = ProblemKind("not-found", 404, "No such page", "Nothing is served at this path: see /docs.")
+
+
 UNKNOWN_JOB = ProblemKind(
     "unknown-job",
     404,
     "No such job",
     "There is no such job, or it ended so long ago that it is forgotten: send it again.",
 )
+
+
 UNKNOWN_TASK = ProblemKind("unknown-task", 404, "No such task or version")
+
+
 NOT_ADAPTED = ProblemKind(
     "not-adapted",
     404,
@@ -69,48 +76,85 @@ NOT_ADAPTED = ProblemKind(
     "This version of the task has its labels alone, without references, pictures or a report: ask for another version, "
     "or adapt the task.",
 )
+
+
 UNKNOWN_REFERENCE = ProblemKind(
     "unknown-reference",
     404,
     "No such reference image",
     "This version of the task has no reference image of this name: its list of references names all.",
 )
+
+
 NO_CERTIFICATE = ProblemKind(
     "no-certificate",
     404,
     "No such certificate",
     "This job has no certificate: a job of /certify has one once it has succeeded.",
 )
+
+
 METHOD_NOT_ALLOWED = ProblemKind(
     "method-not-allowed", 405, "Method not allowed", "This path does not take this method: see /docs."
 )
+
+
 TASK_CONFLICT = ProblemKind("task-conflict", 409, "The task stands in the way")
+
+
 BODY_TIMEOUT = ProblemKind(
     "body-timeout", 408, "The body did not come", f"The body was not complete after {BODY_SECONDS} s: send it again."
 )
+
+
 TOO_LARGE = ProblemKind("too-large", 413, "The body or the file is too large")
+
+
 UNSUPPORTED_MEDIA_TYPE = ProblemKind("unsupported-media-type", 415, "The body is of a kind that is not accepted")
+
+
 UNSUPPORTED_IMAGE = ProblemKind("unsupported-image", 415, "The image is of a kind that is not accepted")
+
+
 UNREADABLE_IMAGE = ProblemKind("unreadable-image", 422, "The image cannot be used")
+
+
 INVALID_INPUT = ProblemKind("invalid-input", 422, "A parameter is missing or out of range")
+
+
 BAD_REQUEST = ProblemKind("bad-request", 400, "Bad request", "The request is not valid HTTP for this path: see /docs.")
+
+
 INTERNAL_ERROR = ProblemKind(
     "internal-error", 500, "Internal error", "The service failed; the request may be sent again. It has been logged."
 )
+
+
 QUEUE_FULL = ProblemKind(
     "queue-full", 503, "Too many jobs wait", "As many jobs wait as are allowed: send it again later.", retry=True
 )
+
+
 QUEUE_UNAVAILABLE = ProblemKind(
     "queue-unavailable", 503, "The queue cannot be reached", "No job can be taken or read now: try again.", retry=True
 )
+
+
 MODEL_UNAVAILABLE = ProblemKind(
     "model-unavailable", 503, "The model cannot be used", "The model's files are not in place: tell the operator.", True
 )
+
+
 STORE_UNAVAILABLE = ProblemKind(
     "store-unavailable", 503, "The store cannot be used", "Nothing can be stored or read now: try again.", retry=True
 )
+
+
 TASK_LOST = ProblemKind("task-lost", 503, "The task cannot be used", retry=True)
+
+
 NOT_READY = ProblemKind("not-ready", 503, "The service is not ready", retry=True)
+
 
 PROBLEM_KINDS = (
     MALFORMED_BODY,
@@ -137,6 +181,8 @@ PROBLEM_KINDS = (
     TASK_LOST,
     NOT_READY,
 )
+
+
 FRAMEWORK_PROBLEMS = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}
 """What the framework itself refuses; any other 4xx of its own is BAD_REQUEST."""
 
@@ -270,3 +316,17 @@ async def _on_disconnect(request: Request, error: Exception) -> Response:
 
 async def _on_unplanned_failure(request: Request, error: Exception) -> Response:
     return problem_response(ProblemError(INTERNAL_ERROR))
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457); `type` is one of a fixed list. `errors` name the fields at fault, if any are."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: Sequence[FieldProblem] | None = None
+
+
+def problem_type(slug: str) -> str:
+    return f"/problems/{slug}"

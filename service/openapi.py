@@ -1,37 +1,23 @@
 """What the generated API description cannot know: both kinds of request body, and the problem documents."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from adapters.adapt_parameters import AdaptParameters
+from adapters.contract.fields import FieldProblem
+from adapters.contract.jobs import JobKind
+from adapters.contract.smoothing import PARAMETERS
 from adapters.images import MAX_PIXELS, MAX_SCANS, MAX_SIDE, MIN_SIDE
-from adapters.parameters import PARAMETERS, FieldProblem
-from adapters.plan import PlanParameters
-from adapters.queue.messages import JobKind
 from adapters.settings import Settings
-from service.certificate_schemas import VerifyRequest
-from service.errors import MEDIA_TYPE, PROBLEM_KINDS
+from service.body.receive import FORM, JSON
+from service.body.received import IMAGE
+from service.errors import MEDIA_TYPE, PROBLEM_KINDS, Problem
 from service.limits import MAX_WAIT_SECONDS, UploadLimits, form_limits, json_limits
-from service.received import IMAGE
-from service.requests import FORM, JSON
-from service.schemas import Problem
-from service.task_schemas import CurrentVersion
 
 Document = dict[str, Any]
 REFERENCE = "#/components/schemas/{model}"
 SUBMIT_PROBLEMS = (400, 404, 408, 409, 413, 415, 422, 503)
-JSON_BODIES: Mapping[tuple[str, str], type[BaseModel]] = MappingProxyType(
-    {
-        ("/adapt", "post"): AdaptParameters,
-        ("/plan", "post"): PlanParameters,
-        ("/certificates/verify", "post"): VerifyRequest,
-        ("/tasks/{name}/current", "put"): CurrentVersion,
-    }
-)
 NOT_MODIFIED: Document = {"description": "The client has it already: `If-None-Match` named its `ETag`"}
 IMAGE_RULE = (
     f"One still JPEG, PNG or WebP picture of 8 bits per channel, not CMYK, with sides of {MIN_SIDE} to {MAX_SIDE} "
@@ -46,9 +32,11 @@ def describe_bodies(document: Document, settings: Settings) -> None:
     for kind in PARAMETERS:
         content = {FORM: {"schema": with_image(kind, form)}, JSON: {"schema": with_image(kind, json)}}
         document["paths"][f"/{kind}"]["post"]["requestBody"] = {"required": True, "content": content}
-    for (path, method), model in JSON_BODIES.items():
-        content = {JSON: {"schema": model.model_json_schema()}}
-        document["paths"][path][method]["requestBody"] = {"required": True, "content": content}
+
+
+def json_body(model: type[BaseModel]) -> Document:
+    """The body of a route that takes JSON only and reads it itself."""
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": model.model_json_schema()}}}}
 
 
 def image_schema(form: str, how: str, limits: UploadLimits) -> Document:

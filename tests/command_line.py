@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from rich.console import Console
 
-from workers import cli
+from workers.commands import cli
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import redis
 
-from adapters.profiles import BUNDLED, DEEPFLOYD, engine_digest, find_profile, fingerprint
+from adapters.contract.jobs import InputImage, JobKind, JobRequest
+from adapters.profiles.fingerprint import engine_digest, fingerprint
+from adapters.profiles.profile import BUNDLED
+from adapters.profiles.shipped import DEEPFLOYD, find_profile
 from adapters.queue.connection import connect
-from adapters.queue.embedded import EmbeddedServer
-from adapters.queue.messages import InputImage, JobKind, JobRequest
+from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
-from adapters.store.files import ImageStore
+from adapters.store.tensors import ImageStore
 from robustify.types import Task
 from tests.fake_hub import FakeHub
 

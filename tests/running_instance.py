@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import httpx
 
 from adapters.settings import Settings
-from workers.demo import wait_until_ready
-from workers.remote import Server
-from workers.stack import running_stack
+from workers.commands.demo import wait_until_ready
+from workers.server_client import Server
+from workers.supervision.stack import running_stack
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from adapters.contract.jobs import Shard, WorkerRecord
 from adapters.queue.board import JobBoard
-from adapters.queue.messages import Shard, WorkerRecord
 from robustify.errors import QueueUnavailableError
 
 STALL_SECONDS = 600.0

@@ -2,7 +2,7 @@
 
 import errno
 
-from adapters.queue.messages import JobError
+from adapters.contract.jobs import JobError
 from robustify.errors import RobustifyError, StoredTaskError, TaskConflictError
 
 MODEL_CHANGED = JobError(

@@ -2,6 +2,8 @@
 
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from robustify.errors import RobustifyError
@@ -9,7 +11,6 @@ from robustify.errors import RobustifyError
 GLANCE_SECONDS = 0.05
 GIVEN_UP = 75
 """The exit code of a worker that has started and is of no use by now; another one may be (EX_TEMPFAIL)."""
-
 NO_MODELS = 78
 """The exit code of a worker that no other start would help: its models or its device are not there (EX_CONFIG)."""
 
@@ -46,3 +47,17 @@ class StopFlag:
         if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.requested = True
+
+
+@contextmanager
+def orderly_termination() -> Iterator[None]:
+    """While the block runs, SIGTERM raises SystemExit in the main thread, with the exit code of shells: 143."""
+    previous = signal.signal(signal.SIGTERM, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)

@@ -10,18 +10,20 @@ from collections.abc import Callable
 
 import structlog
 
-from adapters.catalogue import load_models
-from adapters.profiles import Profile, engine_digest, served_profile
+from adapters.contract.jobs import AdaptRequest, JobKind, JobRecord, WorkerRecord
+from adapters.models.catalogue import load_models
+from adapters.profiles.fingerprint import engine_digest
+from adapters.profiles.profile import Profile
+from adapters.profiles.shipped import served_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
-from adapters.queue.messages import AdaptRequest, JobKind, JobRecord, WorkerRecord
 from adapters.settings import Settings
-from adapters.store.files import ImageStore
+from adapters.store.tensors import ImageStore
 from robustify.errors import QueueUnavailableError, RobustifyError
+from workers.counting import BaseClassifiers, LoadedModel
 from workers.heartbeat import Heartbeat, Holding
-from workers.jobs import Adaptations, ShardRunner
 from workers.log import configure_logging
-from workers.model import BaseClassifiers, LoadedModel
+from workers.shards import Adaptations, ShardRunner
 from workers.stop import GIVEN_UP, StopFlag
 from workers.worker import RESTART_SECONDS, ShardWorker, work_until_stopped
 

@@ -16,11 +16,11 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 from rq.worker_registration import clean_worker_registry
 
+from adapters.contract.jobs import JobKind
 from adapters.queue.board import JobBoard
-from adapters.queue.messages import JobKind
 from adapters.queue.rq_queue import POLL_SECONDS, RefusedDeliveryError, SafeJob, SafeQueue, queues, shard_of
 from robustify.errors import QueueUnavailableError
-from workers.jobs import ShardRunner
+from workers.shards import ShardRunner
 from workers.stop import StopFlag
 
 RQ_RECORD_SECONDS = 20

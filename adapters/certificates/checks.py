@@ -8,8 +8,8 @@ from adapters.canonical_json import canonical_digest, parse_strictly
 from adapters.certificates.document import MAX_BYTES, Certificate, Document, read_certificate, signed_bytes
 from adapters.certificates.keys import is_signed
 from adapters.images import canonicalise_for
-from adapters.profiles import function_digest
-from adapters.store.files import tensor_digest
+from adapters.profiles.fingerprint import function_digest
+from adapters.store.tensors import tensor_digest
 from robustify.errors import InvalidInputError, UnreadableImageError
 from robustify.smoothing.algorithms import select
 from robustify.smoothing.claims import Counts, claim_of

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from adapters.bounds import MAX_ESTIMATION_SAMPLES, MAX_LABELS, MAX_SELECTION_SAMPLES, MAX_SIGMA, MIN_SIGMA
 from adapters.canonical_json import canonical_bytes
-from adapters.queue.messages import slack_of
+from adapters.contract.bounds import MAX_ESTIMATION_SAMPLES, MAX_LABELS, MAX_SELECTION_SAMPLES, MAX_SIGMA, MIN_SIGMA
+from adapters.contract.jobs import slack_of
 from robustify.errors import InvalidInputError
 from robustify.types import Noise, SmoothingParameters, Task
 
@@ -33,7 +33,7 @@ class Part(BaseModel):
 
 
 class CertifiedImage(Part):
-    """The canonical tensor (see `adapters/store/files.py` for its bytes), and the uploaded file that it was made of.
+    """The canonical tensor (see `adapters/store/tensors.py` for its bytes), and the uploaded file that it was made of.
 
     `source_norm` is ||W||_2 of resize and crop: a radius R of the tensor is R / ||W||_2 for the pixels of the file.
     """
@@ -47,7 +47,7 @@ class CertifiedImage(Part):
 
 class Model(Part):
     """What computed the votes. `engine` is what decides f besides labels, template, adaptation and sigma; `fingerprint`
-    is the digest over all of it (`function_digest` in `adapters/profiles.py`)."""
+    is the digest over all of it (`function_digest` in `adapters/profiles/profile.py`)."""
 
     profile: str
     task: str | None

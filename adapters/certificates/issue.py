@@ -11,8 +11,8 @@ from adapters.certificates.document import FORMAT, VERSION, Document, read_certi
 from adapters.certificates.keys import public_key_of, sign
 from adapters.certificates.software import software_versions
 from adapters.certificates.wording import statement
-from adapters.profiles import EngineParts
-from adapters.queue.messages import JobRequest
+from adapters.contract.jobs import JobRequest
+from adapters.profiles.fingerprint import EngineParts
 from robustify.errors import ModelFilesError
 from robustify.smoothing.seeds import certificate_seed, commitment
 

@@ -1,7 +1,7 @@
 """The seed of a certificate, for who holds the secret of its noise."""
 
 from adapters.certificates.document import Certificate
-from adapters.queue.messages import certificate_id_of
+from adapters.contract.jobs import certificate_id_of
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError, RobustifyError
 from robustify.smoothing.seeds import certificate_seed, commitment

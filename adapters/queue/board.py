@@ -13,13 +13,13 @@ from typing import Any
 
 import redis
 
-from adapters.ledger import Ledger, ledger_entry
+from adapters.contract.answer import address
+from adapters.contract.jobs import AdaptRequest, JobError, JobRecord, JobRequest, Shard, WorkerRecord
+from adapters.contract.labels import task_id
+from adapters.contract.ledger import Ledger, ledger_entry
+from adapters.queue.board_script import BoardScript
 from adapters.queue.keys import KINDS, new_job_id, queue_name, queue_names
-from adapters.queue.messages import AdaptRequest, JobError, JobRecord, JobRequest, Shard, WorkerRecord
-from adapters.queue.outcomes import address
-from adapters.queue.script import BoardScript
 from adapters.settings import Settings
-from adapters.store.tasks import task_id
 from robustify.errors import QueueFullError, TaskConflictError
 from robustify.types import Phase
 

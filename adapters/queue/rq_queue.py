@@ -14,9 +14,9 @@ from rq.exceptions import DequeueTimeout
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from adapters.contract.jobs import Shard
+from adapters.queue.board_script import BoardScript
 from adapters.queue.keys import SHARD_FUNCTION, queue_names
-from adapters.queue.messages import Shard
-from adapters.queue.script import BoardScript
 from robustify.errors import RobustifyError
 
 POLL_SECONDS = 0.05

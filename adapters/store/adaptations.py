@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapters.store.files import TEMPORARY_PREFIX, locked, sync, write_durably
+from adapters.durable_files import TEMPORARY_PREFIX, locked, sync, write_durably
 from robustify.errors import StoredTaskError
 
 NAME = re.compile(r"[0-9a-f]{64}")

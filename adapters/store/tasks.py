@@ -4,19 +4,17 @@ One JSON file a task, replaced whole under a lock, so that publishing, rolling b
 an adaptation made is elsewhere (`AdaptationStore`), named by its digest.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from adapters.labels import folded
-from adapters.store.files import locked, sync, write_durably
+from adapters.contract.labels import ID_LETTERS, folded, task_id
+from adapters.durable_files import locked, sync, write_durably
 from robustify.errors import StoredTaskError, TaskConflictError, UnknownTaskError
 from robustify.types import Task
 
-ID_LETTERS = 16
 LABELS_ALONE = "labels-alone"
 """Stands for the job of a version that nobody adapted."""
 
@@ -84,11 +82,6 @@ class StoredTask(StoredRecord):
     @property
     def adaptations(self) -> set[str]:
         return {version.adaptation for version in self.versions if version.adaptation}
-
-
-def task_id(name: str) -> str:
-    """The server's name for a task: names that a person would read as one are one."""
-    return hashlib.sha256(folded(name).encode()).hexdigest()[:ID_LETTERS]
 
 
 class TaskStore:

@@ -14,12 +14,12 @@ from typing import Annotated, Any
 import typer
 from rich.progress import track
 
-from adapters.datasets import Dataset, read_dataset
-from adapters.profiles import find_profile
+from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
-from workers.evaluate import Evaluation, Method, evaluate
-from workers.evaluator import row_source
+from workers.evaluation.datasets import Dataset, read_dataset
+from workers.evaluation.rows import row_source
+from workers.evaluation.runs import Evaluation, Method, evaluate
 
 N0, ALPHA = 100, 0.001
 RADII = ("0.0", "0.25", "0.5", "0.75", "1.0")

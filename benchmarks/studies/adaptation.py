@@ -22,19 +22,19 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from adapters.adapt_parameters import AdaptParameters, adapt_request
-from adapters.adaptation.workshop import Workshop
-from adapters.catalogue import set_up
 from adapters.child_process import end_with
-from adapters.datasets import Dataset, read_dataset
-from adapters.profiles import find_profile
+from adapters.contract.adaptation import AdaptParameters, adapt_request
+from adapters.models.process import set_up
+from adapters.models.training.workshop import Workshop
+from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from adapters.store.adaptations import CLASSIFIER, REFERENCES, AdaptationStore
 from robustify.smoothing.statistics import largest_radius
 from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
 from workers.adaptation.stages import AdaptationRun
-from workers.evaluate import Evaluation, evaluate, read_rows
-from workers.evaluator import ended_at_once, row_source
+from workers.evaluation.datasets import Dataset, read_dataset
+from workers.evaluation.rows import ended_at_once, row_source
+from workers.evaluation.runs import Evaluation, evaluate, read_rows
 
 ALPHA = 0.001
 RADII = (0.0, 0.25, 0.5)

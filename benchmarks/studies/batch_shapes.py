@@ -21,14 +21,15 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from adapters.catalogue import load_models
 from adapters.images import canonicalise
-from adapters.profiles import engine_digest, find_profile
+from adapters.models.catalogue import load_models
+from adapters.profiles.fingerprint import engine_digest
+from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from robustify.smoothing.votes import NoisyVotes, votes_of_rows
 from robustify.types import Phase, Task
-from workers.demo import IMAGE, LABELS
-from workers.model import LoadedModel, samples_of
+from workers.commands.demo import IMAGE, LABELS
+from workers.counting import LoadedModel, samples_of
 
 BATCH_SIZES = (64, 32, 7, 1)
 ALLOWED_SHARE = 5 / 10_000

@@ -17,14 +17,15 @@ import numpy as np
 import typer
 from rich.progress import track
 
-from adapters.catalogue import load_models
-from adapters.datasets import Dataset, read_dataset
-from adapters.profiles import engine_digest, find_profile
+from adapters.models.catalogue import load_models
+from adapters.profiles.fingerprint import engine_digest
+from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from benchmarks.studies.batch_shapes import run
 from robustify.smoothing.seeds import certificate_seed
 from robustify.types import Phase, Task
-from workers.model import LoadedModel, samples_of
+from workers.counting import LoadedModel, samples_of
+from workers.evaluation.datasets import Dataset, read_dataset
 
 FIRST = "float32 as it is"
 VARIANTS: Mapping[str, Mapping[str, object]] = {

@@ -19,15 +19,15 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from adapters.datasets import Dataset, read_dataset
-from adapters.profiles import find_profile
+from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from benchmarks.studies.recording import Row, record, tally, votes_of
 from robustify.smoothing.algorithms import decide
 from robustify.smoothing.rules import CertifyRule, Outcome, Verdict, certify_by, certify_rule
 from robustify.smoothing.sequential import predict_sequentially
 from robustify.types import DEFAULT_TEMPLATE, Bound, SmoothingParameters, Task
-from workers.evaluate import Evaluation
+from workers.evaluation.datasets import Dataset, read_dataset
+from workers.evaluation.runs import Evaluation
 
 TARGETS = {0.25: (0.25, 0.5), 0.5: (0.5, 1.0)}
 """sigma -> target radii."""

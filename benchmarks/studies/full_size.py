@@ -17,9 +17,9 @@ import torch
 import typer
 from diffusers import DDPMScheduler
 
-from adapters.denoisers.diffusion import OneStepDenoiser
-from adapters.denoisers.folded.denoiser import DenoiserFolder
-from adapters.denoisers.folded.folding import Folds
+from adapters.models.denoisers.diffusion import OneStepDenoiser
+from adapters.models.denoisers.folded.denoiser import DenoiserFolder
+from adapters.models.denoisers.folded.folding import Folds
 from benchmarks.denoise import CONFIGS
 from benchmarks.official import OfficialDenoiser
 from benchmarks.paths import CPU, SIGMA, Workload, peak_bytes

@@ -13,12 +13,12 @@ from typing import Annotated, Any
 import typer
 from rich.progress import track
 
-from adapters.datasets import Dataset, read_dataset
-from adapters.profiles import find_profile
+from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
-from workers.evaluate import Evaluation, evaluate
-from workers.evaluator import row_source
+from workers.evaluation.datasets import Dataset, read_dataset
+from workers.evaluation.rows import row_source
+from workers.evaluation.runs import Evaluation, evaluate
 
 KS = (0.0, 0.5, 1.0, 1.4, 1.8, 2.4)
 SIGMAS = (0.25, 0.5)

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 
 from adapters.child_process import end_with
-from adapters.datasets import Dataset
 from robustify.smoothing.votes import NO_VOTE, NoisyVotes, votes_of_rows
 from robustify.types import Phase
-from workers.evaluate import Evaluation, evaluate, read_rows
-from workers.evaluator import Evaluator, ended_at_once
+from workers.evaluation.datasets import Dataset
+from workers.evaluation.rows import Evaluator, ended_at_once
+from workers.evaluation.runs import Evaluation, evaluate, read_rows
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 NO_DIGIT = "-"

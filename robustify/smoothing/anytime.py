@@ -21,11 +21,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import xlogy
 
-from robustify.smoothing.statistics import (
-    certified_radius,
-    lower_confidence_bound,
-    required_probability,
-)
+from robustify.smoothing.statistics import certified_radius, lower_confidence_bound, required_probability
 
 LAST_LOOK_SHARE = 0.1
 NODES = 64

@@ -12,14 +12,7 @@ from typing import Protocol
 
 from robustify.counting import VoteCounter
 from robustify.smoothing.algorithms import bound_radius, check_votes, select
-from robustify.smoothing.anytime import (
-    Decision,
-    RadiusInSight,
-    TargetTest,
-    bound_so_far,
-    radius_in_sight,
-    target_test,
-)
+from robustify.smoothing.anytime import Decision, RadiusInSight, TargetTest, bound_so_far, radius_in_sight, target_test
 from robustify.smoothing.looks import Tally, counted, first_settled, tallies
 from robustify.smoothing.multiclass import bound_two_sided
 from robustify.types import Bound, SmoothingParameters

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
-from adapters.oracles import LinearOracle
-from adapters.profiles import engine_digest, find_profile
+from adapters.models.oracles import LinearOracle
+from adapters.profiles.fingerprint import engine_digest
+from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from robustify.smoothing.votes import BaseClassifier
 from robustify.types import Task

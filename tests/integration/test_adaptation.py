@@ -9,20 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from adapters.adapt_parameters import AdaptParameters, adapt_request
-from adapters.adaptation_steps import stage_steps
-from adapters.parameters import CertifyParameters
-from adapters.profiles import find_profile
+from adapters.contract.adaptation import AdaptParameters, adapt_request, stage_steps
+from adapters.contract.jobs import AdaptRequest, InputImage, JobKind, JobRecord, JobStatus
+from adapters.contract.smoothing import CertifyParameters
+from adapters.preparation import asked_task, job_request
+from adapters.profiles.shipped import find_profile
 from adapters.queue.board import JobBoard
-from adapters.queue.messages import AdaptRequest, InputImage, JobKind, JobRecord, JobStatus
-from adapters.requests import asked_task, job_request
 from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore
-from adapters.store.files import ImageStore
 from adapters.store.tasks import TaskStore
+from adapters.store.tensors import ImageStore
 from workers.adaptation import report
 from workers.adaptation.runner import WORK_FOLDER, adapt
-from workers.local import LocalAnswer
+from workers.commands.local import LocalAnswer
 
 StartWorker = Callable[..., Popen[bytes]]
 WaitUntil = Callable[..., None]

@@ -11,21 +11,23 @@ import torch
 from diffusers import DDPMScheduler, IFSuperResolutionPipeline
 from transformers import T5EncoderModel, T5Tokenizer
 
-from adapters.catalogue import load_models
-from adapters.classifiers.clip import load_clip
-from adapters.datasets import Dataset, read_dataset
-from adapters.denoisers.diffusion import load_one_step_denoiser
 from adapters.embedded.recipe.super_resolution import create_unet
-from adapters.manifest import verify_manifest
-from adapters.models import Models
-from adapters.profiles import BUNDLED, engine_digest, find_profile
+from adapters.models.catalogue import load_models
+from adapters.models.classifiers.clip import load_clip
+from adapters.models.denoisers.diffusion import load_one_step_denoiser
+from adapters.models.loaded import Models
+from adapters.profiles.fingerprint import engine_digest
+from adapters.profiles.manifest import verify_manifest
+from adapters.profiles.profile import BUNDLED
+from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from benchmarks.studies.batch_shapes import compare
 from robustify.errors import InvalidInputError, ModelFilesError
 from robustify.smoothing.noise import SeededNoise
 from robustify.smoothing.seeds import certificate_seed
 from robustify.types import Task
-from workers.model import LoadedModel
+from workers.counting import LoadedModel
+from workers.evaluation.datasets import Dataset, read_dataset
 
 IMAGES = Path(__file__).parents[1] / "data" / "cifar10"
 SYNONYMS = {"automobile": "car", "ship": "boat", "airplane": "plane"}

@@ -91,7 +91,7 @@ def test_certificate_when_the_machine_computes_something_else(
     """What differs is named, before anything is counted; what a setting can choose is taken from the certificate."""
     monkeypatch.setenv("ROBUSTIFY_BATCH_SIZE", "7")
     same = command("verify", certificate, "--replay", "--image", SHIP, "--json")
-    monkeypatch.setattr("adapters.profiles.PIPELINE_VERSION", "of tomorrow")
+    monkeypatch.setattr("adapters.profiles.fingerprint.PIPELINE_VERSION", "of tomorrow")
     other = command("verify", certificate, "--replay", "--image", SHIP, "--json")
 
     assert same.failed == []

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from adapters.catalogue import load_models
-from adapters.datasets import read_dataset
-from adapters.profiles import engine_digest, find_profile
+from adapters.models.catalogue import load_models
+from adapters.profiles.fingerprint import engine_digest
+from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from robustify.smoothing.seeds import certificate_seed
 from robustify.types import Phase, Task
-from workers.model import LoadedModel, samples_of
+from workers.counting import LoadedModel, samples_of
+from workers.evaluation.datasets import read_dataset
 
 IMAGES = Path(__file__).parents[1] / "data" / "cifar10"
 TASK = Task(("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"))

@@ -8,19 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from adapters.oracles import LinearOracle, linear_weights
+from adapters.contract.answer import certify_result, rule_of
+from adapters.contract.jobs import JobKind, JobRecord, JobRequest, JobStatus
+from adapters.models.oracles import LinearOracle, linear_weights
 from adapters.queue.board import JobBoard
-from adapters.queue.messages import JobKind, JobRecord, JobRequest, JobStatus
 from adapters.settings import Settings
-from adapters.store.files import ImageStore
+from adapters.store.tensors import ImageStore
 from robustify.smoothing.noise import SeededNoise
 from robustify.smoothing.rules import certify_by
 from robustify.smoothing.samples import GaussianSamples
 from robustify.smoothing.seeds import certificate_seed
 from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Bound, Phase, PredictTest
-from workers.results import certify_result
-from workers.stopping import rule_of
 
 MakeRequest = Callable[..., JobRequest]
 StartWorker = Callable[..., Popen[bytes]]

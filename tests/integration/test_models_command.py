@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.profiles import BUNDLED, DEEPFLOYD
-from adapters.queue.embedded import EmbeddedServer
+from adapters.profiles.profile import BUNDLED
+from adapters.profiles.shipped import DEEPFLOYD
+from adapters.queue.server import EmbeddedServer
 from tests.fake_hub import COMMIT, FakeHub
 
 ROBUSTIFY = Path(sys.executable).with_name("robustify")

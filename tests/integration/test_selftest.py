@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from robustify.errors import RobustifyError
-from workers.selftest import LINEAR, Canceler, Disturbances, Killer, answer_random_images
-from workers.selftest_claims import Claim, is_false
+from workers.evaluation.selftest import LINEAR, Canceler, Disturbances, Killer, answer_random_images
+from workers.evaluation.selftest_claims import Claim, is_false
 
 
 def test_workers_that_are_killed_all_the_time(tmp_path: Path) -> None:

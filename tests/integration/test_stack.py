@@ -13,9 +13,9 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from adapters.queue.embedded import EmbeddedServer
+from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
-from workers.stack import running_stack
+from workers.supervision.stack import running_stack
 
 WaitUntil = Callable[..., None]
 FreePort = Callable[[], int]

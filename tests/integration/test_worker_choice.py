@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from adapters.contract.jobs import JobKind, JobRecord, JobRequest
 from adapters.queue.board import JobBoard
-from adapters.queue.messages import JobKind, JobRecord, JobRequest
 from adapters.settings import Settings
 
 MakeRequest = Callable[..., JobRequest]

@@ -12,14 +12,14 @@ import pytest
 import redis
 import torch
 
-from adapters.oracles import LinearOracle, exact_margin, linear_weights
+from adapters.contract.jobs import JobKind, JobRecord, JobRequest, JobStatus, Shard
+from adapters.models.oracles import LinearOracle, exact_margin, linear_weights
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
-from adapters.queue.embedded import EmbeddedServer
 from adapters.queue.keys import queue_name
-from adapters.queue.messages import JobKind, JobRecord, JobRequest, JobStatus, Shard
+from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
-from adapters.store.files import ImageStore
+from adapters.store.tensors import ImageStore
 from robustify.smoothing.algorithms import bound_radius
 from robustify.smoothing.noise import SeededNoise
 from robustify.smoothing.samples import GaussianSamples

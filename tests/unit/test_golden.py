@@ -19,20 +19,22 @@ from adapters.certificates.checks import TrustedKey, verify_file
 from adapters.certificates.document import read_certificate
 from adapters.certificates.keys import public_key_of
 from adapters.certificates.seeds import seed_of
-from adapters.profiles import engine_digest, find_profile, function_digest
+from adapters.contract.jobs import AdaptRequest, InputImage, JobKind, JobRequest, JobStatus
+from adapters.contract.labels import task_id
+from adapters.profiles.fingerprint import engine_digest, function_digest
+from adapters.profiles.shipped import find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
-from adapters.queue.embedded import EmbeddedServer
-from adapters.queue.messages import AdaptRequest, InputImage, JobKind, JobRequest, JobStatus
+from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore
-from adapters.store.files import ImageStore, tensor_digest
-from adapters.store.tasks import TaskStore, task_id
+from adapters.store.tasks import TaskStore
+from adapters.store.tensors import ImageStore, tensor_digest
 from robustify.smoothing.seeds import certificate_seed, commitment
 from robustify.types import Bound, Noise, PredictTest, SmoothingParameters, Task
-from service.schemas import describe_job
+from service.jobs.schemas import describe_job
 from workers.adaptation.runner import work_folder
-from workers.evaluate import Evaluation
+from workers.evaluation.runs import Evaluation
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 JOBS: dict[str, Any] = json.loads((GOLDEN / "jobs.json").read_text(encoding="utf-8"))

@@ -39,15 +39,15 @@ def modules_on_disk() -> set[str]:
     return {path.relative_to(ROOT).as_posix() for path in paths if path.stat().st_size}
 
 
-def modules_in_the_file_map() -> set[str]:
-    block = read("README.md").split("## File map", 1)[1].split("```")[1]
-    package, modules = "", set()
-    for line in block.splitlines():
-        if head := re.match(r"(\w+)/\s", line):
-            package = head[1]
-        elif entry := re.match(r"  (\S+\.py)\s+\S", line):
-            modules.add(f"{package}/{entry[1]}")
-    return {module for module in modules if module.split("/")[0] in PACKAGES}
+def modules_in_the_map() -> list[str]:
+    """Every module that a table of docs/map.md names, under the folder of its heading."""
+    modules, folder = [], ""
+    for line in read("docs/map.md").splitlines():
+        if head := re.match(r"## `(\S+/)`", line):
+            folder = head[1]
+        elif entry := re.match(r"\| `(\S+\.py)` \| \S", line):
+            modules.append(folder + entry[1])
+    return modules
 
 
 def run_python(code: str, folder: Path) -> str:
@@ -113,11 +113,12 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-def test_file_map_when_modules_come_and_go():
-    """The README's file map names every module of the four packages, and none that is gone."""
-    on_disk, in_map = modules_on_disk(), modules_in_the_file_map()
-    assert sorted(on_disk - in_map) == [], "missing in the README's file map"
-    assert sorted(in_map - on_disk) == [], "in the README's file map, but gone"
+def test_map_when_modules_come_and_go():
+    """docs/map.md names every module of the four packages once, and none that is gone."""
+    on_disk, in_map = modules_on_disk(), modules_in_the_map()
+    assert sorted(on_disk - set(in_map)) == [], "missing in docs/map.md"
+    assert sorted(set(in_map) - on_disk) == [], "in docs/map.md, but gone"
+    assert len(in_map) == len(set(in_map)), "named twice in docs/map.md"
 
 
 def test_readme_when_it_names_make_targets():
@@ -145,6 +146,15 @@ def test_links_when_a_document_points_to_a_file(document):
     """Every relative link leads to a file of the repository."""
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", document.read_text(encoding="utf-8"))
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_paths_when_a_document_names_a_file(document):
+    """Every path of a module that a document names is there; the changelog may name what is gone."""
+    folders = "|".join((*PACKAGES, "tests", "benchmarks", "docker", "examples"))
+    named = re.findall(rf"`((?:{folders})/[\w./-]*)`", document.read_text(encoding="utf-8"))
+    gone = [path for path in named if not (ROOT / path).exists()]
+    assert document.name == "CHANGELOG.md" or gone == []
 
 
 def test_decisions_when_one_is_added():

@@ -9,22 +9,23 @@ from typing import Any
 
 import torch
 
-from adapters.adaptation.adapted import with_classifier_file
-from adapters.adaptation.references import contact_sheet
-from adapters.adaptation.trainer import References
-from adapters.adaptation.workshop import Workshop
-from adapters.adaptation_steps import AFTER, BEFORE, MOST_IMAGES, SIGMAS, VARIANTS, judgements
-from adapters.classifiers.clip import ZeroShotClassifier
-from adapters.denoisers.diffusion import OneStepDenoiser
-from adapters.models import Models
-from adapters.profiles import engine_digest
+from adapters.contract.adaptation import AFTER, BEFORE, MOST_IMAGES, SIGMAS, VARIANTS, judgements
+from adapters.durable_files import write_durably
+from adapters.models.classifiers.clip import ZeroShotClassifier
+from adapters.models.denoisers.diffusion import OneStepDenoiser
+from adapters.models.loaded import Models
+from adapters.models.training.adapted import with_classifier_file
+from adapters.models.training.references import contact_sheet
+from adapters.models.training.trainer import References
+from adapters.models.training.workshop import Workshop
+from adapters.profiles.fingerprint import engine_digest
 from adapters.store.adaptations import CLASSIFIER, CONTACT_SHEET, DENOISED_SHEET
-from adapters.store.files import tensor_digest, write_durably
+from adapters.store.tensors import tensor_digest
 from robustify.adaptation.evidence import Evidence, is_no_worse, judge
 from robustify.counting import VoteCounter
 from robustify.smoothing.seeds import certificate_seed
 from robustify.types import Phase, SmoothingParameters, Task
-from workers.model import LoadedModel, samples_of
+from workers.counting import LoadedModel, samples_of
 
 SELECTION_SAMPLES, ESTIMATION_SAMPLES, ALPHA = 20, 100, 0.001
 PUBLIC_KEY = b"robustify adapt"

@@ -11,10 +11,10 @@ from typing import Any
 
 import structlog
 
-from adapters.adaptation.workshop import Workshop
-from adapters.profiles import Profile
+from adapters.contract.jobs import AdaptRequest, JobRecord
+from adapters.models.training.workshop import Workshop
+from adapters.profiles.profile import Profile
 from adapters.queue.board import JobBoard
-from adapters.queue.messages import AdaptRequest, JobRecord
 from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore
 from adapters.store.tasks import StoredTask, TaskStore

@@ -10,16 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from adapters.adaptation.fine_tuning import fine_tune
-from adapters.adaptation.personalization import Personalization, personalize
-from adapters.adaptation.references import describe, read_references, synthesize
-from adapters.adaptation.trainer import History, References, TrainingPlan
-from adapters.adaptation.workshop import Workshop
-from adapters.adaptation_steps import AFTER, BEFORE, EVALUATE, FINE_TUNE, PERSONALIZE, SYNTHESIZE, stage_steps
-from adapters.generators.cascade import Sampling
-from adapters.queue.messages import AdaptRequest
+from adapters.contract.adaptation import AFTER, BEFORE, EVALUATE, FINE_TUNE, PERSONALIZE, SYNTHESIZE, stage_steps
+from adapters.contract.jobs import AdaptRequest
+from adapters.durable_files import write_durably
+from adapters.models.generators.cascade import Sampling
+from adapters.models.training.fine_tuning import fine_tune
+from adapters.models.training.personalization import Personalization, personalize
+from adapters.models.training.references import describe, read_references, synthesize
+from adapters.models.training.trainer import History, References, TrainingPlan
+from adapters.models.training.workshop import Workshop
 from adapters.store.adaptations import CLASSIFIER, LORA, PROMPT, REFERENCES, REPORT
-from adapters.store.files import write_durably
 from robustify.adaptation.references import Reference, personal_prompt, plan_references
 from workers.adaptation.report import Comparison
 

@@ -14,7 +14,6 @@ import typer
 from diffusers import UNet2DConditionModel
 from torch import nn
 
-from adapters.checkpoints import Checkpoint
 from adapters.embedded.recipe.cascade import (
     TIMESTEPS,
     encode_prompts,
@@ -26,6 +25,7 @@ from adapters.embedded.recipe.cascade import (
 from adapters.embedded.recipe.data import random_flip, read_training_set
 from adapters.embedded.recipe.names import synonyms
 from adapters.embedded.recipe.training import TrainingOptions, train
+from adapters.models.training.checkpoints import Checkpoint
 
 BATCH_SIZE = 96
 CIFAR10_SHARE = 0.6

@@ -19,10 +19,10 @@ import torch
 import typer
 from torch import nn
 
-from adapters.checkpoints import Checkpoint
 from adapters.embedded.recipe.data import LabelledImages, read_training_set
 from adapters.embedded.recipe.names import TEMPLATES, synonyms
 from adapters.embedded.recipe.training import TrainingOptions, train
+from adapters.models.training.checkpoints import Checkpoint
 
 BATCH_SIZE = 256
 CIFAR10_SHARE = 0.4

@@ -18,11 +18,11 @@ from diffusers import DiffusionPipeline, IFPipeline, IFSuperResolutionPipeline, 
 from safetensors.torch import save_file
 from transformers import T5EncoderModel, T5Tokenizer
 
-from adapters.checkpoints import Checkpoint
 from adapters.embedded.recipe import base, super_resolution
 from adapters.embedded.recipe.cascade import noise_schedule
 from adapters.embedded.recipe.clip import MODEL_CONFIG, PREPROCESSING
-from adapters.profiles import BUNDLED
+from adapters.models.training.checkpoints import Checkpoint
+from adapters.profiles.profile import BUNDLED
 
 
 def averaged_weights(work: Path) -> dict[str, torch.Tensor]:

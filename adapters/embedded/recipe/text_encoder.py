@@ -19,10 +19,10 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import nn
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
-from adapters.checkpoints import Checkpoint
 from adapters.embedded.recipe.data import read_training_set
 from adapters.embedded.recipe.names import TEMPLATES, synonyms
 from adapters.embedded.recipe.training import TrainingOptions, train
+from adapters.models.training.checkpoints import Checkpoint
 
 PROMPT_TOKENS = 77
 """The length that diffusers' IF pipelines pad to."""

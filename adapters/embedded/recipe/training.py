@@ -13,7 +13,7 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import nn
 
-from adapters.checkpoints import Checkpoint, optimizer_tensors, restore_optimizer
+from adapters.models.training.checkpoints import Checkpoint, optimizer_tensors, restore_optimizer
 
 LossFunction = Callable[[int, torch.Generator], torch.Tensor]
 """(step, generator of that step) -> the loss of one batch."""

@@ -16,15 +16,16 @@ import pytest
 import uvicorn
 from PIL import Image
 
-from adapters.profiles import Profile, find_profile
+from adapters.contract.jobs import AdaptRequest, JobRecord, Shard
+from adapters.profiles.profile import Profile
+from adapters.profiles.shipped import find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
-from adapters.queue.embedded import EmbeddedServer
-from adapters.queue.messages import AdaptRequest, JobRecord, Shard
+from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 from adapters.store.adaptations import LORA, AdaptationStore
-from adapters.store.files import ImageStore
 from adapters.store.tasks import StoredTask, TaskStore
+from adapters.store.tensors import ImageStore
 from robustify.types import Phase, Task
 from service.app import create_app
 from service.dependencies import image_folder

@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from adapters.child_process import die_with_parent
-from adapters.queue.messages import JobStatus
-from workers.remote import Server, image_body
+from adapters.contract.jobs import JobStatus
+from workers.server_client import Server, image_body
 
 ROBUSTIFY = Path(sys.executable).with_name("robustify")
 FIELDS = {"labels": ["left", "right"]}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from adapters.queue.messages import AdaptRequest, JobError, Shard
+from adapters.contract.jobs import AdaptRequest, JobError, Shard
 from robustify.types import Phase
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from adapters.images import canonicalise
-from adapters.oracles import exact_margin
+from adapters.models.oracles import exact_margin
 
 if TYPE_CHECKING:
     from tests.integration.api.conftest import Api

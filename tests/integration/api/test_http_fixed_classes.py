@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from adapters.profiles import find_profile
-from adapters.queue.embedded import EmbeddedServer
+from adapters.profiles.shipped import find_profile
+from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 
 if TYPE_CHECKING:

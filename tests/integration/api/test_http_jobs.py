@@ -16,11 +16,12 @@ import pytest
 import redis
 from PIL import Image
 
-from adapters.profiles import engine_digest, find_profile
-from adapters.queue.embedded import EmbeddedServer
-from adapters.queue.messages import JobError, JobKind, WorkerRecord
+from adapters.contract.jobs import JobError, JobKind, WorkerRecord
+from adapters.profiles.fingerprint import engine_digest
+from adapters.profiles.shipped import find_profile
+from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
-from adapters.store.files import ImageStore
+from adapters.store.tensors import ImageStore
 from service.dependencies import image_folder
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from adapters.queue.messages import JobError
+from adapters.contract.jobs import JobError
 from adapters.settings import Settings
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from adapters.profiles import engine_digest
-from adapters.queue.messages import WorkerRecord
+from adapters.contract.jobs import WorkerRecord
+from adapters.profiles.fingerprint import engine_digest
 
 if TYPE_CHECKING:
     from tests.integration.api.conftest import Api

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from adapters.queue.embedded import EmbeddedServer
+from adapters.queue.server import EmbeddedServer
 from adapters.settings import MEBIBYTE, Settings
 
 if TYPE_CHECKING:

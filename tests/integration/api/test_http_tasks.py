@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from adapters.profiles import find_profile, fingerprint
-from adapters.queue.embedded import EmbeddedServer
+from adapters.contract.labels import task_id
+from adapters.profiles.fingerprint import fingerprint
+from adapters.profiles.shipped import find_profile
+from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore
-from adapters.store.tasks import task_id
 from robustify.types import Task
 
 if TYPE_CHECKING:

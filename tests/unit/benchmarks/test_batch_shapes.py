@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from adapters.profiles import find_profile
+from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from benchmarks.studies.batch_shapes import Comparison, compare
 from robustify.smoothing.votes import BaseClassifier
 from robustify.types import Task
-from workers.model import LoadedModel
+from workers.counting import LoadedModel
 
 IMAGE = np.full((3, 8, 8), 0.5, dtype=np.float32)
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from adapters.parameters import FieldProblem
+from adapters.contract.fields import FieldProblem
 from adapters.queue.board import WORKER_LOST
 from robustify.errors import (
     InvalidInputError,

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from adapters import bounds
-from adapters.adapt_parameters import AdaptParameters
+from adapters.contract import bounds
+from adapters.contract.adaptation import AdaptParameters
+from adapters.contract.fields import FieldProblem, parse_fields
+from adapters.contract.jobs import JobKind
+from adapters.contract.smoothing import PARAMETERS, parse_parameters
 from adapters.images import MAX_PIXELS, MAX_SCANS, MAX_SIDE, MIN_SIDE
-from adapters.parameters import PARAMETERS, FieldProblem, parse_fields, parse_parameters
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
-from adapters.queue.messages import JobKind
 from adapters.settings import Settings
-from adapters.store.files import ImageStore
+from adapters.store.tensors import ImageStore
 from service.app import create_app
 from service.dependencies import image_folder
 from service.limits import MAX_WAIT_SECONDS, form_limits, json_limits
@@ -143,7 +144,7 @@ def test_bound_when_a_value_is_beyond_it(document: Schema, kind: JobKind) -> Non
 
 
 def test_bound_when_the_code_has_it(document: Schema) -> None:
-    """Every constant of `adapters/bounds.py` stands in the description, at its place."""
+    """Every constant of `adapters/contract/bounds.py` stands in the description, at its place."""
     names = {name for name in vars(bounds) if name.isupper()}
     places_of: Mapping[JobKind, Mapping[str, tuple[str, ...]]]
     places_of = {JobKind.CERTIFY: DOCUMENTED_BOUNDS, JobKind.PREDICT: PREDICT_BOUNDS, JobKind.ADAPT: ADAPT_BOUNDS}

@@ -1,0 +1,164 @@
+"""The parameters of an adaptation: their bounds, and the profile's defaults."""
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from adapters.contract.bounds import MAX_NAME_LENGTH
+from adapters.contract.fields import FieldProblem, parse_fields
+from adapters.contract.jobs import AdaptRequest, JobKind
+from adapters.contract.labels import ID_LETTERS, Labels, Template, clean, folded
+from adapters.profiles.fingerprint import engine_digest
+from adapters.profiles.profile import Profile
+from adapters.settings import Settings
+from robustify.types import DEFAULT_TEMPLATE
+
+NAME_CATEGORIES = ("L", "M", "N")
+NAME_MARKS = " -_.,()'&+"
+HEX_DIGITS = frozenset("0123456789abcdef")
+MAX_SHOTS = 16
+MAX_STEPS = 10_000
+MAX_BATCH = 1024
+MAX_RANK = 64
+MAX_SEED = 2**31 - 1
+Rate = Annotated[float, Field(gt=0, le=0.1)]
+SYNTHESIZE, PERSONALIZE, FINE_TUNE, EVALUATE = "synthesize", "personalize", "fine-tune", "evaluate"
+BEFORE, AFTER = "before", "after"
+VARIANTS = (BEFORE, AFTER)
+SIGMAS = (0.25, 0.5)
+MOST_IMAGES = 40
+"""The first held-back references are judged: one of each label, another of each, and so on."""
+
+
+def check_name(name: str) -> str:
+    """A name that can stand in an address: letters and digits of any script, and few marks."""
+    cleaned = " ".join(clean(name, "The name", MAX_NAME_LENGTH).split())
+    if not cleaned[:1].isalnum() or not all(is_allowed(character) for character in cleaned):
+        raise _refusal(
+            f"A name begins with a letter or a digit and has letters, digits and {NAME_MARKS.strip()} only: no slashes "
+            "and no emoji."
+        )
+    if looks_like_id(folded(cleaned)):
+        raise _refusal(f"A name must not look like an id, which has {ID_LETTERS} hexadecimal digits.")
+    return cleaned
+
+
+def is_allowed(character: str) -> bool:
+    return character in NAME_MARKS or unicodedata.category(character).startswith(NAME_CATEGORIES)
+
+
+def looks_like_id(text: str) -> bool:
+    return len(text) == ID_LETTERS and not set(text) - HEX_DIGITS
+
+
+def _refusal(message: str) -> PydanticCustomError:
+    return PydanticCustomError("name", "{message}", {"message": message})
+
+
+TaskName = Annotated[str, AfterValidator(check_name)]
+
+
+class AdaptParameters(BaseModel):
+    """What may be asked of an adaptation; what is not given is the profile's default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    name: TaskName = Field(
+        description="Stands for the task in `task` and in addresses; case and width do not tell names apart.",
+        json_schema_extra={"minLength": 1, "maxLength": MAX_NAME_LENGTH},
+    )
+    labels: Labels = Field(description="The classes, in order.")
+    template: Template = DEFAULT_TEMPLATE
+    shots: int | None = Field(None, ge=1, le=MAX_SHOTS, description="Reference images of each label to adapt with.")
+    held_back: int | None = Field(
+        None, ge=1, le=MAX_SHOTS, description="Reference images of each label to judge the adaptation by."
+    )
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="The same request with the same seed makes the same models.")
+    steps: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_STEPS,
+        description="Steps of personalising the denoiser; 0, and no `fine_tuning_steps`: register the labels only.",
+    )
+    batch_size: int | None = Field(None, ge=1, le=MAX_BATCH, description="Images of one such step.")
+    learning_rate: Rate | None = Field(None, description="Of the denoiser.")
+    guidance_weight: Annotated[float, Field(ge=0, le=10)] | None = Field(
+        None, description="Weight of the classifier's loss in personalisation (lambda)."
+    )
+    rank: int | None = Field(None, ge=1, le=MAX_RANK, description="Rank of the denoiser's LoRA.")
+    fine_tuning_steps: int | None = Field(None, ge=0, le=MAX_STEPS, description="Steps of fine-tuning the classifier.")
+    fine_tuning_batch_size: int | None = Field(None, ge=1, le=MAX_BATCH, description="Images of one such step.")
+    fine_tuning_learning_rate: Rate | None = Field(None, description="Of the classifier.")
+    fine_tuning_mix: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Share of the fine-tuned weights in the classifier that serves; the rest is from the one before.",
+    )
+    publish: Literal["if-no-worse", "always"] = Field(
+        "if-no-worse", description="Whether a version that did worse on held-back references answers all the same."
+    )
+
+
+def parse_adaptation(
+    values: Mapping[str, Any], strict: bool, profile: Profile
+) -> tuple[AdaptParameters | None, list[FieldProblem]]:
+    """The parameters, or else what is wrong with each field, alone or for this profile."""
+    parameters, problems = parse_fields(f"/{JobKind.ADAPT}", AdaptParameters, values, strict)
+    return parameters, problems if parameters is None else list(check_profile(parameters, profile))
+
+
+def check_profile(parameters: AdaptParameters, profile: Profile) -> Iterator[FieldProblem]:
+    """What the profile cannot do."""
+    if profile.classifier != "clip":
+        yield FieldProblem(
+            field="labels",
+            detail=f"Profile {profile.name} does not read labels: no task can be stored for it; serve another profile.",
+        )
+    elif not profile.can_adapt and (parameters.steps != 0 or parameters.fine_tuning_steps):
+        yield FieldProblem(
+            field="steps",
+            detail=f"Profile {profile.name} has no text-to-image model to make references with: give 0, and no "
+            "fine_tuning_steps, to store the labels alone.",
+        )
+
+
+def adapt_request(parameters: AdaptParameters, profile: Profile, settings: Settings) -> AdaptRequest:
+    """The request with all defaults filled in."""
+    given: Mapping[str, Any] = parameters.model_dump(exclude_none=True)
+    defaults = profile.adaptation.fitted(parameters.shots or profile.adaptation.shots)
+    values = {
+        name: given.get(name, getattr(defaults, name)) for name in AdaptRequest.model_fields if hasattr(defaults, name)
+    }
+    if parameters.steps == 0 and parameters.fine_tuning_steps is None:
+        values["fine_tuning_steps"] = 0
+    return AdaptRequest(
+        **{**given, **values, "labels": tuple(parameters.labels)},
+        profile=profile.name,
+        engine=engine_digest(profile, settings),
+        models=profile.model_digest,
+    )
+
+
+def stage_steps(request: AdaptRequest) -> Mapping[str, int]:
+    """How many steps each stage has."""
+    images = len(request.labels) * request.held_back
+    return {
+        SYNTHESIZE: len(request.labels) * request.shots + images,
+        PERSONALIZE: request.steps,
+        FINE_TUNE: request.fine_tuning_steps,
+        EVALUATE: judgements(images),
+    }
+
+
+def total_steps(request: AdaptRequest) -> int:
+    """All steps of a request; 0 where nothing is adapted."""
+    return sum(stage_steps(request).values()) if request.adapts else 0
+
+
+def judgements(images: int) -> int:
+    """How many images are judged, each sigma and variant counted."""
+    return min(images, MOST_IMAGES) * len(SIGMAS) * len(VARIANTS)

@@ -1,0 +1,64 @@
+"""The fields of a request: what is wrong with them, as one list of sentences."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from robustify.errors import InvalidInputError
+
+SHOWN_NAME_LENGTH = 40
+P = TypeVar("P", bound=BaseModel)
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field, and what is expected."""
+
+    field: str
+    detail: str
+
+
+def parse_fields(
+    place: str, model: type[P], values: Mapping[str, Any], strict: bool, known: Sequence[str] = ()
+) -> tuple[P | None, list[FieldProblem]]:
+    """The values as the model has them, or else what is wrong with each field.
+
+    `strict`: numbers must be numbers and not texts. `place`: what has the fields, as a message names it.
+    """
+    try:
+        return model.model_validate(dict(values), strict=strict), []
+    except ValidationError as error:
+        unknown = f"{place} has no such field; it has {', '.join(known or model.model_fields)}."
+        return None, [
+            describe_error(dict(item), unknown) for item in error.errors(include_url=False, include_input=False)
+        ]
+
+
+def sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def describe_error(error: Mapping[str, Any], unknown: str) -> FieldProblem:
+    """pydantic's finding as a field and a sentence; of what the client sent, only the name of the field is repeated."""
+    name = shown_name(error["loc"])
+    if error["type"] == "extra_forbidden":
+        return FieldProblem(field=name, detail=unknown)
+    return FieldProblem(field=name, detail=error["msg"].rstrip(".") + ".")
+
+
+def shown_name(location: tuple[int | str, ...]) -> str:
+    """The name of a field, made safe to print: it may be the client's own."""
+    name = ".".join(str(part) for part in location)[:SHOWN_NAME_LENGTH]
+    return "".join(character if character.isprintable() else "?" for character in name)
+
+
+def accepted(parameters: P | None, problems: Sequence[FieldProblem]) -> P:
+    """Parameters without a problem; raises InvalidInputError with all that is wrong."""
+    if problems or parameters is None:
+        raise refusal(problems)
+    return parameters
+
+
+def refusal(problems: Sequence[FieldProblem]) -> InvalidInputError:
+    """One error that says all that is wrong."""
+    return InvalidInputError("; ".join(f"{problem.field}: {problem.detail}" for problem in problems))

@@ -1,0 +1,161 @@
+"""What a radius costs, fixed and adaptive, before it is asked for: no image and no model is needed."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from adapters.contract.bounds import (
+    DEFAULT_ALPHA,
+    DEFAULT_ESTIMATION_SAMPLES,
+    DEFAULT_SELECTION_SAMPLES,
+    MAX_ALPHA,
+    MAX_ESTIMATION_SAMPLES,
+    MAX_SELECTION_SAMPLES,
+    MAX_SIGMA,
+    MIN_ALPHA,
+    MIN_RADIUS,
+    MIN_SIGMA,
+)
+from adapters.contract.fields import FieldProblem
+from adapters.contract.smoothing import why_out_of_reach
+from adapters.profiles.profile import Profile
+from adapters.settings import Settings
+from robustify.smoothing.anytime import target_test
+from robustify.smoothing.planning import chance_of_fixed, fewest_anytime_samples, fewest_fixed_samples, forecast
+from robustify.smoothing.statistics import required_probability
+
+Probability = Annotated[float, Field(gt=0, le=1)]
+DEFAULT_PROBABILITIES = (0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
+MAX_PROBABILITIES = 20
+
+
+class PlanParameters(BaseModel):
+    """What may be asked of a plan."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    target_radius: float = Field(ge=MIN_RADIUS, description="L2 radius that is wanted.")
+    sigma: Annotated[float, Field(ge=MIN_SIGMA, le=MAX_SIGMA)] | None = Field(
+        None, description="Standard deviation of the noise for pixels in [0, 1]; by default the profile's."
+    )
+    n: int = Field(
+        DEFAULT_ESTIMATION_SAMPLES, ge=1, le=MAX_ESTIMATION_SAMPLES, description="Estimation samples, at most."
+    )
+    n0: int = Field(DEFAULT_SELECTION_SAMPLES, ge=1, le=MAX_SELECTION_SAMPLES, description="Selection samples.")
+    alpha: float = Field(
+        DEFAULT_ALPHA, ge=MIN_ALPHA, le=MAX_ALPHA, description="Accepted probability of a wrong answer."
+    )
+    p: Annotated[list[Probability], Field(min_length=1, max_length=MAX_PROBABILITIES)] = Field(
+        list(DEFAULT_PROBABILITIES),
+        description="Probabilities that a noisy copy of the image gets the class: what is not known beforehand.",
+    )
+    samples_per_second: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Speed to reckon with; by default what the live workers measured."
+    )
+
+
+class FixedCost(BaseModel):
+    """Of a certificate without a target: all samples, whatever p is."""
+
+    certified: float
+    samples: int
+    seconds: float | None
+
+
+class AdaptiveCost(BaseModel):
+    """Of a certificate with the target radius: how likely each end is, and the mean of the samples."""
+
+    certified: float
+    not_certified: float
+    undecided: float
+    samples: float
+    seconds: float | None
+
+
+class Cost(BaseModel):
+    """For a class of probability p."""
+
+    p: float
+    fixed: FixedCost
+    adaptive: AdaptiveCost
+
+
+class Fewest(BaseModel):
+    """Estimation samples below which not even unanimous votes certify the radius."""
+
+    fixed: int | None
+    adaptive: int | None
+
+
+class Plan(BaseModel):
+    """What the radius costs; samples are those of selection and estimation, `seconds` null where no speed is known.
+
+    `p_needed`: the probability that the class must have.
+    """
+
+    target_radius: float
+    sigma: float
+    n: int
+    n0: int
+    alpha: float
+    p_needed: float
+    fewest: Fewest
+    samples_per_second: float | None
+    costs: Sequence[Cost]
+
+
+def misfits(parameters: PlanParameters, profile: Profile) -> list[FieldProblem]:
+    """What is wrong with parameters that are each in range."""
+    sigma = parameters.sigma or profile.default_sigma
+    why = why_out_of_reach(parameters.target_radius, parameters.n, parameters.alpha, sigma)
+    return [FieldProblem(field="target_radius", detail=why)] if why else []
+
+
+def plan(parameters: PlanParameters, profile: Profile, settings: Settings, speed: float | None = None) -> Plan:
+    """The costs of a radius that is within reach; `speed` in samples a second, where the request has none."""
+    radius, alpha, sigma = parameters.target_radius, parameters.alpha, parameters.sigma or profile.default_sigma
+    known = parameters.model_copy(update={"sigma": sigma, "samples_per_second": parameters.samples_per_second or speed})
+    step = min(profile.samples_per_shard(settings), known.n)
+    return Plan(
+        target_radius=radius,
+        sigma=sigma,
+        n=known.n,
+        n0=known.n0,
+        alpha=alpha,
+        p_needed=required_probability(radius, sigma),
+        fewest=Fewest(
+            fixed=fewest_fixed_samples(radius, sigma, alpha), adaptive=fewest_anytime_samples(radius, sigma, alpha)
+        ),
+        samples_per_second=known.samples_per_second,
+        costs=[cost(known, sigma, step, p) for p in known.p],
+    )
+
+
+def cost(parameters: PlanParameters, sigma: float, step: int, p: float) -> Cost:
+    radius, alpha, n, n0 = parameters.target_radius, parameters.alpha, parameters.n, parameters.n0
+    found = forecast(target_test(radius, sigma, alpha, n, step), p)
+    return Cost(
+        p=p,
+        fixed=FixedCost(
+            certified=chance_of_fixed(radius, sigma, alpha, n, p),
+            samples=n0 + n,
+            seconds=seconds_of(n0 + n, parameters.samples_per_second),
+        ),
+        adaptive=AdaptiveCost(
+            certified=chance(found.certified),
+            not_certified=chance(found.not_certified),
+            undecided=chance(found.undecided),
+            samples=n0 + found.samples,
+            seconds=seconds_of(n0 + found.samples, parameters.samples_per_second),
+        ),
+    )
+
+
+def chance(computed: float) -> float:
+    """A sum of many chances may be a rounding above 1."""
+    return min(1.0, computed)
+
+
+def seconds_of(samples: float, speed: float | None) -> float | None:
+    return None if speed is None else round(samples / speed, 2)

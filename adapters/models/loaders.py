@@ -1,0 +1,117 @@
+"""How each kind of denoiser and classifier that a profile names is loaded: one line each, and what makes them one."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+import torch
+
+from adapters.models.classifiers.black_box import RemoteClassifier
+from adapters.models.classifiers.clip import ClipModel, load_clip
+from adapters.models.classifiers.efficientnet_lite import load_lite0
+from adapters.models.classifiers.vision import load_timm, load_torchvision
+from adapters.models.denoisers.diffusion import OneStepDenoiser, load_one_step_denoiser
+from adapters.models.denoisers.ffdnet import load_ffdnet
+from adapters.models.denoisers.folded.denoiser import DenoiserFolder, FoldedDenoiser
+from adapters.models.denoisers.folded.folding import Folds
+from adapters.models.denoisers.folded.support import UnknownPartError
+from adapters.models.denoisers.prompts import prompt_embedder
+from adapters.models.denoisers.unconditional import load_unconditional
+from adapters.models.loaded import Models, Parts
+from adapters.models.lru_cache import Resident
+from adapters.models.training.adapted import AdaptedModels, adapt_models
+from adapters.profiles.profile import SUPER_RESOLUTION
+from adapters.profiles.weights import FFDNET, LITE0
+from adapters.store.adaptations import AdaptationStore
+from robustify.interfaces import Classifier, Denoiser
+from robustify.pipeline import identity_denoiser
+from robustify.types import Task
+
+KEPT_CLASSIFIERS = 64
+"""Of tasks without anything of their own but the choice of classes, or the features of their labels."""
+
+Serve = Callable[[OneStepDenoiser], OneStepDenoiser | FoldedDenoiser]
+"""From a denoiser, or the same with what a task has of its own, to the one that answers."""
+
+DENOISERS: Mapping[str, Callable[[Parts], Denoiser]] = {
+    "unconditional": lambda parts: load_unconditional(
+        parts.folder / "denoiser", parts.settings.timestep_rule, parts.device, parts.dtype
+    ),
+    "ffdnet": lambda parts: load_ffdnet(FFDNET.checked_path(), parts.device, parts.dtype),
+    "identity": lambda parts: identity_denoiser,
+}
+CLASSIFIERS: Mapping[str, Callable[[Parts], Any]] = {
+    "clip": lambda parts: load_clip(f"local-dir:{parts.folder / 'clip'}", parts.device, parts.dtype),
+    "timm": lambda parts: load_timm(parts.folder / "classifier", parts.class_names, parts.device, parts.dtype),
+    "torchvision": lambda parts: load_torchvision(
+        parts.folder / "classifier", parts.class_names, parts.device, parts.dtype
+    ),
+    "efficientnet-lite0": lambda parts: load_lite0(LITE0.checked_path(), parts.class_names, parts.device, parts.dtype),
+    "remote": lambda parts: RemoteClassifier.from_settings(parts.settings),
+}
+
+
+@dataclass(frozen=True)
+class ServedModels:
+    """A task's models, and its denoiser in the form that answers."""
+
+    adapted: AdaptedModels
+    denoiser: OneStepDenoiser | FoldedDenoiser
+
+    @property
+    def extra_bytes(self) -> int:
+        folded = self.denoiser.held_bytes if isinstance(self.denoiser, FoldedDenoiser) else 0
+        return self.adapted.extra_bytes + folded
+
+
+def load_parts(parts: Parts) -> Models:
+    """The models of a profile, for any task."""
+    classifier = CLASSIFIERS[parts.profile.classifier](parts)
+    if parts.profile.denoiser != SUPER_RESOLUTION:
+        return unadapted_models(DENOISERS[parts.profile.denoiser](parts), classifier, parts)
+    denoiser, serve = load_super_resolution(parts)
+    if isinstance(classifier, ClipModel):
+        return adaptable_models(denoiser, serve, classifier, parts)
+    return unadapted_models(serve(denoiser), classifier, parts)
+
+
+def unadapted_models(denoiser: Denoiser, classifier: Any, parts: Parts) -> Models:
+    """Models of which a task has nothing but its labels."""
+    classifier_for: Callable[[Task], Classifier] = lru_cache(KEPT_CLASSIFIERS)(
+        classifier.zero_shot if isinstance(classifier, ClipModel) else classifier.for_task
+    )
+    return Models(lambda task: denoiser, classifier_for, parts.device)
+
+
+def adaptable_models(denoiser: OneStepDenoiser, serve: Serve, clip: ClipModel, parts: Parts) -> Models:
+    """Models that a task may have weights of its own for."""
+    store, models = AdaptationStore(parts.settings.adaptation_folder), parts.profile.model_digest
+
+    def load_task(task: Task) -> ServedModels:
+        stored = store.get(task.adaptation) if task.adaptation else None
+        adapted = adapt_models(denoiser, clip, models, task, stored)
+        return ServedModels(adapted, serve(adapted.denoiser))
+
+    resident = Resident(load_task, lambda task: task.extra_bytes, parts.settings.max_task_bytes)
+    return Models(lambda task: resident(task).denoiser, lambda task: resident(task).adapted.classifier, parts.device)
+
+
+def load_super_resolution(parts: Parts) -> tuple[OneStepDenoiser, Serve]:
+    """The profile's denoiser, and what makes the one that answers of it or of a task's.
+
+    Weights are folded in float32 on the CPU, and the folded ones go to the device. A UNet with parts that cannot be
+    folded answers as it is.
+    """
+    profile, settings = parts.profile, parts.settings
+    source, k = str(parts.folder / "denoiser"), profile.correction_factor(settings)
+    embed = prompt_embedder(profile, settings)
+    load = partial(load_one_step_denoiser, source, profile.prompt, k, settings.timestep_rule, embed=embed)
+    if settings.folded:
+        pristine = load(device=torch.device("cpu"), dtype=torch.float32)
+        try:
+            return pristine, DenoiserFolder(pristine, parts.device, parts.dtype, Folds())
+        except UnknownPartError as error:
+            logging.getLogger(__name__).warning("the denoiser is served as it is: %s", error)
+    return load(device=parts.device, dtype=parts.dtype), lambda denoiser: denoiser

@@ -1,0 +1,155 @@
+"""The named sets of models, as data: what the service may know of a model without loading one."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal
+
+from adapters.profiles.manifest import MANIFEST, read_manifest
+from adapters.profiles.weights import HubSource, PackagedWeights
+from adapters.settings import Settings
+from robustify.errors import ModelFilesError
+
+GENERATOR = "generator/"
+BUNDLED = Path(__file__).parents[1] / "embedded" / "weights"
+CLASS_NAMES = Path(__file__).parents[1] / "class_names"
+
+DenoiserKind = Literal["super-resolution", "unconditional", "ffdnet", "identity"]
+SUPER_RESOLUTION: Final = "super-resolution"
+"""The paper's kind, and the only one that can be adapted."""
+ClassifierKind = Literal["clip", "timm", "torchvision", "efficientnet-lite0", "remote", "oracle"]
+
+
+@dataclass(frozen=True)
+class AdaptationDefaults:
+    """How a profile adapts unless the request says otherwise; the paper's values, for its models.
+
+    `steps` of `batch_size` images at `learning_rate` personalise the denoiser, with `guidance_weight` for lambda of
+    Eq. 12; then the classifier is fine-tuned, and its weights mixed with those before. `base_steps`, `enlarging_steps`
+    and `images_per_batch` make references.
+    """
+
+    shots: int = 1
+    held_back: int = 1
+    steps: int = 500
+    batch_size: int = 24
+    learning_rate: float = 1e-4
+    guidance_weight: float = 0.01
+    rank: int = 4
+    fine_tuning_steps: int = 40
+    fine_tuning_batch_size: int = 256
+    fine_tuning_learning_rate: float = 5e-7
+    fine_tuning_mix: float = 1.0
+    base_steps: int = 100
+    enlarging_steps: int = 50
+    images_per_batch: int = 10
+    base_guidance: float = 4.0
+    one_shot_base_guidance: float = 7.0
+    """Classifier-free guidance of the base stage: a single image should be typical, several should differ."""
+    one_shot_fine_tuning_learning_rate: float | None = None
+    """A single image of each name is soon known by heart; None: the rate of several."""
+
+    def fitted(self, shots: int) -> "AdaptationDefaults":
+        """Those for so many references of each name."""
+        if shots > 1:
+            return self
+        rate = self.one_shot_fine_tuning_learning_rate or self.fine_tuning_learning_rate
+        return replace(self, base_guidance=self.one_shot_base_guidance, fine_tuning_learning_rate=rate)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A named set of models and what the service must know of it.
+
+    `side`: height and width of the canonical tensor; `classes`: the number of labels it can tell apart, None for any.
+    `prompt`: what the denoiser is told when no task is adapted. Speeds of shards are set for one or two seconds each.
+    `class_list`: names the classes of a classifier that knows no others. `pulled`: its files are not bundled but in
+    the folder of models; `sources` say where they can be had, and `licence_url` what has to be accepted before.
+    """
+
+    name: str
+    description: str
+    licence: str
+    side: int
+    default_sigma: float = 0.25
+    k: float = 1.0
+    prompt: str = ""
+    classes: int | None = None
+    batch_size: int = 50
+    shard_samples: int = 100
+    folder: Path | None = None
+    denoiser: DenoiserKind = SUPER_RESOLUTION
+    classifier: ClassifierKind = "clip"
+    class_list: str | None = None
+    packaged: tuple[PackagedWeights, ...] = ()
+    pulled: bool = False
+    sources: tuple[HubSource, ...] = ()
+    licence_url: str | None = None
+    large_text_encoder: bool = False
+    """Whether it is so large that only a process of its own may load it."""
+    for_tests: bool = False
+    adaptation: AdaptationDefaults = AdaptationDefaults()
+
+    def samples_per_batch(self, settings: Settings) -> int:
+        return settings.batch_size or self.batch_size
+
+    def samples_per_shard(self, settings: Settings) -> int:
+        return settings.shard_samples or self.shard_samples
+
+    def correction_factor(self, settings: Settings) -> float:
+        """k of Eq. 8."""
+        return self.k if settings.k is None else settings.k
+
+    @property
+    def can_adapt(self) -> bool:
+        """Whether it has a text-to-image model to make reference images with, and models that can learn from them."""
+        trainable = (self.denoiser, self.classifier) == (SUPER_RESOLUTION, "clip")
+        return trainable and self.folder is not None and (self.folder / "generator").is_dir()
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The classes that its classifier knows, in the order of its logits; None where it reads any labels."""
+        return None if self.class_list is None else read_class_names(self.class_list)
+
+    @property
+    def model_digest(self) -> str:
+        """sha256 over the manifest of the weights that decide f; of the name where there are none.
+
+        The generator makes references and decides nothing that is served.
+        """
+        if self.folder is None and not self.packaged:
+            return hashlib.sha256(self.name.encode()).hexdigest()
+        files = {} if self.folder is None else self._manifest(self.folder)
+        packaged = {f"{weights.package}/{weights.file}": weights.sha256 for weights in self.packaged}
+        return _digest(
+            {**{name: digest for name, digest in files.items() if not name.startswith(GENERATOR)}, **packaged}
+        )
+
+    @property
+    def from_hub(self) -> bool:
+        """Whether its models can be pulled from the hub; else the user brings them."""
+        return any(source.repo for source in self.sources)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether its files have been pulled, if that is needed; not whether they are whole."""
+        return not self.pulled or (self.folder is not None and (self.folder / MANIFEST).is_file())
+
+    def _manifest(self, folder: Path) -> dict[str, str]:
+        if not self.is_there:
+            raise ModelFilesError(f"the models of profile {self.name} are not there: robustify models pull {self.name}")
+        if not (folder / MANIFEST).is_file():
+            raise ModelFilesError(f"profile {self.name} has no manifest of its weights: build or restore the models")
+        return read_manifest(folder)
+
+
+@cache
+def read_class_names(name: str) -> tuple[str, ...]:
+    return tuple(json.loads((CLASS_NAMES / f"{name}.json").read_text(encoding="utf-8")))
+
+
+def _digest(parts: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()).hexdigest()

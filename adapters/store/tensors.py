@@ -1,0 +1,79 @@
+"""Canonical tensors on disk, named by their digest."""
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from adapters.durable_files import write_durably
+from robustify.errors import StoredImageError
+
+NAME = re.compile(r"[0-9a-f]{64}")
+CHANNELS = 3
+NUMBER = np.dtype("<f4")
+PROBE = ".probe"
+
+
+class ImageStore:
+    """A folder of canonical tensors (3, H, W). A file holds what its name is the sha256 of: see `encode`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, tensor: np.ndarray) -> str:
+        """Stores a tensor for good before it returns its digest; storing it again changes nothing."""
+        content = encode(tensor)
+        sha256 = hashlib.sha256(content).hexdigest()
+        path = self._path(sha256)
+        if not path.is_file() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(path, content)
+        return sha256
+
+    def get(self, sha256: str) -> np.ndarray:
+        """The tensor of that digest, checked against it. Raises StoredImageError when it is missing or damaged."""
+        try:
+            content = self._path(sha256).read_bytes()
+        except OSError as error:
+            raise StoredImageError(f"image {sha256} is not in the store: upload it again") from error
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise StoredImageError(f"image {sha256} is damaged in the store: upload it again")
+        return decode(content)
+
+    def check(self, side: int, min_free_bytes: int) -> None:
+        """Raises OSError unless a tensor (3, side, side) can be stored now and the disk has so many bytes free."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        probe = self._root / PROBE
+        # Random, since a disk that compresses has room for zeros when it has none for images.
+        write_durably(probe, os.urandom(CHANNELS * side * side * NUMBER.itemsize))
+        probe.unlink(missing_ok=True)
+        if (free := shutil.disk_usage(self._root).free) < min_free_bytes:
+            raise OSError(errno.ENOSPC, f"the disk of the image store has {free} bytes free, under {min_free_bytes}")
+
+    def _path(self, sha256: str) -> Path:
+        if not NAME.fullmatch(sha256):
+            raise StoredImageError("an image is named by its sha256: 64 hexadecimal digits")
+        return self._root / sha256[:2] / sha256
+
+
+def tensor_digest(tensor: np.ndarray) -> str:
+    """The sha256 that names a canonical tensor."""
+    return hashlib.sha256(encode(tensor)).hexdigest()
+
+
+def encode(tensor: np.ndarray) -> bytes:
+    """The line `3xHxW` and the values as little-endian float32, channel by channel and row by row."""
+    if tensor.dtype != np.float32 or tensor.ndim != 3 or tensor.shape[0] != CHANNELS:
+        raise ValueError(f"a canonical tensor is float32 of shape (3, H, W), not {tensor.dtype} of {tensor.shape}")
+    return "x".join(map(str, tensor.shape)).encode() + b"\n" + tensor.astype(NUMBER).tobytes(order="C")
+
+
+def decode(content: bytes) -> np.ndarray:
+    """The tensor (3, H, W), float32, that `encode` made the bytes from."""
+    header, _, values = content.partition(b"\n")
+    shape = tuple(map(int, header.split(b"x")))
+    return np.frombuffer(values, dtype=NUMBER).reshape(shape).astype(np.float32)

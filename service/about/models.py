@@ -1,0 +1,43 @@
+"""What this service can answer with."""
+
+from dataclasses import asdict
+
+from fastapi import APIRouter
+
+from adapters.contract.adaptation import AdaptParameters
+from adapters.profiles.profile import Profile
+from adapters.profiles.shipped import PROFILES, located
+from service.about.schemas import ModelDescription, Models
+from service.dependencies import ServiceDependency
+from service.openapi import problems
+
+router = APIRouter(tags=["models"])
+
+
+@router.get("/models", operation_id="listModels", summary="The models and their licences", responses=problems())
+def list_models(service: ServiceDependency) -> Models:
+    """The served profile first, then the others that can be configured; those for tests only where one is served."""
+    served = service.profile
+    others = [profile for profile in PROFILES.values() if profile.name != served.name and not profile.for_tests]
+    return Models(models=[describe_model(located(profile, service.settings), served) for profile in (served, *others)])
+
+
+def describe_model(profile: Profile, served: Profile) -> ModelDescription:
+    return ModelDescription(
+        name=profile.name,
+        description=profile.description,
+        licence=profile.licence,
+        served=profile.name == served.name,
+        available=profile.is_there,
+        side=profile.side,
+        default_sigma=profile.default_sigma,
+        classes=profile.classes,
+        class_names=profile.class_names if profile.name == served.name else None,
+        can_adapt=profile.can_adapt,
+        adaptation=adaptation_defaults(profile) if profile.can_adapt else None,
+    )
+
+
+def adaptation_defaults(profile: Profile) -> dict[str, int | float]:
+    """Of the fields that a request may have."""
+    return {name: value for name, value in asdict(profile.adaptation).items() if name in AdaptParameters.model_fields}

@@ -1,0 +1,30 @@
+"""What a client sent: the bytes of the image and the values of the fields; not yet what they mean."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.contract.fields import FieldProblem, shown_name
+
+IMAGE = "image"
+NO_IMAGE = "None was sent; send one JPEG, PNG or WebP file."
+EMPTY_IMAGE = "The file is empty; send one JPEG, PNG or WebP file."
+TWO_IMAGES = "More than one was sent; send one image per request."
+
+
+@dataclass(frozen=True)
+class Received:
+    """`image` is None where `problems` say why; `strict`: numbers came as numbers, not as text."""
+
+    image: bytes | None
+    values: Mapping[str, Any]
+    strict: bool
+    problems: list[FieldProblem] = field(default_factory=list)
+
+
+def image_problem(detail: str) -> FieldProblem:
+    return FieldProblem(field=IMAGE, detail=detail)
+
+
+def given_twice(name: str) -> FieldProblem:
+    return FieldProblem(field=shown_name((name,)), detail="It was given more than once; give it once.")

@@ -1,0 +1,52 @@
+"""A job's progress as server-sent events, until it is done."""
+
+import re
+from collections.abc import AsyncIterator
+
+import anyio
+from fastapi.sse import ServerSentEvent
+
+from adapters.contract.jobs import JobRecord
+from robustify.errors import QueueUnavailableError
+from service.dependencies import Service
+from service.jobs.schemas import JobProgress, describe_job, describe_progress
+
+DONE_ID = "done"
+EVENT_ID = re.compile("[0-9]{1,9}")
+PAUSE_SECONDS = 0.2
+
+
+async def job_events(service: Service, first: JobRecord, last_event_id: str | None) -> AsyncIterator[ServerSentEvent]:
+    """`progress` whenever the samples, the stage or the status change, then `done` with the whole job.
+
+    The id of a progress event is its number of samples or steps: a client that comes back gets only what it has not
+    seen. The stream ends early when the queue does not answer or the job is forgotten; a client that comes back is told
+    so.
+    """
+    record: JobRecord | None = first
+    seen = (first.status, first.stage, last_seen_samples(last_event_id))
+    while record is not None and not record.status.done:
+        if (record.status, record.stage, record.samples_done) != seen:
+            yield progress_event(record)
+            seen = (record.status, record.stage, record.samples_done)
+        await anyio.sleep(PAUSE_SECONDS)
+        record = await state_now(service, record.id)
+    if record is not None:
+        yield ServerSentEvent(event="done", id=DONE_ID, data=describe_job(record))
+
+
+def last_seen_samples(last_event_id: str | None) -> int:
+    """What the id of the last progress event says; -1 where there is none."""
+    return int(last_event_id) if last_event_id and EVENT_ID.fullmatch(last_event_id) else -1
+
+
+def progress_event(record: JobRecord) -> ServerSentEvent:
+    data = JobProgress(status=record.status, progress=describe_progress(record))
+    return ServerSentEvent(event="progress", id=str(record.samples_done), data=data)
+
+
+async def state_now(service: Service, job_id: str) -> JobRecord | None:
+    try:
+        return await service.job(job_id)
+    except QueueUnavailableError:
+        return None

@@ -1,0 +1,68 @@
+"""What can be done with tasks: say which versions can answer, let another one answer, delete."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from adapters.contract.labels import listed
+from adapters.store.tasks import StoredTask, Version
+from robustify.errors import StoredTaskError, TaskConflictError
+from service.dependencies import Service
+from service.errors import store_failures
+
+MOST_JOBS = 10
+"""A message names so many jobs, and counts the others."""
+
+log = logging.getLogger(__name__)
+
+
+def is_served(service: Service, version: Version) -> bool:
+    """Whether requests can be answered with a version: it was adapted to the models that are served, or not at all."""
+    return version.adaptation is None or version.models == service.profile.model_digest
+
+
+def figures_of(service: Service, version: Version) -> Mapping[str, Any] | None:
+    """What the adaptation brought on held-back references; None where nothing was adapted or it is damaged."""
+    if version.adaptation is None:
+        return None
+    try:
+        figures: Mapping[str, Any] | None = service.adaptations.get(version.adaptation).manifest.get("figures")
+    except StoredTaskError as error:
+        log.warning("no figures of version %s: %r", version.number, error)
+        return None
+    return figures
+
+
+def make_current(service: Service, task: StoredTask, number: int) -> StoredTask:
+    """Lets another version answer; raises TaskConflictError when it could not."""
+    if not is_served(service, task.version(number)):
+        raise TaskConflictError(
+            f"version {number} was adapted to other models than those that are served: it could not answer"
+        )
+    with store_failures():
+        return service.tasks.make_current(task.id, number)
+
+
+def delete(service: Service, task: StoredTask) -> None:
+    """Forgets a task and what only it was adapted with; raises TaskConflictError while jobs need it."""
+    with store_failures():
+        deleted = service.tasks.delete(task.id, lambda found: check_unused(service, found))
+    remove_adaptations(service, deleted.adaptations)
+
+
+def check_unused(service: Service, task: StoredTask) -> None:
+    jobs = service.board.jobs_of_task(task.id)
+    if jobs:
+        raise TaskConflictError(
+            f"jobs need this task: {listed(jobs[:MOST_JOBS], len(jobs))}; wait for them, or cancel them"
+        )
+
+
+def remove_adaptations(service: Service, digests: Iterable[str]) -> None:
+    """Removes what no task uses any more; the task is gone already, so that a failure leaves nothing but files."""
+    try:
+        for digest in digests:
+            if not service.tasks.mentions(digest):
+                service.adaptations.delete(digest)
+    except OSError as error:
+        log.warning("what was adapted stays on disk: %r", error)

@@ -1,0 +1,68 @@
+"""Adapt the models to a task, or store its labels alone."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import anyio.to_thread
+from fastapi import APIRouter, Request, Response
+
+from adapters.contract.adaptation import AdaptParameters, adapt_request, parse_adaptation, total_steps
+from adapters.contract.jobs import AdaptRequest, JobRecord
+from adapters.store.tasks import check_same
+from robustify.errors import UnknownTaskError
+from service.body.receive import receive_fields
+from service.dependencies import Service, ServiceDependency
+from service.errors import INVALID_INPUT, ProblemError, store_failures
+from service.jobs.answering import answer
+from service.jobs.schemas import Job
+from service.limits import ADAPT_WAIT_SECONDS, REGISTER_WAIT_SECONDS
+from service.openapi import accepted_later, json_body, prefer, problems
+
+router = APIRouter(tags=["tasks"])
+
+
+@router.post(
+    "/adapt",
+    operation_id="adapt",
+    summary="Adapt the models to a label set, or store it as a task as it is",
+    responses={202: accepted_later(), **problems(400, 408, 409, 413, 415, 422, 503)},
+    openapi_extra={
+        **prefer(ADAPT_WAIT_SECONDS, f", or {REGISTER_WAIT_SECONDS} where nothing is adapted"),
+        **json_body(AdaptParameters),
+    },
+)
+async def adapt(request: Request, response: Response, service: ServiceDependency) -> Job:
+    """Makes reference images of the labels, personalises the denoiser and fine-tunes the classifier with them, and
+    publishes the result as a version of the task, which is there when the job has succeeded. With `steps` 0 and no
+    `fine_tuning_steps` the labels are stored as a task, and nothing is adapted.
+    """
+    record = await anyio.to_thread.run_sync(submit_adaptation, service, await receive_fields(request))
+    return await answer(request, response, service, record, default_wait(record))
+
+
+def submit_adaptation(service: Service, values: Mapping[str, Any]) -> JobRecord:
+    """The job of this request; its task appears when it succeeds."""
+    request = adapt_request(check_fields(service, values), service.profile, service.settings)
+    check_name(service, request)
+    return service.board.submit_adaptation(request, total_steps(request))
+
+
+def check_fields(service: Service, values: Mapping[str, Any]) -> AdaptParameters:
+    """The parameters; raises one problem with all that is wrong with them."""
+    parameters, problems = parse_adaptation(values, strict=True, profile=service.profile)
+    if problems or parameters is None:
+        raise ProblemError(INVALID_INPUT, errors=problems)
+    return parameters
+
+
+def check_name(service: Service, request: AdaptRequest) -> None:
+    """Raises TaskConflictError when the name stands for other labels or another template."""
+    with store_failures(), suppress(UnknownTaskError):
+        check_same(service.tasks.find(request.name), request.label_task)
+
+
+def default_wait(record: JobRecord) -> int:
+    """Seconds that a client waits who says nothing: only what is done at once is waited for."""
+    adapts = isinstance(record.request, AdaptRequest) and record.request.adapts
+    return ADAPT_WAIT_SECONDS if adapts else REGISTER_WAIT_SECONDS

@@ -1,0 +1,110 @@
+"""What the board charges to the ledger, on a real queue server."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import redis
+
+from adapters.contract.jobs import JobKind, JobRecord, JobRequest, Shard
+from adapters.queue.board import JobBoard
+from adapters.settings import Settings
+from robustify.types import Phase
+
+MakeRequest = Callable[..., JobRequest]
+SAMPLES = {Phase.PREDICT: 1000, Phase.SELECT: 100, Phase.ESTIMATE: 1000}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A board, and a worker that answers at once."""
+
+    board: JobBoard
+
+    def answer(self, request: JobRequest, missing: int = 0, **result: Any) -> JobRecord:
+        """Submits a request and ends its job, if it is not done by then, with so many votes missing."""
+        job = self.board.submit(request, 1000)
+        if not job.status.done:
+            for phase, _ in request.phases:
+                self.vote(job, phase, missing)
+            assert self.board.finish(job.id, {"outcome": "abstained", "radius": None, **result})
+        found = self.board.get(job.id)
+        assert found is not None
+        return found
+
+    def vote(self, job: JobRecord, phase: Phase, missing: int = 0) -> None:
+        shard = Shard(phase=phase, first=0, count=SAMPLES[phase])
+        assert self.board.record_votes(job.id, shard, job.vote_request.fingerprint, [shard.count - missing, 0]).counted
+        if phase is Phase.SELECT:
+            self.board.select(job.id, 0)
+
+    @property
+    def charged(self) -> dict[str, int]:
+        return dict(self.board.ledger().certificates.counts)
+
+
+@pytest.fixture
+def desk(connection: redis.Redis, queue_settings: Settings) -> Desk:
+    return Desk(JobBoard(connection, queue_settings))
+
+
+def test_outcome_when_it_is_asked_for_again(desk: Desk, make_request: MakeRequest) -> None:
+    """It is charged once, abstention or not."""
+    for _ in range(5):
+        desk.answer(make_request())
+
+    assert desk.charged == {"0.001": 1}
+
+
+def test_outcomes_when_their_configurations_differ(desk: Desk, make_request: MakeRequest) -> None:
+    """Each costs its own alpha, also where the votes are the same, and predictions are apart."""
+    for alpha, n0 in ((0.001, 100), (0.01, 100), (0.001, 50)):
+        samples = {**SAMPLES, Phase.SELECT: n0}
+        request = make_request(alpha=alpha, n0=n0)
+        job = desk.board.submit(request, 1000)
+        for phase, _ in request.phases:
+            shard = Shard(phase=phase, first=0, count=samples[phase])
+            assert desk.board.record_votes(job.id, shard, request.fingerprint, [shard.count, 0]).counted
+            desk.board.select(job.id, 0)
+        assert desk.board.finish(job.id, {"radius": None})
+    desk.answer(make_request(kind=JobKind.PREDICT))
+
+    assert desk.charged == {"0.001": 2, "0.01": 1}
+    assert desk.board.ledger().predictions.issued == 1
+
+
+def test_outcome_when_votes_were_missing(desk: Desk, make_request: MakeRequest) -> None:
+    """It is charged though it is not stored, and not again when it is answered anew, however often."""
+    for missing in (3, 2, 0, 0):
+        desk.answer(make_request(), missing)
+        assert desk.charged == {"0.001": 1}
+
+
+def test_job_when_it_is_canceled_and_submitted_again(desk: Desk, make_request: MakeRequest) -> None:
+    """Nothing was given out, so nothing is charged; the next job meets the same noise, and is charged once."""
+    request = make_request()
+    first = desk.board.submit(request, 1000)
+    desk.vote(first, Phase.SELECT)
+    desk.board.cancel(first.id)
+    assert desk.charged == {}
+    second = desk.answer(request)
+
+    assert second.id != first.id
+    assert second.vote_request.certificate_id == first.vote_request.certificate_id
+    assert desk.charged == {"0.001": 1}
+
+
+def test_job_when_two_end_with_one_outcome(desk: Desk, make_request: MakeRequest) -> None:
+    """The second takes the stored one, which was charged already."""
+    request = make_request()
+    first = desk.board.submit(request, 1000)
+    second = desk.board.submit(request.model_copy(update={"task": "another name"}), 1000)
+    assert first.id != second.id
+    for job in (first, second):
+        for phase, _ in request.phases:
+            desk.vote(job, phase)
+    for job in (first, second):
+        assert desk.board.finish(job.id, {"radius": None})
+
+    assert desk.charged == {"0.001": 1}

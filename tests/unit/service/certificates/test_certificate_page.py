@@ -1,0 +1,111 @@
+"""The page of a certificate: escaped, rounded down, and without anything to fetch."""
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from service.certificates.page import CONTENT_SECURITY_POLICY, certificate_page
+
+HOSTILE = ['<script>alert("1")</script>', "${style}$claim", "cat' onload='x", "</td></table>\u202e", "&lt;b&gt;"]
+
+
+def certificate(**changes: Any) -> dict[str, Any]:
+    return {
+        "outcome": "certified",
+        "label": HOSTILE[0],
+        "radius": 0.21999999,
+        "radius_source_pixels": 0.09999,
+        "labels": HOSTILE,
+        "template": "<i>{}</i>",
+        "selection_votes": [90, 4, 3, 2, 1],
+        "votes": [900, 40, 30, 20, 10],
+        "smoothing": {"sigma": 0.25, "n0": 100, "n": 1000, "alpha": 0.001, "samples_used": 1100},
+        "bound": {"name": "clopper-pearson", "p_lower": 0.86999, "p_upper": None},
+        "image": {"sha256": "a" * 64, "source_sha256": "b" * 64, "height": 32, "width": 32, "source_norm": 1.0},
+        "model": {"profile": "mini", "task": "<u>", "version": 3, "fingerprint": "c" * 64},
+        "seed_commitment": "d" * 64,
+        "issued_at": "2025-06-15T15:06:40Z",
+        "public_key": "e" * 64,
+        "signature": "f" * 128,
+    } | changes
+
+
+class Reader(HTMLParser):
+    """The elements, the attributes and the text of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_page_when_labels_are_hostile() -> None:
+    """They are shown as they are, and are neither elements nor attributes nor parts of the template."""
+    page = Reader(certificate_page(certificate()))
+
+    for text in [*HOSTILE, "<i>{}</i>", "<u>, version 3"]:
+        assert text in page.text
+    assert not {"script", "b", "i", "u"} & set(page.elements)
+    assert {name for name, _ in page.attributes} <= {"lang", "charset", "name", "content", "class", "href"}
+
+
+def test_page_when_it_is_shown() -> None:
+    """Nothing is fetched: its only link is that of the document, and its style is the one that the policy allows."""
+    page = certificate_page(certificate())
+    style = re.search(r"<style>(.*)</style>", page, re.DOTALL)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+
+    assert [value for name, value in Reader(page).attributes if name == "href"] == ["certificate.json"]
+    assert "http" not in page
+    assert "url(" not in page
+    assert f"style-src 'sha256-{digest}'" in CONTENT_SECURITY_POLICY
+    assert CONTENT_SECURITY_POLICY.startswith("default-src 'none'; ")
+    assert "@media print" in page
+
+
+def test_page_when_there_are_radii() -> None:
+    """Both are rounded down, as is the bound, and the chance of error stands beside them."""
+    text = Reader(certificate_page(certificate())).text
+
+    assert "smaller than 0.2199 " in text
+    assert "the limit is 0.0999." in text
+    assert "at least 0.8699." in text
+    assert "0.22" not in text.replace("0.2199", "")
+    assert "wrong with probability at most 0.001" in text
+    assert "It says nothing on whether the label is right" in text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [("abstained", "No radius is certified"), ("not_certified", "not certified"), ("undecided", "neither")],
+)
+def test_page_when_nothing_is_certified(outcome: str, words: str) -> None:
+    """It says so, and names no radius."""
+    page = certificate_page(certificate(outcome=outcome, radius=None, radius_source_pixels=None, label=None))
+
+    assert words in page
+    assert "can alter it" not in page
+
+
+def test_page_when_there_are_many_labels() -> None:
+    """It shows those with most votes, and says how many there are besides."""
+    many = certificate(labels=[f"label {i}" for i in range(200)], selection_votes=[0] * 200, votes=list(range(200)))
+    page = certificate_page(many)
+
+    assert "label 199<" in page
+    assert "label 100<" not in page
+    assert "and 150 more" in page

@@ -1,0 +1,78 @@
+"""`robustify predict` and `certify` without a server: the same counting and the same documents as a worker's."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from adapters.contract.adaptation import adapt_request, parse_adaptation, total_steps
+from adapters.contract.answer import Document, certify_result, predict_result, rule_of, settled_tally
+from adapters.contract.fields import accepted
+from adapters.contract.jobs import JobKind, JobRequest
+from adapters.models.catalogue import load_models
+from adapters.models.process import set_up
+from adapters.profiles.shipped import served_profile
+from adapters.queue.keys import new_job_id
+from adapters.settings import Settings
+from robustify.counting import VoteCounter
+from robustify.smoothing.looks import counted
+from robustify.smoothing.rules import certify_by
+from robustify.types import Phase
+from workers.adaptation.runner import adapt, adapt_result
+from workers.counting import LoadedModel
+from workers.server_client import Progress
+
+
+class LocalAnswer:
+    """Counts the votes of one request in this process."""
+
+    def __init__(self, request: JobRequest, image: np.ndarray, settings: Settings, on_progress: Progress) -> None:
+        self.request, self.image, self.on_progress = request, image, on_progress
+        profile = served_profile(settings)
+        models = load_models(profile, settings)
+        self.model = LoadedModel(profile, request.engine, models, settings, settings.noise_secret())
+        self.total = sum(samples for _, samples in request.phases)
+        self.started = time.perf_counter()
+
+    def result(self) -> Document:
+        request = self.request
+        if request.kind is JobKind.PREDICT:
+            parts = counted(self.counter(Phase.PREDICT, 0), request.step or request.n, request.n)
+            tally = settled_tally(request, None, parts)
+            assert tally is not None
+            return predict_result(request, tally, self.seconds())
+        counters = self.counter(Phase.SELECT, 0), self.counter(Phase.ESTIMATE, request.n0)
+        selection, tally = certify_by(rule_of(request), *counters)
+        return self.model.certified(request, certify_result(request, selection, tally, self.seconds()))
+
+    def counter(self, phase: Phase, done_before: int) -> VoteCounter:
+        """Counts the votes of a phase, and tells the progress."""
+        first_sample = 0
+
+        def on_batch(done: int) -> None:
+            self.on_progress(done_before + first_sample + done, self.total)
+
+        votes_of = self.model.votes_of(self.request, self.image, phase, on_batch)
+
+        def count_on(first: int, count: int) -> Sequence[int]:
+            nonlocal first_sample
+            first_sample = first
+            return votes_of(first, count)
+
+        return count_on
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self.started
+
+
+def adapt_locally(fields: Mapping[str, Any], settings: Settings, on_progress: Progress) -> dict[str, Any]:
+    """Adapts to the labels of the fields, and publishes the task in the state folder; returns the result document."""
+    profile = served_profile(settings)
+    parameters = accepted(*parse_adaptation(fields, strict=False, profile=profile))
+    request = adapt_request(parameters, profile, settings)
+    set_up(profile, settings)
+    started = time.perf_counter()
+    total = total_steps(request)
+    made = adapt(request, profile, settings, new_job_id(), lambda progress: on_progress(progress.done, total))
+    return adapt_result(request, made, time.perf_counter() - started)

@@ -1,0 +1,103 @@
+"""The models of one process and the votes that they count; the one place that makes a `NoisyVotes` of them."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from adapters.certificates.issue import Issuer
+from adapters.contract.jobs import JobRequest
+from adapters.profiles.fingerprint import engine_digest, engine_parts, function_digest
+from adapters.profiles.profile import Profile
+from adapters.settings import Settings
+from robustify.errors import ModelFilesError
+from robustify.smoothing.lattice import SeededLatticeNoise, to_levels
+from robustify.smoothing.noise import SeededNoise
+from robustify.smoothing.samples import GaussianSamples, LatticeSamples, SampleSource
+from robustify.smoothing.seeds import certificate_seed
+from robustify.smoothing.votes import BaseClassifier, NoisyVotes
+from robustify.types import Noise, Phase, Task
+
+BeforeBatch = Callable[[int], None]
+"""Called with the number of samples done; what it raises stops the count."""
+
+
+class BaseClassifiers(Protocol):
+    """The resident models of a profile: f of Eq. 4 for a task and sigma."""
+
+    def base_classifier(self, task: Task, sigma: float) -> BaseClassifier: ...
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """The models in memory, what they are, and the key of their noise."""
+
+    profile: Profile
+    engine: str
+    """Computed when they were loaded: the files may have changed since."""
+    classifiers: BaseClassifiers
+    settings: Settings
+    noise_secret: bytes
+
+    def votes_of(
+        self, request: JobRequest, image: np.ndarray, phase: Phase, before_batch: BeforeBatch = lambda done: None
+    ) -> NoisyVotes:
+        """The VoteCounter of a request."""
+        seed = certificate_seed(self.noise_secret, request.certificate_id)
+        samples = samples_of(image, request.sigma, seed, request.noise)
+        return self.votes(request.label_task, request.sigma, samples, phase, before_batch)
+
+    def votes(
+        self,
+        task: Task,
+        sigma: float,
+        samples: SampleSource,
+        phase: Phase,
+        before_batch: BeforeBatch = lambda done: None,
+    ) -> NoisyVotes:
+        """The VoteCounter of the noisy copies of an image."""
+        return NoisyVotes(
+            base_classifier=self.classifiers.base_classifier(task, sigma),
+            samples=samples,
+            phase=phase,
+            classes=len(task.labels),
+            batch_size=self.profile.samples_per_batch(self.settings),
+            device=torch.device(self.settings.device),
+            before_batch=before_batch,
+        )
+
+    def fingerprint_of(self, request: JobRequest) -> str:
+        """The fingerprint of the function that `votes_of` counts the votes of, whatever the request says."""
+        return function_digest(self.engine, request.label_task, request.sigma, request.noise)
+
+    def computes(self, request: JobRequest) -> bool:
+        """Whether that function is the one that the request was submitted for."""
+        return (request.profile, request.fingerprint) == (self.profile.name, self.fingerprint_of(request))
+
+    @cached_property
+    def issuer(self) -> Issuer:
+        """Signs certificates; makes the key if there is none. Its engine is what the files are at first use."""
+        return Issuer(engine_parts(self.profile, self.settings), self.noise_secret, self.settings.signing_secret())
+
+    def certified(self, request: JobRequest, result: dict[str, Any]) -> dict[str, Any]:
+        """The result of a certify job with its signed certificate."""
+        return self.issuer.certified(request, result, time.time())
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the files are still those that were loaded, as far as they can be read."""
+        try:
+            return engine_digest(self.profile, self.settings) == self.engine
+        except (ModelFilesError, OSError):
+            return True
+
+
+def samples_of(image: np.ndarray, sigma: float, seed: bytes, noise: Noise = Noise.GAUSSIAN) -> SampleSource:
+    """Noisy copies of an image, float32 (3, H, W) in [0, 1]; `seed` decides their noise (32 bytes)."""
+    if noise is Noise.LATTICE:
+        return LatticeSamples(to_levels(image), SeededLatticeNoise(seed, sigma))
+    return GaussianSamples(image, sigma, SeededNoise(seed))

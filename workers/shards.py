@@ -1,0 +1,248 @@
+"""What a worker does with one shard, and what follows when its votes are enough. Knows the board, but not RQ."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
+
+import structlog
+
+from adapters.contract.answer import Document, certify_result, predict_result, settled_tally
+from adapters.contract.jobs import AdaptRequest, JobError, JobKind, JobRecord, JobRequest, Shard
+from adapters.queue.board import JobBoard, VoteReceipt
+from adapters.store.tensors import ImageStore
+from robustify.errors import (
+    InvalidInputError,
+    QueueUnavailableError,
+    StoredImageError,
+    StoredTaskError,
+    TaskConflictError,
+)
+from robustify.smoothing.algorithms import select
+from robustify.smoothing.looks import Tally
+from robustify.smoothing.rules import Selection
+from robustify.types import Phase
+from workers.counting import LoadedModel
+from workers.heartbeat import Heartbeat, Holding
+from workers.problems import DISK_IS_FULL, INPUT_LOST, INTERNAL_ERROR, MODEL_CHANGED, STORE_FULL, refusal_of
+from workers.stop import NotWantedError, StopFlag
+
+ATTEMPTS = 5
+"""A step that failed so often is given up, and its job with it."""
+FAILURES = 3
+"""A worker that fails so often in a row is given up."""
+RESTING_LEASES = 2
+"""After a failure a worker takes nothing for so many times `lease_seconds`: others get the shard in the second."""
+OUTAGE_SECONDS = 600.0
+"""How long a worker keeps the votes of a shard while the queue server is away."""
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 2.0
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+class Adaptations(Protocol):
+    """Runs an adaptation to its end, with `pause` between two steps; raises NotWantedError when it is to stop."""
+
+    def run(self, record: JobRecord, request: AdaptRequest, holding: Holding, pause: Callable[[], None]) -> None: ...
+
+
+class ShardRunner:
+    """Runs shards, one at a time, and takes the next step of a job whose votes are complete or enough."""
+
+    def __init__(
+        self,
+        board: JobBoard,
+        store: ImageStore,
+        model: LoadedModel,
+        heartbeat: Heartbeat,
+        stop: StopFlag,
+        adaptations: Adaptations | None = None,
+    ) -> None:
+        self._board = board
+        self._store = store
+        self._model = model
+        self._heartbeat = heartbeat
+        self._stop = stop
+        self._adaptations = adaptations
+        self.serve_others: Callable[[], None] = lambda: None
+        """Runs what waits for this worker, called between two steps of an adaptation; the RQ worker sets it."""
+        self._failures = 0
+        self._rests_until = float("-inf")
+
+    @property
+    def engine(self) -> str:
+        return self._model.engine
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether this worker has just failed, and leaves the work to others."""
+        return time.monotonic() < self._rests_until
+
+    def run_shard(self, job_id: str, shard: Shard) -> None:
+        """Counts the votes of a shard and records them; does nothing when the shard is not wanted or another's.
+
+        After a failure the shard stays leased until the lease is over: then it is anybody's.
+        """
+        try:
+            receipt = self._receipt(job_id, shard)
+        except NotWantedError:
+            self._board.release(job_id, shard, self._heartbeat.owner)
+            log.info("shard_given_back", job=job_id, shard=shard.key)
+        except QueueUnavailableError:
+            raise
+        except (InvalidInputError, TaskConflictError, StoredTaskError) as error:
+            log.info("input_refused", job=job_id)  # Its message may quote a label: it is for the client only.
+            self._fail(job_id, refusal_of(error))
+        except OSError as error:
+            if error.errno not in DISK_IS_FULL:
+                self._note_failure(job_id, shard, error)
+            else:
+                log.error("disk_full", job=job_id, exc_info=error)
+                self._fail(job_id, STORE_FULL)
+        except Exception as error:
+            self._note_failure(job_id, shard, error)
+        else:
+            if receipt is not None and receipt.is_due:
+                self.take_next_step(job_id)
+
+    def check_models(self) -> None:
+        """Ends the worker when the files of its models have changed: the service asks for the new ones only."""
+        if not self._model.is_current:
+            log.error("models_changed", worker=self._heartbeat.owner)
+            self._stop.fail()
+
+    def take_next_step(self, job_id: str) -> None:
+        """Chooses the class, or ends the job once its votes are enough. Harmless when somebody else has done it."""
+        try:
+            self._persistently(lambda: self._take_next_step(job_id))
+        except QueueUnavailableError:
+            raise
+        except Exception as error:
+            log.exception("next_step_failed", job=job_id)
+            self._fail_after_attempts(job_id, "next-step", problem_of(error))
+
+    def _receipt(self, job_id: str, shard: Shard) -> VoteReceipt | None:
+        """What became of the votes; None when the shard is not for this worker."""
+        record = self._board.get(job_id)
+        if record is None or record.request.engine != self.engine:
+            log.info("shard_dropped", job=job_id, shard=shard.key)
+            return None
+        if record.request.kind is not JobKind.ADAPT and not self._model.computes(record.vote_request):
+            log.error("other_function", job=job_id)
+            self._fail(job_id, MODEL_CHANGED)
+            return None
+        if not self._board.lease(job_id, shard, self._heartbeat.owner):
+            log.info("shard_dropped", job=job_id, shard=shard.key)
+            return None
+        with self._heartbeat.holding(job_id, shard) as holding:
+            if isinstance(record.request, AdaptRequest):
+                self._adapt(record, record.request, holding)
+                return None
+            started = time.perf_counter()
+            votes = self._count_votes(record.vote_request, holding)
+            return self._record(record, holding, votes, time.perf_counter() - started)
+
+    def _adapt(self, record: JobRecord, request: AdaptRequest, holding: Holding) -> None:
+        if self._adaptations is None:
+            raise InvalidInputError(f"profile {request.profile} cannot be adapted", field="name")
+        self._adaptations.run(record, request, holding, lambda: self.serve_others())
+
+    def _count_votes(self, request: JobRequest, holding: Holding) -> Sequence[int]:
+        shard = holding.shard
+        image = self._store.get(request.image.sha256)
+        count = self._model.votes_of(request, image, shard.phase, lambda done: self._check_wanted(holding))
+        return count(shard.first, shard.count)
+
+    def _check_wanted(self, holding: Holding) -> None:
+        holding.touch()
+        if self._stop.requested or holding.lost or not self._is_live(holding.job_id):
+            raise NotWantedError("the shard is given back")
+
+    def _is_live(self, job_id: str) -> bool:
+        try:
+            return self._board.is_live(job_id)
+        except QueueUnavailableError:
+            return True  # Work goes on while the server is away; its result is offered when it is back.
+
+    def _record(self, record: JobRecord, holding: Holding, votes: Sequence[int], seconds: float) -> VoteReceipt:
+        shard, fingerprint = holding.shard, self._model.fingerprint_of(record.vote_request)
+
+        def offer() -> VoteReceipt:
+            holding.touch()  # To wait for the server is no stall.
+            return self._board.record_votes(record.id, shard, fingerprint, votes)
+
+        receipt = self._persistently(offer)
+        log.info("shard_recorded", job=record.id, shard=shard.key, refusal=receipt.refusal)
+        if missing := shard.count - sum(votes):
+            log.warning("votes_missing", job=record.id, shard=shard.key, missing=missing, samples=shard.count)
+        self._heartbeat.count_shard(shard.count, seconds)
+        self._failures = 0
+        return receipt
+
+    def _note_failure(self, job_id: str, shard: Shard, error: Exception) -> None:
+        log.error("shard_failed", job=job_id, shard=shard.key, exc_info=error)
+        self._failures += 1
+        self._rests_until = time.monotonic() + RESTING_LEASES * self._model.settings.lease_seconds
+        self._fail_after_attempts(job_id, shard.key, problem_of(error))
+        if self._failures >= FAILURES:
+            log.error("worker_given_up", worker=self._heartbeat.owner, failures=self._failures)
+            self._stop.fail()
+
+    def _fail(self, job_id: str, problem: JobError) -> bool:
+        return self._persistently(lambda: self._board.fail(job_id, problem))
+
+    def _fail_after_attempts(self, job_id: str, step: str, problem: JobError) -> bool:
+        attempts = self._persistently(lambda: self._board.note_attempt(job_id, step))
+        return attempts >= ATTEMPTS and self._fail(job_id, problem)
+
+    def _take_next_step(self, job_id: str) -> None:
+        record = self._board.get(job_id)
+        if record is None or record.status.done:
+            return
+        if record.request.kind is JobKind.CERTIFY and self._board.selection(job_id) is None:
+            self._board.select(job_id, select(self._board.phase_votes(job_id, Phase.SELECT)))
+            return
+        selection = self._selection(record)
+        tally = settled_tally(record.vote_request, selection, self._last_votes(record))
+        if tally is not None and self._board.finish(job_id, self._result(record, selection, tally), tally.samples):
+            log.info("job_finished", job=job_id, samples=tally.samples)
+
+    def _selection(self, record: JobRecord) -> Selection | None:
+        if record.request.kind is JobKind.PREDICT:
+            return None
+        index = self._board.selection(record.id)
+        assert index is not None
+        return Selection(index, self._board.phase_votes(record.id, Phase.SELECT))
+
+    def _last_votes(self, record: JobRecord) -> Iterable[list[int]]:
+        """The votes of the last phase from one look to the next; all at once where there is one look only."""
+        request = record.vote_request
+        phase, _ = request.phases[-1]
+        if request.step is None:
+            return [self._board.phase_votes(record.id, phase)]
+        return self._board.first_votes(record.id, phase, request.step)
+
+    def _result(self, record: JobRecord, selection: Selection | None, tally: Tally) -> Document:
+        seconds = max(0.0, time.time() - (record.started_at or record.created_at))
+        if selection is None:
+            return predict_result(record.vote_request, tally, seconds)
+        result = certify_result(record.vote_request, selection, tally, seconds)
+        return self._model.certified(record.vote_request, result)
+
+    def _persistently(self, action: Callable[[], T]) -> T:
+        """Repeats the action while the queue server is away; gives up when the worker is to stop."""
+        deadline = time.monotonic() + OUTAGE_SECONDS
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return action()
+            except QueueUnavailableError:
+                if time.monotonic() > deadline or self._stop.wait(pause):
+                    raise
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def problem_of(error: Exception) -> JobError:
+    """What a client is told of an exception."""
+    return INPUT_LOST if isinstance(error, StoredImageError) else INTERNAL_ERROR
