@@ -2,27 +2,38 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, cast
 
 import rfc8785
 
 ENDLESS = "the document is nested too deep, or has a number that JSON has no place for"
 
 
-def canonical_bytes(document: Any) -> bytes:
+def canonical_bytes(document: object) -> bytes:
     """UTF-8 with sorted names and no spaces; the same for 1 and 1.0.
 
     ValueError for what JSON of double precision cannot say: NaN, infinities, integers beyond 2^53, broken Unicode.
     """
     try:
-        return rfc8785.dumps(document)
+        return rfc8785.dumps(cast(Any, document))  # It refuses what it cannot write.
     except (RecursionError, OverflowError):
         raise ValueError(ENDLESS) from None
 
 
-def canonical_digest(document: Any) -> str:
+def canonical_digest(document: object) -> str:
     """sha256 of these bytes, in hexadecimal."""
     return hashlib.sha256(canonical_bytes(document)).hexdigest()
+
+
+def json_digest(document: object) -> str:
+    """sha256 of the JSON as Python writes it, names sorted: what was named before there was canonical JSON keeps its
+    name. A new digest takes `canonical_digest`."""
+    return text_digest(json.dumps(document, sort_keys=True, ensure_ascii=False, allow_nan=False))
+
+
+def text_digest(text: str) -> str:
+    """sha256 of a text in UTF-8, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def parse_strictly(data: bytes) -> Any:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from adapters.contract.fields import accepted
-from adapters.contract.jobs import InputImage, JobKind, JobRequest
+from adapters.contract.jobs import InputImage, JobRequest
 from adapters.contract.labels import class_indices
+from adapters.contract.records import JobKind
 from adapters.contract.smoothing import (
     CertifyParameters,
     PredictParameters,
@@ -130,7 +131,7 @@ def sequential_step(test: str, n: int, alpha: float, batch_size: int) -> int | N
 
 
 def prepare(
-    kind: JobKind, image: bytes, fields: Mapping[str, Any], settings: Settings
+    kind: JobKind, image: bytes, fields: Mapping[str, object], settings: Settings
 ) -> tuple[JobRequest, np.ndarray]:
     """The checked request and the canonical tensor (3, H, W) that it names."""
     profile = served_profile(settings)
@@ -148,7 +149,7 @@ def prepare(
     return job_request(kind, parameters, asked, input_image, profile, settings), canonical.tensor
 
 
-def checked_parameters(kind: JobKind, fields: Mapping[str, Any], settings: Settings) -> SmoothedParameters:
+def checked_parameters(kind: JobKind, fields: Mapping[str, object], settings: Settings) -> SmoothedParameters:
     """The parameters of the request; raises one error with all that is wrong."""
     parameters, problems = parse_parameters(kind, fields, strict=False)
     if parameters is not None:

@@ -42,7 +42,7 @@ def running_server(profile: str, dtype: str, workers: int, folder: Path) -> Iter
     with running_stack(settings, workers) as supervisor:
         server = Server(f"http://{settings.host}:{settings.port}")
         wait_until_ready(server, supervisor, workers)
-        timed(server, "certify", random_picture(folder, 0), {"n": WARM_UP_SAMPLES * workers})
+        timed(server.certify, random_picture(folder, 0), WARM_UP_SAMPLES * workers)
         yield server
 
 
@@ -60,7 +60,7 @@ def main(
         for number in range(rounds):
             picture = random_picture(folder, 1 + number)
             for count, server in servers.items():
-                times[count].append(timed(server, "certify", picture, {"n": samples}))
+                times[count].append(timed(server.certify, picture, samples))
     ratios = [one / several for one, several in zip(times[1], times[workers], strict=True)]
     figures = {
         "one_worker_seconds": statistics.median(times[1]),

@@ -12,8 +12,9 @@ import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -21,7 +22,7 @@ from PIL import Image
 
 from adapters.settings import Settings
 from workers.commands.demo import LABELS, free_port, wait_until_ready
-from workers.server_client import Server
+from workers.server_client import Progress, Server
 from workers.supervision.stack import running_stack
 
 
@@ -34,21 +35,21 @@ def random_picture(folder: Path, seed: int) -> Path:
     return path
 
 
-def timed(server: Server, kind: str, image: Path, fields: dict[str, Any]) -> float:
+def timed(ask: Callable[[bytes, Mapping[str, object], Progress], object], image: Path, n: int) -> float:
     started = time.perf_counter()
-    server.answer(kind, image, {"labels": list(LABELS), **fields}, lambda done, total: None)
+    ask(image.read_bytes(), {"labels": list(LABELS), "n": n}, lambda done, total: None)
     return time.perf_counter() - started
 
 
 def predict_times(server: Server, folder: Path, count: int, first_seed: int) -> list[float]:
-    return [timed(server, "predict", random_picture(folder, first_seed + index), {"n": 100}) for index in range(count)]
+    return [timed(server.predict, random_picture(folder, first_seed + index), 100) for index in range(count)]
 
 
 def predict_times_under_load(server: Server, folder: Path, count: int) -> tuple[list[float], float]:
     """Predictions while a certificate runs on the same worker, and the certificate's own seconds."""
     seconds: list[float] = []
     picture = random_picture(folder, 500_000)
-    certify = threading.Thread(target=lambda: seconds.append(timed(server, "certify", picture, {"n": 10_000})))
+    certify = threading.Thread(target=lambda: seconds.append(timed(server.certify, picture, 10_000)))
     certify.start()
     time.sleep(2)
     times: list[float] = []
@@ -82,7 +83,7 @@ def main(
             wait_until_ready(server, supervisor)
             predict_times(server, folder, 3, 0)
             idle = predict_times(server, folder, predictions, 1000)
-            certify = timed(server, "certify", random_picture(folder, 100_000), {"n": certify_samples})
+            certify = timed(server.certify, random_picture(folder, 100_000), certify_samples)
             loaded, _ = predict_times_under_load(server, folder, predictions)
     figures = {
         "predict_p50_seconds": statistics.median(idle),

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from adapters.contract.fields import FieldProblem
-from adapters.contract.jobs import JobKind
+from adapters.contract.records import JobKind
 from adapters.contract.smoothing import PARAMETERS
 from adapters.images import MAX_PIXELS, MAX_SCANS, MAX_SIDE, MIN_SIDE
 from adapters.settings import Settings
@@ -16,6 +16,8 @@ from service.errors import MEDIA_TYPE, PROBLEM_KINDS, Problem
 from service.limits import MAX_WAIT_SECONDS, UploadLimits, form_limits, json_limits
 
 Document = dict[str, Any]
+"""Any: OpenAPI is completed in place, level by level, as FastAPI has it."""
+Responses = dict[int | str, Document]
 REFERENCE = "#/components/schemas/{model}"
 SUBMIT_PROBLEMS = (400, 404, 408, 409, 413, 415, 422, 503)
 NOT_MODIFIED: Document = {"description": "The client has it already: `If-None-Match` named its `ETag`"}
@@ -48,11 +50,11 @@ def with_image(kind: JobKind, image: Document) -> Document:
     return {**schema, "properties": {IMAGE: image, **schema["properties"]}, "required": [IMAGE]}
 
 
-def problems(*statuses: int) -> dict[int | str, Document]:
+def problems(*statuses: int) -> Responses:
     """The problem responses with these statuses, and any other."""
     content = {MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(model=Problem.__name__)}}}
     titles = {status: [kind.title for kind in PROBLEM_KINDS if kind.status == status] for status in statuses}
-    responses: dict[int | str, Document] = {
+    responses: Responses = {
         status: {"description": "; ".join(titles[status]), "content": content} for status in statuses
     }
     return {**responses, "default": {"description": "Any other problem", "content": content}}
@@ -69,7 +71,7 @@ def accepted_later() -> Document:
     return {"description": "The job is accepted and not done yet", "headers": headers, "content": content}
 
 
-def file_responses(media_type: str, *statuses: int) -> dict[int | str, Document]:
+def file_responses(media_type: str, *statuses: int) -> Responses:
     """A file that never changes, that the client has it already, and the problems with these statuses."""
     headers = {"ETag": {"description": "The digest of what was adapted.", "schema": {"type": "string"}}}
     found = {"description": "The file", "headers": headers, "content": {media_type: {}}}

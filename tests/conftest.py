@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import redis
 
-from adapters.contract.jobs import InputImage, JobKind, JobRequest
+from adapters.contract.jobs import InputImage, JobRequest
+from adapters.contract.records import JobKind
 from adapters.profiles.fingerprint import engine_digest, fingerprint
 from adapters.profiles.profile import BUNDLED
 from adapters.profiles.shipped import DEEPFLOYD, find_profile

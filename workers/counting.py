@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from adapters.certificates.issue import Issuer
 from adapters.contract.jobs import JobRequest
+from adapters.contract.results import CertifyResult
 from adapters.profiles.fingerprint import engine_digest, engine_parts, function_digest
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
@@ -83,7 +84,7 @@ class LoadedModel:
         """Signs certificates; makes the key if there is none. Its engine is what the files are at first use."""
         return Issuer(engine_parts(self.profile, self.settings), self.noise_secret, self.settings.signing_secret())
 
-    def certified(self, request: JobRequest, result: dict[str, Any]) -> dict[str, Any]:
+    def certified(self, request: JobRequest, result: CertifyResult) -> CertifyResult:
         """The result of a certify job with its signed certificate."""
         return self.issuer.certified(request, result, time.time())
 

@@ -1,16 +1,64 @@
-"""A running server as the CLI uses it: submit, wait, show progress, return the result document."""
+"""A running server as the CLI uses it: submit, wait, show progress, return the result."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import httpx
+from pydantic import BaseModel, ConfigDict, JsonValue
 
+from adapters.contract.certificate import Document
+from adapters.contract.plan import Plan
+from adapters.contract.records import JobKind
+from adapters.contract.results import AdaptResult, CertifyResult, PredictResult
 from robustify.errors import InvalidInputError, RobustifyError
 
 WAIT_SECONDS = 30
 CANCEL_SECONDS = 10
 Progress = Callable[[int, int], None]
+
+
+class JobLinks(BaseModel):
+    self: str
+    cancel: str
+
+
+class JobSteps(BaseModel):
+    done: int
+    total: int
+
+
+class Failure(BaseModel):
+    detail: str
+
+
+class FollowedJob(BaseModel):
+    """What of a job it takes to follow it."""
+
+    id: str
+    status: str
+    done: bool
+    progress: JobSteps
+    result: JsonValue = None
+    error: Failure | None = None
+    links: JobLinks
+
+
+class ListedModel(BaseModel):
+    """A named set of models, as a server or this installation lists it; a server says more."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    description: str
+    licence: str
+    side: int
+    default_sigma: float
+    classes: int | None
+    available: bool
+
+
+class ListedModels(BaseModel):
+    models: tuple[ListedModel, ...]
 
 
 class Server:
@@ -24,70 +72,76 @@ class Server:
         self.say = say
         self.client = httpx.Client(base_url=url, timeout=WAIT_SECONDS + 30)
 
-    def answer(self, kind: str, image: Path, fields: Mapping[str, object], on_progress: Progress) -> dict[str, Any]:
-        """Submit one image file (kind: predict or certify) and return its result once the job is done."""
-        return self.answer_bytes(kind, image.read_bytes(), fields, on_progress)
+    def predict(self, image: bytes, fields: Mapping[str, object], on_progress: Progress) -> PredictResult:
+        """Submits one image file and returns its result once the job is done.
 
-    def answer_bytes(
-        self, kind: str, image: bytes, fields: Mapping[str, object], on_progress: Progress
-    ) -> dict[str, Any]:
-        """As `answer`. When the process is told to stop meanwhile (Ctrl-C, SIGTERM), so is the job."""
-        return self.follow(
-            self.submit(kind, {"files": {"image": ("image", image)}, "data": form_of(fields)}), on_progress
-        )
+        When the process is told to stop meanwhile (Ctrl-C, SIGTERM), so is the job.
+        """
+        job = self.submit(JobKind.PREDICT, image_body(image, fields))
+        return PredictResult.model_validate(self.follow(job, on_progress), extra="ignore")
 
-    def adapt(self, fields: Mapping[str, object], on_progress: Progress) -> dict[str, Any]:
-        """Submit an adaptation and return its result once it is done, likewise."""
-        return self.follow(self.submit("adapt", {"json": dict(fields)}), on_progress)
+    def certify(self, image: bytes, fields: Mapping[str, object], on_progress: Progress) -> CertifyResult:
+        """As `predict`."""
+        job = self.submit(JobKind.CERTIFY, image_body(image, fields))
+        return CertifyResult.model_validate(self.follow(job, on_progress), extra="ignore")
 
-    def follow(self, job: dict[str, Any], on_progress: Progress) -> dict[str, Any]:
+    def adapt(self, fields: Mapping[str, object], on_progress: Progress) -> AdaptResult:
+        """Submits an adaptation and returns its result once it is done, likewise."""
+        job = self.submit(JobKind.ADAPT, {"json": dict(fields)})
+        return AdaptResult.model_validate(self.follow(job, on_progress), extra="ignore")
+
+    def follow(self, job: FollowedJob, on_progress: Progress) -> JsonValue:
         """The result of a job, once it is done."""
         try:
-            while not job["done"]:
-                on_progress(job["progress"]["done"], job["progress"]["total"])
+            while not job.done:
+                on_progress(job.progress.done, job.progress.total)
                 job = self.wait(job)
         except (KeyboardInterrupt, SystemExit):
             self.cancel(job)
             raise
-        if job["status"] != "succeeded":
-            problem = job["error"] or {"detail": f"the job was {job['status']}"}
-            raise RobustifyError(problem["detail"])
-        result: dict[str, Any] = job["result"]
-        return result
+        if job.status != "succeeded":
+            raise RobustifyError(job.error.detail if job.error else f"the job was {job.status}")
+        return job.result
 
-    def submit(self, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def submit(self, kind: JobKind, body: Mapping[str, object]) -> FollowedJob:
         """The job, at once: until its id is known, nobody could cancel it."""
         try:
-            job = self.request("POST", f"/{kind}", headers={"Prefer": "respond-async"}, **body)
+            return self.job("POST", f"/{kind}", headers={"Prefer": "respond-async"}, **body)
         except (KeyboardInterrupt, SystemExit):
             self.say("interrupted before the server answered: it may have taken the job")
             raise
-        if "done" not in job:
-            raise RobustifyError(f"the server {self.url} is not a robustify server")
-        return job
 
-    def cancel(self, job: Mapping[str, Any]) -> None:
+    def cancel(self, job: FollowedJob) -> None:
         """Cancel the job, for all who asked for the same, and tell people what became of it."""
         try:
-            job = self.request("DELETE", job["links"]["cancel"], timeout=CANCEL_SECONDS)
+            job = self.job("DELETE", job.links.cancel, timeout=CANCEL_SECONDS)
         except RobustifyError as error:
-            self.say(f"job {job['id']} could not be canceled and may go on: {error}")
+            self.say(f"job {job.id} could not be canceled and may go on: {error}")
         else:
             self.say(fate(job))
 
-    def wait(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        return self.request("GET", job["links"]["self"], headers={"Prefer": "wait=0.5"})
+    def wait(self, job: FollowedJob) -> FollowedJob:
+        return self.job("GET", job.links.self, headers={"Prefer": "wait=0.5"})
 
-    def tasks(self) -> dict[str, Any]:
-        return self.request("GET", "/tasks")
+    def models(self) -> ListedModels:
+        return ListedModels.model_validate(self.request("GET", "/models"))
 
-    def models(self) -> dict[str, Any]:
-        return self.request("GET", "/models")
+    def plan(self, fields: Mapping[str, object]) -> Plan:
+        return Plan.model_validate(self.request("POST", "/plan", json=dict(fields)))
 
-    def plan(self, fields: Mapping[str, object]) -> dict[str, Any]:
-        return self.request("POST", "/plan", json=dict(fields))
+    def public_key(self) -> str:
+        """What it signs certificates with, in hexadecimal."""
+        return str(self.request("GET", "/certificates/key")["public_key"])
 
-    def request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+    def job(self, method: str, path: str, **options: Any) -> FollowedJob:
+        """Any: the keywords are httpx's own."""
+        answered = self.request(method, path, **options)
+        if "done" not in answered:
+            raise RobustifyError(f"the server {self.url} is not a robustify server")
+        return FollowedJob.model_validate(answered)
+
+    def request(self, method: str, path: str, **options: Any) -> Document:
+        """Any: the keywords are httpx's own."""
         try:
             return document(self.client.request(method, path, **options))
         except httpx.UnsupportedProtocol as error:
@@ -104,13 +158,13 @@ class Server:
         return int(answer.json()["workers"]) if answer.status_code == httpx.codes.OK else 0
 
 
-def fate(job: Mapping[str, Any]) -> str:
+def fate(job: FollowedJob) -> str:
     """What became of a job that was to be canceled."""
-    canceled = job["status"] == "canceled"
-    return f"job {job['id']} is canceled" if canceled else f"job {job['id']} was not canceled: it is {job['status']}"
+    canceled = job.status == "canceled"
+    return f"job {job.id} is canceled" if canceled else f"job {job.id} was not canceled: it is {job.status}"
 
 
-def image_body(image: bytes, fields: Mapping[str, object]) -> dict[str, Any]:
+def image_body(image: bytes, fields: Mapping[str, object]) -> dict[str, object]:
     """The parts of a request that asks about an image."""
     return {"files": {"image": ("image", image)}, "data": form_of(fields)}
 
@@ -128,7 +182,7 @@ def form_of(fields: Mapping[str, object]) -> dict[str, str | list[str]]:
     return form
 
 
-def document(response: httpx.Response) -> dict[str, Any]:
+def document(response: httpx.Response) -> Document:
     """The JSON body; a problem document becomes an error, of the client's input where the status says so."""
     try:
         body = response.json()

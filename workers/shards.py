@@ -1,13 +1,16 @@
 """What a worker does with one shard, and what follows when its votes are enough. Knows the board, but not RQ."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 import structlog
 
-from adapters.contract.answer import Document, certify_result, predict_result, settled_tally
-from adapters.contract.jobs import AdaptRequest, JobError, JobKind, JobRecord, JobRequest, Shard
+from adapters.contract.answer import certify_result, predict_result
+from adapters.contract.jobs import AdaptRequest, JobError, JobRecord, JobRequest, Shard
+from adapters.contract.next_step import Finish, Select, next_step
+from adapters.contract.records import JobKind
+from adapters.contract.results import Voted
 from adapters.queue.board import JobBoard, VoteReceipt
 from adapters.store.tensors import ImageStore
 from robustify.errors import (
@@ -17,10 +20,8 @@ from robustify.errors import (
     StoredTaskError,
     TaskConflictError,
 )
-from robustify.smoothing.algorithms import select
 from robustify.smoothing.looks import Tally
 from robustify.smoothing.rules import Selection
-from robustify.types import Phase
 from workers.counting import LoadedModel
 from workers.heartbeat import Heartbeat, Holding
 from workers.problems import DISK_IS_FULL, INPUT_LOST, INTERNAL_ERROR, MODEL_CHANGED, STORE_FULL, refusal_of
@@ -41,7 +42,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
-class Adaptations(Protocol):
+class AdaptationRuns(Protocol):
     """Runs an adaptation to its end, with `pause` between two steps; raises NotWantedError when it is to stop."""
 
     def run(self, record: JobRecord, request: AdaptRequest, holding: Holding, pause: Callable[[], None]) -> None: ...
@@ -57,7 +58,7 @@ class ShardRunner:
         model: LoadedModel,
         heartbeat: Heartbeat,
         stop: StopFlag,
-        adaptations: Adaptations | None = None,
+        adaptations: AdaptationRuns | None = None,
     ) -> None:
         self._board = board
         self._store = store
@@ -197,33 +198,17 @@ class ShardRunner:
         return attempts >= ATTEMPTS and self._fail(job_id, problem)
 
     def _take_next_step(self, job_id: str) -> None:
-        record = self._board.get(job_id)
-        if record is None or record.status.done:
-            return
-        if record.request.kind is JobKind.CERTIFY and self._board.selection(job_id) is None:
-            self._board.select(job_id, select(self._board.phase_votes(job_id, Phase.SELECT)))
-            return
-        selection = self._selection(record)
-        tally = settled_tally(record.vote_request, selection, self._last_votes(record))
-        if tally is not None and self._board.finish(job_id, self._result(record, selection, tally), tally.samples):
-            log.info("job_finished", job=job_id, samples=tally.samples)
+        """Read, decide, write; a write that comes too late is refused."""
+        standing = self._board.standing(job_id)
+        match next_step(standing):
+            case Select(index):
+                self._board.select(job_id, index)
+            case Finish(selection, tally) if standing is not None:
+                result = self._result(standing.record, selection, tally)
+                if self._board.finish(job_id, result):
+                    log.info("job_finished", job=job_id, samples=tally.samples)
 
-    def _selection(self, record: JobRecord) -> Selection | None:
-        if record.request.kind is JobKind.PREDICT:
-            return None
-        index = self._board.selection(record.id)
-        assert index is not None
-        return Selection(index, self._board.phase_votes(record.id, Phase.SELECT))
-
-    def _last_votes(self, record: JobRecord) -> Iterable[list[int]]:
-        """The votes of the last phase from one look to the next; all at once where there is one look only."""
-        request = record.vote_request
-        phase, _ = request.phases[-1]
-        if request.step is None:
-            return [self._board.phase_votes(record.id, phase)]
-        return self._board.first_votes(record.id, phase, request.step)
-
-    def _result(self, record: JobRecord, selection: Selection | None, tally: Tally) -> Document:
+    def _result(self, record: JobRecord, selection: Selection | None, tally: Tally) -> Voted:
         seconds = max(0.0, time.time() - (record.started_at or record.created_at))
         if selection is None:
             return predict_result(record.vote_request, tally, seconds)

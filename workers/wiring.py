@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import structlog
 
-from adapters.contract.jobs import AdaptRequest, JobKind, JobRecord, WorkerRecord
+from adapters.contract.jobs import AdaptRequest, JobRecord, WorkerRecord
+from adapters.contract.records import JobKind
 from adapters.models.catalogue import load_models
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.profile import Profile
@@ -23,14 +24,14 @@ from robustify.errors import QueueUnavailableError, RobustifyError
 from workers.counting import BaseClassifiers, LoadedModel
 from workers.heartbeat import Heartbeat, Holding
 from workers.log import configure_logging
-from workers.shards import Adaptations, ShardRunner
+from workers.shards import AdaptationRuns, ShardRunner
 from workers.stop import GIVEN_UP, StopFlag
 from workers.worker import RESTART_SECONDS, ShardWorker, work_until_stopped
 
 TICK_SECONDS = 2.0
 CHECK_LETTERS = 16
 
-AdaptationsFactory = Callable[[JobBoard, Profile, Settings, Heartbeat, StopFlag], Adaptations]
+AdaptationsFactory = Callable[[JobBoard, Profile, Settings, Heartbeat, StopFlag], AdaptationRuns]
 
 log = structlog.get_logger()
 

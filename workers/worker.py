@@ -16,7 +16,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 from rq.worker_registration import clean_worker_registry
 
-from adapters.contract.jobs import JobKind
+from adapters.contract.records import JobKind
 from adapters.queue.board import JobBoard
 from adapters.queue.rq_queue import POLL_SECONDS, RefusedDeliveryError, SafeJob, SafeQueue, queues, shard_of
 from robustify.errors import QueueUnavailableError

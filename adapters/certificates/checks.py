@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from adapters.canonical_json import canonical_digest, parse_strictly
-from adapters.certificates.document import MAX_BYTES, Certificate, Document, read_certificate, signed_bytes
+from adapters.certificates.document import MAX_BYTES, read_certificate, signed_bytes
 from adapters.certificates.keys import is_signed
+from adapters.contract.certificate import Certificate, CheckResult, Document, VerificationResult
 from adapters.images import canonicalise_for
 from adapters.profiles.fingerprint import function_digest
 from adapters.store.tensors import tensor_digest
@@ -43,9 +44,10 @@ class Verification:
         return all(check.passed for check in self.checks)
 
     @property
-    def document(self) -> Document:
-        checks = [{"name": check.name, "passed": check.passed, "detail": check.detail} for check in self.checks]
-        return {"valid": self.valid, "checks": checks}
+    def report(self) -> VerificationResult:
+        """As clients read it."""
+        checks = tuple(CheckResult(name=one.name, passed=one.passed, detail=one.detail) for one in self.checks)
+        return VerificationResult(valid=self.valid, checks=checks)
 
 
 @dataclass(frozen=True)

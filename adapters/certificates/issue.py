@@ -1,17 +1,17 @@
 """From the result of a certify job to its signed certificate."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
 
 from adapters.canonical_json import canonical_digest
-from adapters.certificates.document import FORMAT, VERSION, Document, read_certificate, signed_bytes
+from adapters.certificates.document import FORMAT, VERSION, read_certificate, signed_bytes
 from adapters.certificates.keys import public_key_of, sign
 from adapters.certificates.software import software_versions
 from adapters.certificates.wording import statement
+from adapters.contract.certificate import Bound, CertificateClaim, CertifiedImage, Document, Model, Smoothing
 from adapters.contract.jobs import JobRequest
+from adapters.contract.results import CertifyResult
 from adapters.profiles.fingerprint import EngineParts
 from robustify.errors import ModelFilesError
 from robustify.smoothing.seeds import certificate_seed, commitment
@@ -29,75 +29,71 @@ class Issuer:
     def public_key(self) -> str:
         return public_key_of(self.private_key)
 
-    def certified(self, request: JobRequest, result: Document, now: float) -> Document:
+    def certified(self, request: JobRequest, result: CertifyResult, now: float) -> CertifyResult:
         """The result with its certificate, whatever the outcome; `now` in seconds since the epoch.
 
         Raises ModelFilesError when the request is for another function than the issuer's.
         """
-        return {**result, "certificate": self.certificate(request, result, now)}
+        return result.model_copy(update={"certificate": self.certificate(request, result, now)})
 
-    def certificate(self, request: JobRequest, result: Mapping[str, Any], now: float) -> Document:
+    def certificate(self, request: JobRequest, result: CertifyResult, now: float) -> Document:
         if canonical_digest(self.engine) != request.engine:
             raise ModelFilesError("the models changed while they answered: start the worker again")
-        seed = certificate_seed(self.noise_secret, request.certificate_id)
-        claim = {
-            **claim_of(request, result),
-            "model": model_of(request, self.engine),
-            "seed_commitment": commitment(seed),
-            "software": software_versions(),
-            "issued_at": iso_seconds(now),
-            "public_key": self.public_key,
-        }
-        document = {**claim, "signature": sign(self.private_key, signed_bytes(claim))}
+        claim: Document = self.claim(request, result, now).model_dump(mode="json")
+        document: Document = {**claim, "signature": sign(self.private_key, signed_bytes(claim))}
         read_certificate(document)  # What nobody could read is not issued.
         return document
 
-
-def claim_of(request: JobRequest, result: Mapping[str, Any]) -> Document:
-    """What the result says, and of what."""
-    outcome, label, radius = result["outcome"], result["label"], result["radius"]
-    return {
-        "format": FORMAT,
-        "format_version": VERSION,
-        "statement": statement(outcome, label, radius, request.alpha, request.noise),
-        "kind": "certify",
-        "outcome": outcome,
-        "label": label,
-        "index": result["index"],
-        "radius": radius,
-        "radius_source_pixels": result["radius_source_pixels"],
-        "labels": list(request.labels),
-        "template": request.template,
-        "image": request.image.model_dump(),
-        "smoothing": smoothing_of(request, result),
-        "bound": {"name": result["bound"], "p_lower": result["p_lower"], "p_upper": result.get("p_upper")},
-        "selection_votes": [vote["count"] for vote in result["selection_votes"]],
-        "votes": [vote["count"] for vote in result["votes"]],
-    }
-
-
-def smoothing_of(request: JobRequest, result: Mapping[str, Any]) -> Document:
-    return {
-        "noise": request.noise.value,
-        "sigma": request.sigma,
-        "n0": request.n0,
-        "n": request.n,
-        "alpha": request.alpha,
-        "samples_used": result["samples_used"],
-        "target_radius": request.target_radius,
-        "tolerance": result.get("tolerance"),
-    }
+    def claim(self, request: JobRequest, result: CertifyResult, now: float) -> CertificateClaim:
+        """What the result says, of what, and by whose word."""
+        seed = certificate_seed(self.noise_secret, request.certificate_id)
+        return CertificateClaim(
+            format=FORMAT,
+            format_version=VERSION,
+            statement=statement(result.outcome, result.label, result.radius, request.alpha, request.noise),
+            kind="certify",
+            outcome=result.outcome,
+            label=result.label,
+            index=result.index,
+            radius=result.radius,
+            radius_source_pixels=result.radius_source_pixels,
+            labels=request.labels,
+            template=request.template,
+            image=CertifiedImage(**request.image.model_dump()),
+            model=model_of(request, self.engine),
+            smoothing=smoothing_of(request, result),
+            bound=Bound(name=result.bound, p_lower=result.p_lower, p_upper=result.p_upper),
+            selection_votes=result.selection_counts,
+            votes=result.counts,
+            seed_commitment=commitment(seed),
+            software=software_versions(),
+            issued_at=iso_seconds(now),
+            public_key=self.public_key,
+        )
 
 
-def model_of(request: JobRequest, engine: EngineParts) -> Document:
-    return {
-        "profile": request.profile,
-        "task": request.task,
-        "version": request.version,
-        "adaptation": request.adaptation,
-        "engine": dict(engine),
-        "fingerprint": request.fingerprint,
-    }
+def smoothing_of(request: JobRequest, result: CertifyResult) -> Smoothing:
+    return Smoothing(
+        noise=request.noise.value,
+        sigma=request.sigma,
+        n0=request.n0,
+        n=request.n,
+        alpha=request.alpha,
+        samples_used=result.samples_used,
+        target_radius=request.target_radius,
+        tolerance=request.tolerance,
+    )
+
+
+def model_of(request: JobRequest, engine: EngineParts) -> Model:
+    return Model(
+        profile=request.profile,
+        task=request.task,
+        version=request.version,
+        adaptation=request.adaptation,
+        engine=dict(engine),
+        fingerprint=request.fingerprint,
+    )
 
 
 def iso_seconds(now: float) -> str:

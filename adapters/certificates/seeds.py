@@ -1,6 +1,6 @@
 """The seed of a certificate, for who holds the secret of its noise."""
 
-from adapters.certificates.document import Certificate
+from adapters.contract.certificate import Certificate
 from adapters.contract.jobs import certificate_id_of
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError, RobustifyError

@@ -9,8 +9,9 @@ from pydantic_core import PydanticCustomError
 
 from adapters.contract.bounds import MAX_NAME_LENGTH
 from adapters.contract.fields import FieldProblem, parse_fields
-from adapters.contract.jobs import AdaptRequest, JobKind
+from adapters.contract.jobs import AdaptRequest
 from adapters.contract.labels import ID_LETTERS, Labels, Template, clean, folded
+from adapters.contract.records import JobKind
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
@@ -104,7 +105,7 @@ class AdaptParameters(BaseModel):
 
 
 def parse_adaptation(
-    values: Mapping[str, Any], strict: bool, profile: Profile
+    values: Mapping[str, object], strict: bool, profile: Profile
 ) -> tuple[AdaptParameters | None, list[FieldProblem]]:
     """The parameters, or else what is wrong with each field, alone or for this profile."""
     parameters, problems = parse_fields(f"/{JobKind.ADAPT}", AdaptParameters, values, strict)

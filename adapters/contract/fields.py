@@ -19,7 +19,7 @@ class FieldProblem(BaseModel):
 
 
 def parse_fields(
-    place: str, model: type[P], values: Mapping[str, Any], strict: bool, known: Sequence[str] = ()
+    place: str, model: type[P], values: Mapping[str, object], strict: bool, known: Sequence[str] = ()
 ) -> tuple[P | None, list[FieldProblem]]:
     """The values as the model has them, or else what is wrong with each field.
 

@@ -1,22 +1,15 @@
 """What crosses the queue: plain records that print as JSON. Images and models travel by digest."""
 
-import hashlib
-import json
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from robustify.smoothing.lattice import probability_slack
+from adapters.canonical_json import json_digest
+from adapters.contract.records import JobKind, Record
+from adapters.contract.results import Result
+from robustify.smoothing.lattice import slack_of
 from robustify.types import Bound, Noise, Phase, PredictTest, SmoothingParameters, Task
-
-CHANNELS = 3
-
-
-class JobKind(StrEnum):
-    PREDICT = "predict"
-    CERTIFY = "certify"
-    ADAPT = "adapt"
 
 
 class JobStatus(StrEnum):
@@ -30,12 +23,6 @@ class JobStatus(StrEnum):
     @property
     def done(self) -> bool:
         return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
-
-
-class Record(BaseModel):
-    """Constructed with known fields only; who reads one that a newer release wrote ignores what it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class InputImage(Record):
@@ -90,7 +77,7 @@ class JobRequest(Record):
         """One outcome for each (canonical image, configuration)."""
         samples = (self.n0, self.n, self.alpha)
         method = (self.bound, self.target_radius, self.tolerance, self.test, self.step)
-        return _digest(self.kind, self.image.sha256, self.fingerprint, *samples, *method)
+        return json_digest((self.kind, self.image.sha256, self.fingerprint, *samples, *method))
 
     @property
     def may_stop_early(self) -> bool:
@@ -157,10 +144,6 @@ class AdaptRequest(Record):
         return self.steps + self.fine_tuning_steps > 0
 
 
-def slack_of(noise: Noise, sigma: float, height: int, width: int) -> float:
-    return probability_slack(sigma, CHANNELS * height * width) if noise is Noise.LATTICE else 0.0
-
-
 class Shard(Record):
     """Samples first .. first + count - 1 of one phase."""
 
@@ -194,6 +177,8 @@ class JobRecord(Record):
     samples_total: int
     stage: str | None = None
     """Of an adaptation, which counts steps instead of samples."""
+    result: Result | None = None
+    error: JobError | None = None
 
     @property
     def vote_request(self) -> JobRequest:
@@ -201,9 +186,6 @@ class JobRecord(Record):
         if isinstance(self.request, AdaptRequest):
             raise ValueError("an adaptation counts no votes")
         return self.request
-
-    result: dict[str, Any] | None = None
-    error: JobError | None = None
 
 
 class WorkerRecord(Record):
@@ -222,8 +204,4 @@ class WorkerRecord(Record):
 
 def certificate_id_of(image_sha256: str, fingerprint: str) -> str:
     """What keys the noise of a canonical tensor under a function, together with the server's secret."""
-    return _digest(image_sha256, fingerprint)
-
-
-def _digest(*parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts, allow_nan=False).encode()).hexdigest()
+    return json_digest((image_sha256, fingerprint))

@@ -1,7 +1,7 @@
 """The parameters of a prediction and of a certificate: their bounds, their defaults, and what must fit together."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,8 +21,8 @@ from adapters.contract.bounds import (
     MIN_SIGMA,
 )
 from adapters.contract.fields import FieldProblem, parse_fields, sentence
-from adapters.contract.jobs import JobKind
 from adapters.contract.labels import Labels, Template, class_indices
+from adapters.contract.records import JobKind
 from adapters.profiles.profile import Profile
 from robustify.errors import InvalidInputError
 from robustify.smoothing.anytime import bound_so_far
@@ -123,7 +123,7 @@ PARAMETERS: Mapping[JobKind, type[SmoothedParameters]] = {
 
 
 def parse_parameters(
-    kind: JobKind, values: Mapping[str, Any], strict: bool
+    kind: JobKind, values: Mapping[str, object], strict: bool
 ) -> tuple[SmoothedParameters | None, list[FieldProblem]]:
     """As `parse_fields`, with the image among the fields that are known."""
     model = PARAMETERS[kind]

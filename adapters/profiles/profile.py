@@ -1,13 +1,12 @@
 """The named sets of models, as data: what the service may know of a model without loading one."""
 
-import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
+from adapters.canonical_json import json_digest, text_digest
 from adapters.profiles.manifest import MANIFEST, read_manifest
 from adapters.profiles.weights import HubSource, PackagedWeights
 from adapters.settings import Settings
@@ -121,10 +120,10 @@ class Profile:
         The generator makes references and decides nothing that is served.
         """
         if self.folder is None and not self.packaged:
-            return hashlib.sha256(self.name.encode()).hexdigest()
+            return text_digest(self.name)
         files = {} if self.folder is None else self._manifest(self.folder)
         packaged = {f"{weights.package}/{weights.file}": weights.sha256 for weights in self.packaged}
-        return _digest(
+        return json_digest(
             {**{name: digest for name, digest in files.items() if not name.startswith(GENERATOR)}, **packaged}
         )
 
@@ -149,7 +148,3 @@ class Profile:
 @cache
 def read_class_names(name: str) -> tuple[str, ...]:
     return tuple(json.loads((CLASS_NAMES / f"{name}.json").read_text(encoding="utf-8")))
-
-
-def _digest(parts: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()).hexdigest()

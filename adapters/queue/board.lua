@@ -182,16 +182,41 @@ local function has_recorded(id, plan, samples)
   return true
 end
 
--- Whether every sample voted, of the last phase the first ones.
-local function has_all_votes(id, phases, samples)
+-- The recorded votes of each phase, summed over its shards: of the last phase, over those of the first samples.
+local function recorded_votes(id, phases, samples)
+  local classes, found = tonumber(call('HGET', job_key(id), 'classes')), {}
   for number, phase in ipairs(phases) do
-    local used = number == #phases and samples or phase[2]
-    local missing, shards = used, call('HGETALL', votes_key(id, phase[1]))
+    local used, sums = number == #phases and samples or phase[2], {}
+    for class = 1, classes do sums[class] = 0 end
+    local shards = call('HGETALL', votes_key(id, phase[1]))
     for index = 1, #shards, 2 do
       if tonumber(shards[index]) < used then
-        for _, vote in ipairs(cjson.decode(shards[index + 1])) do missing = missing - vote end
+        for class, vote in ipairs(cjson.decode(shards[index + 1])) do sums[class] = sums[class] + vote end
       end
     end
+    found[phase[1]] = sums
+  end
+  return found
+end
+
+-- Whether a result says what is recorded: these votes, and this class if it names one.
+local function is_made_of(id, recorded)
+  for phase, sums in pairs(recorded) do
+    local stated = a.votes[phase]
+    if type(stated) ~= 'table' or #stated ~= #sums then return false end
+    for class, votes in ipairs(sums) do
+      if stated[class] ~= votes then return false end
+    end
+  end
+  local chosen = call('HGET', job_key(id), 'selected')
+  return not chosen or a.index == cjson.null or a.index == tonumber(chosen)
+end
+
+-- Whether every sample voted, of the last phase the first ones.
+local function has_all_votes(recorded, phases, samples)
+  for number, phase in ipairs(phases) do
+    local missing = number == #phases and samples or phase[2]
+    for _, votes in ipairs(recorded[phase[1]]) do missing = missing - votes end
     if missing ~= 0 then return false end
   end
   return true
@@ -385,8 +410,16 @@ function commands.record()
   return {'counted', 1}
 end
 
-function commands.votes()
-  return {call('HGET', job_key(a.job), 'classes'), call('HGETALL', votes_key(a.job, a.phase))}
+-- A job and the votes of its phases, as they are at one moment.
+function commands.standing()
+  is_live(a.job)
+  local job = call('HGETALL', job_key(a.job))
+  local found, phases = {job}, call('HGET', job_key(a.job), 'phases')
+  for _, phase in ipairs(phases and cjson.decode(phases) or {}) do
+    found[#found + 1] = phase[1]
+    found[#found + 1] = call('HGETALL', votes_key(a.job, phase[1]))
+  end
+  return found
 end
 
 -- Stores the chosen class and plans the next phase; the first choice stands.
@@ -403,8 +436,8 @@ function commands.select()
   return tostring(a.index)
 end
 
--- Succeeds only with all shards of the last phase, or, where its first samples may settle the answer, with theirs; no
--- vote that counts can change any more. The first outcome of an image and a configuration stands; one that
+-- Succeeds only with all shards of the last phase, or, where its first samples may settle the answer, with theirs, and
+-- only if the result was made of the votes that they hold; no vote that counts can change any more. The first outcome of an image and a configuration stands; one that
 -- lacks votes is the result of its job and no outcome, so that the same request, with the same noise, is answered anew.
 function commands.finish()
   if not is_live(a.job) then return {'not-live'} end
@@ -416,8 +449,10 @@ function commands.finish()
   if samples < plan.samples and not may_stop(a.job, plan) then return {'incomplete'} end
   local outcome = call('GET', outcome_key(f[2]))
   if outcome and not a.is_stored then return {'stored', outcome} end
+  local recorded = recorded_votes(a.job, phases, samples)
+  if not a.is_stored and not is_made_of(a.job, recorded) then return {'other-votes'} end
   if not outcome then
-    local is_whole = has_all_votes(a.job, phases, samples)
+    local is_whole = has_all_votes(recorded, phases, samples)
     charge(f[2], f[4], is_whole)
     if is_whole then
       call('SET', outcome_key(f[2]), a.result)

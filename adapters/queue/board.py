@@ -4,19 +4,21 @@ Every change is one atomic command of board.lua. All methods raise QueueUnavaila
 answer, and may be called again after that without harm.
 """
 
-import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 import redis
 
-from adapters.contract.answer import address
+from adapters.canonical_json import text_digest
+from adapters.contract.answer import addressed
 from adapters.contract.jobs import AdaptRequest, JobError, JobRecord, JobRequest, Shard, WorkerRecord
 from adapters.contract.labels import task_id
 from adapters.contract.ledger import Ledger, ledger_entry
+from adapters.contract.next_step import ShardVotes, Standing
+from adapters.contract.records import JobKind
+from adapters.contract.results import AdaptResult, Voted, read_result
 from adapters.queue.board_script import BoardScript
 from adapters.queue.keys import KINDS, new_job_id, queue_name, queue_names
 from adapters.settings import Settings
@@ -31,7 +33,6 @@ WORKER_LOST = JobError(
     detail="Worker after worker vanished during this job, probably for lack of memory: tell the operator.",
 )
 RECORD_FIELDS = ("status", "created_at", "started_at", "ended_at", "samples_done", "samples_total", "stage")
-RECORD_DOCUMENTS = ("request", "result", "error")
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,9 @@ class JobBoard:
         }
         answer = self._submit(plan)
         if answer[0] == "stored":
-            result = address(json.loads(answer[1]), request)
-            done = result.get("samples_used", plan["samples_total"])
-            answer = ["job", *self._call("adopt", result=_json(result), samples_done=done, **plan)]
+            result = stored_outcome(answer[1], request)
+            document = result.model_dump_json()
+            answer = ["job", *self._call("adopt", result=document, samples_done=result.samples_used, **plan)]
         return _record(answer[1], answer[2])
 
     def submit_adaptation(self, request: AdaptRequest, steps: int) -> JobRecord:
@@ -174,23 +175,19 @@ class JobBoard:
         counted = why == "counted"
         return VoteReceipt(counted, bool(due), None if counted else why)
 
-    def phase_votes(self, job_id: str, phase: Phase) -> list[int]:
-        """The sum over the recorded shards of a phase, one number for each label."""
-        classes, shards = self._call("votes", job=job_id, phase=phase)
-        return [sum(votes) for votes in zip([0] * int(classes), *map(json.loads, shards[1::2]), strict=True)]
-
-    def first_votes(self, job_id: str, phase: Phase, shard_samples: int) -> Iterator[list[int]]:
-        """The votes of the recorded shards of a phase, from the first one to the first that is not recorded."""
-        shards = _pairs(self._call("votes", job=job_id, phase=phase)[1])
-        for first in count(0, shard_samples):
-            if str(first) not in shards:
-                return
-            yield json.loads(shards[str(first)])
-
-    def selection(self, job_id: str) -> int | None:
-        """The class chosen from the selection samples, once it is."""
-        chosen = _pairs(self._call("get", job=job_id)).get("selected")
-        return None if chosen is None else int(chosen)
+    def standing(self, job_id: str) -> Standing | None:
+        """The job and all of its votes at one moment; None when there is no such job."""
+        job, *phases = self._call("standing", job=job_id)
+        if not job:
+            return None
+        stored = _pairs(job)
+        selected = stored.get("selected")
+        return Standing(
+            record=_record(job_id, job),
+            shard_samples=int(stored["shard_samples"]),
+            selected=None if selected is None else int(selected),
+            votes=_votes(phases),
+        )
 
     def select(self, job_id: str, index: int) -> int | None:
         """Stores the chosen class and enqueues the estimation shards; returns the class that was stored first.
@@ -200,23 +197,24 @@ class JobBoard:
         chosen = self._call("select", job=job_id, index=index)
         return None if chosen is None else int(chosen)
 
-    def finish(self, job_id: str, result: dict[str, Any], samples: int | None = None) -> bool:
-        """Ends a job with its result; False when it is done already or votes are missing.
+    def finish(self, job_id: str, result: Voted) -> bool:
+        """Ends a job with its result; False when it is done already, when votes are missing, or when the result was not
+        made of the votes that are recorded.
 
-        `samples`: so many of the last phase, from the first one on, are what the result is of; by default all. Shards
-        of later samples are dropped.
+        The votes are those of the first `deciding_samples` of the last phase. Shards of later samples are dropped.
 
         If the image and the configuration have an outcome from another job, that one is the result. A result is stored
         as their outcome only when not one vote is missing: a repaired worker may answer better, with the same noise.
         """
-        place = {"job": job_id, "samples": samples or 0}
-        answer = self._call("finish", **place, result=_json(result), is_stored=False)
+        made_of = {"samples": result.deciding_samples, "votes": result.phase_counts, "index": result.index}
+        place = {"job": job_id, **made_of}
+        answer = self._call("finish", **place, result=result.model_dump_json(), is_stored=False)
         if answer[0] == "stored":
             record = self.get(job_id)
             if record is None:
                 return False
-            stored = _json(address(json.loads(answer[1]), record.vote_request))
-            answer = self._call("finish", **place, result=stored, is_stored=True)
+            stored = stored_outcome(answer[1], record.vote_request)
+            answer = self._call("finish", **place, result=stored.model_dump_json(), is_stored=True)
         return bool(answer[0] == "finished")
 
     def fail(self, job_id: str, error: JobError) -> bool:
@@ -227,9 +225,9 @@ class JobBoard:
         """Says how far an adaptation is; False when its holder is to stop: it lost the lease, or the job is over."""
         return bool(self._shard("progress", job_id, shard, owner=owner, stage=stage, done=done))
 
-    def complete(self, job_id: str, shard: Shard, owner: str, result: dict[str, Any]) -> bool:
+    def complete(self, job_id: str, shard: Shard, owner: str, result: AdaptResult) -> bool:
         """Ends an adaptation with its result, for the worker that holds it."""
-        return bool(self._shard("complete", job_id, shard, owner=owner, result=_json(result)))
+        return bool(self._shard("complete", job_id, shard, owner=owner, result=result.model_dump_json()))
 
     def note_attempt(self, job_id: str, step: str) -> int:
         """Counts a failed attempt at a step, such as a shard's key; returns their number, 0 for a job that is done."""
@@ -279,7 +277,7 @@ class JobBoard:
         return {
             "job": new_job_id(),
             "request": document,
-            "latest": hashlib.sha256(document.encode()).hexdigest(),
+            "latest": text_digest(document),
             "queue": queue_name(request.kind, request.engine),
             "queue_seconds": self._settings.queue_seconds,
             "retention": self._settings.retention_seconds,
@@ -300,6 +298,25 @@ def _record_if_any(job_id: str, answer: list[str]) -> JobRecord | None:
 
 def _record(job_id: str, answer: list[str]) -> JobRecord:
     stored = _pairs(answer)
-    values: dict[str, Any] = {name: stored[name] for name in RECORD_FIELDS if name in stored}
-    values |= {name: json.loads(stored[name]) for name in RECORD_DOCUMENTS if name in stored}
-    return JobRecord.model_validate({"id": job_id, **values}, extra="ignore")
+    values: dict[str, object] = {name: stored[name] for name in RECORD_FIELDS if name in stored}
+    request = json.loads(stored["request"])
+    if "result" in stored:
+        values["result"] = read_result(JobKind(request["kind"]), stored["result"])
+    if "error" in stored:
+        values["error"] = json.loads(stored["error"])
+    return JobRecord.model_validate({"id": job_id, "request": request, **values}, extra="ignore")
+
+
+def _votes(answer: list[Any]) -> Mapping[Phase, ShardVotes]:
+    """From (phase, its hash) one after the other."""
+    return {
+        Phase(phase): {int(first): json.loads(votes) for first, votes in _pairs(shards).items()}
+        for phase, shards in zip(answer[::2], answer[1::2], strict=True)
+    }
+
+
+def stored_outcome(text: str, request: JobRequest) -> Voted:
+    """The outcome that the board holds, as the answer to this request."""
+    outcome = read_result(request.kind, text)
+    assert not isinstance(outcome, AdaptResult)
+    return addressed(outcome, request)

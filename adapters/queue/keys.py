@@ -3,7 +3,7 @@
 import secrets
 import string
 
-from adapters.contract.jobs import JobKind
+from adapters.contract.records import JobKind
 
 KINDS = (JobKind.PREDICT, JobKind.ADAPT, JobKind.CERTIFY)
 """A worker empties the queue of the first before it looks into the next; an adaptation lets others in between."""

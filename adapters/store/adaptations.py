@@ -10,8 +10,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from pydantic import BaseModel
+
+from adapters.canonical_json import json_digest
+from adapters.contract.results import Figures
 from adapters.durable_files import TEMPORARY_PREFIX, locked, sync, write_durably
 from robustify.errors import StoredTaskError
 
@@ -24,17 +27,43 @@ REPORT, CONTACT_SHEET, DENOISED_SHEET = "report.json", "references.png", "denois
 REFERENCES = "references"
 
 
+class StoredReference(BaseModel):
+    """What a reference image shows, how it was drawn, whether it was held back, and its file."""
+
+    file: str
+    label: str
+    index: int
+    shot: int
+    seed: int
+    prompt: str
+    held_back: bool
+
+
+class Manifest(BaseModel):
+    """`function`: the digest of the models, and of each file that decides f; the rest is for people."""
+
+    function: Mapping[str, str | None]
+    labels: tuple[str, ...] = ()
+    references: tuple[StoredReference, ...] = ()
+    figures: Figures | None = None
+
+
 @dataclass(frozen=True)
 class StoredAdaptation:
     """A folder with its manifest: `models` is the digest of the models that it changes."""
 
     digest: str
     folder: Path
-    manifest: Mapping[str, Any]
+    manifest: Manifest
 
     @property
     def models(self) -> str:
-        return str(self.manifest["function"]["models"])
+        return str(self.manifest.function["models"])
+
+    @property
+    def figures(self) -> Figures | None:
+        """What it brought on held-back references."""
+        return self.manifest.figures
 
     def file(self, name: str) -> Path | None:
         """A file's path; None when the adaptation has none of that name."""
@@ -42,10 +71,8 @@ class StoredAdaptation:
         return path if path.is_file() else None
 
     @property
-    def references(self) -> Sequence[Mapping[str, Any]]:
-        """What each reference image shows: label, shot, seed, whether it was held back, and its file."""
-        found: Sequence[Mapping[str, Any]] = self.manifest["references"]
-        return found
+    def references(self) -> Sequence[StoredReference]:
+        return self.manifest.references
 
 
 class AdaptationStore:
@@ -54,13 +81,13 @@ class AdaptationStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def add(self, made: Path, models: str, about: Mapping[str, Any]) -> StoredAdaptation:
+    def add(self, made: Path, models: str, about: Mapping[str, object]) -> StoredAdaptation:
         """Copies what lies in `made` into the store and returns it; what is there already stays, unless it is damaged.
 
         The digest covers the models and the files that decide f; `about` is written beside it for people.
         """
         function = {"models": models, **{name: file_digest(made / name) for name in FUNCTION_FILES}}
-        digest = digest_of(function)
+        digest = json_digest(function)
         with locked(self._root):
             try:
                 return self.get(digest)
@@ -75,12 +102,12 @@ class AdaptationStore:
             raise StoredTaskError("an adaptation is named by its sha256: 64 hexadecimal digits")
         folder = self._root / digest
         try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            function = {"models": manifest["function"]["models"]}
+            manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+            function = {"models": manifest.function["models"]}
             function |= {name: file_digest(folder / name) for name in FUNCTION_FILES}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoredTaskError("what was adapted to this task is missing or damaged: adapt it again") from error
-        if digest_of(function) != digest:
+        if json_digest(function) != digest:
             raise StoredTaskError("what was adapted to this task is damaged: adapt it again")
         return StoredAdaptation(digest, folder, manifest)
 
@@ -93,7 +120,7 @@ class AdaptationStore:
                 os.rename(folder, Path(gone) / digest)
             shutil.rmtree(gone, ignore_errors=True)
 
-    def _place(self, made: Path, digest: str, manifest: Mapping[str, Any]) -> None:
+    def _place(self, made: Path, digest: str, manifest: Mapping[str, object]) -> None:
         partial = Path(tempfile.mkdtemp(dir=self._root, prefix=TEMPORARY_PREFIX))
         try:
             copy_folder(made, partial / digest)
@@ -120,7 +147,3 @@ def copy_folder(source: Path, target: Path) -> None:
 def file_digest(path: Path) -> str | None:
     """The sha256 of a file; None when there is none."""
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
-
-
-def digest_of(function: Mapping[str, str | None]) -> str:
-    return hashlib.sha256(json.dumps(function, sort_keys=True).encode()).hexdigest()

@@ -9,7 +9,7 @@ of the time for CLIP-Smooth. Writes OUTPUT.md; rows are resumed from evaluations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import track
@@ -19,7 +19,7 @@ from adapters.settings import Settings
 from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
 from workers.evaluation.datasets import Dataset, read_dataset
 from workers.evaluation.rows import row_source
-from workers.evaluation.runs import Evaluation, Method, evaluate
+from workers.evaluation.runs import Evaluation, Method, Summary, evaluate
 
 N0, ALPHA = 100, 0.001
 RADII = ("0.0", "0.25", "0.5", "0.75", "1.0")
@@ -28,7 +28,7 @@ TITLES: dict[Method, str] = {
     "no-denoiser": "CLIP-Smooth",
     "no-smoothing": "plain CLIP",
 }
-Row = tuple[Method, SmoothingParameters, dict[str, Any]]
+Row = tuple[Method, SmoothingParameters, Summary]
 
 
 def study(dataset: Dataset, runs: list[tuple[float, int]], settings: Settings, rows: Path, workers: int) -> list[Row]:
@@ -62,11 +62,9 @@ def table(found: list[Row]) -> str:
     for method, parameters, run in found:
         smoothed = method != "no-smoothing"
         cells = [TITLES[method], f"{parameters.sigma:g}" if smoothed else "", str(parameters.n) if smoothed else ""]
-        cells.append(f"{run['clean_accuracy']:.1%}")
-        cells += [percent(run["certified_accuracy"].get(radius)) for radius in RADII]
-        cells += (
-            [f"{run['acr']:.4f}", f"{run['abstained']:.1%}", str(run["distinct_answers"])] if smoothed else [""] * 3
-        )
+        cells.append(f"{run.clean_accuracy:.1%}")
+        cells += [percent(run.certified_accuracy.get(radius)) for radius in RADII]
+        cells += [f"{run.acr:.4f}", f"{run.abstained:.1%}", str(run.distinct_answers)] if smoothed else [""] * 3
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -97,7 +95,9 @@ def main(
     output.parent.mkdir(parents=True, exist_ok=True)
     output.with_suffix(".md").write_text(f"{about}\n\n{table(found)}\n", encoding="utf-8")
     typer.echo(table(found))
-    typer.echo(json.dumps({"study": "accuracy", "runs": [(m, p.sigma, p.n, summary) for m, p, summary in found]}))
+    typer.echo(
+        json.dumps({"study": "accuracy", "runs": [(m, p.sigma, p.n, summary.model_dump()) for m, p, summary in found]})
+    )
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
 from workers.adaptation.stages import AdaptationRun
 from workers.evaluation.datasets import Dataset, read_dataset
 from workers.evaluation.rows import ended_at_once, row_source
-from workers.evaluation.runs import Evaluation, evaluate, read_rows
+from workers.evaluation.runs import Evaluation, Row, evaluate, read_rows
 
 ALPHA = 0.001
 RADII = (0.0, 0.25, 0.5)
@@ -72,7 +72,7 @@ class Study:
     n: int
     workers: int
 
-    def rows(self, adaptation: str | None, sigma: float) -> list[dict[str, Any]]:
+    def rows(self, adaptation: str | None, sigma: float) -> list[Row]:
         """A row for every image, certified with an adaptation."""
         evaluation = Evaluation(
             settings=self.settings,
@@ -83,7 +83,7 @@ class Study:
         )
         path = Path("evaluations") / f"{evaluation.digest}.jsonl"
         evaluate(evaluation, len(self.dataset), path, row_source(evaluation, self.dataset, self.workers))
-        rows = sorted(read_rows(path, evaluation.digest), key=lambda row: int(row["index"]))
+        rows = sorted(read_rows(path, evaluation.digest), key=lambda row: row.index)
         return rows[: len(self.dataset)]
 
     def adapt(self, wanted: Sequence[Wanted]) -> list[dict[str, str]]:
@@ -117,23 +117,22 @@ class Study:
         }
 
 
-Rows = list[dict[str, Any]]
+Rows = list[Row]
 
 
-def certified(row: dict[str, Any], radius: float) -> float:
-    right = row["answer"] == row["label"] and row["radius"] is not None
-    return float(right and row["radius"] >= radius)
+def certified(row: Row, radius: float) -> float:
+    return float(row.answer == row.label and row.radius is not None and row.radius >= radius)
 
 
-def certified_radius(row: dict[str, Any]) -> float:
-    return float(row["radius"]) if certified(row, 0.0) else 0.0
+def certified_radius(row: Row) -> float:
+    return row.radius if row.radius is not None and certified(row, 0.0) else 0.0
 
 
 def figures(rows: Rows) -> dict[str, float]:
     """Certified accuracy at each radius, ACR, and the share whose most voted class is right."""
     values = {f"certified at {radius:g}": [certified(row, radius) for row in rows] for radius in RADII}
     values["ACR"] = [certified_radius(row) for row in rows]
-    values["top class right"] = [float(row["answer"] == row["label"]) for row in rows]
+    values["top class right"] = [float(row.answer == row.label) for row in rows]
     return {name: statistics.fmean(value) for name, value in values.items()}
 
 
@@ -142,7 +141,7 @@ def difference(rows: Sequence[Rows], base: Rows) -> dict[str, dict[str, Any]]:
     over the seeds), and the mean of every seed.
     """
     found = {}
-    measures: dict[str, Callable[[dict[str, Any]], float]] = {
+    measures: dict[str, Callable[[Row], float]] = {
         f"certified at {radius:g}": partial(certified, radius=radius) for radius in RADII
     }
     for name, measure in {**measures, "ACR": certified_radius}.items():

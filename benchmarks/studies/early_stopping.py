@@ -21,13 +21,13 @@ import typer
 
 from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
-from benchmarks.studies.recording import Row, record, tally, votes_of
+from benchmarks.studies.recording import record, tally, votes_of
 from robustify.smoothing.algorithms import decide
 from robustify.smoothing.rules import CertifyRule, Outcome, Verdict, certify_by, certify_rule
 from robustify.smoothing.sequential import predict_sequentially
 from robustify.types import DEFAULT_TEMPLATE, Bound, SmoothingParameters, Task
 from workers.evaluation.datasets import Dataset, read_dataset
-from workers.evaluation.runs import Evaluation
+from workers.evaluation.runs import Evaluation, Row
 
 TARGETS = {0.25: (0.25, 0.5), 0.5: (0.5, 1.0)}
 """sigma -> target radii."""
@@ -48,7 +48,8 @@ class Votes:
 
     @classmethod
     def of(cls, row: Row) -> "Votes":
-        return cls(row["answer"], row["selection_votes"], votes_of(row))
+        assert row.answer is not None
+        return cls(row.answer, row.selection_votes or (), votes_of(row))
 
     @property
     def classes(self) -> int:

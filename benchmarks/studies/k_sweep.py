@@ -8,7 +8,7 @@ Writes OUTPUT.md and OUTPUT.png; rows go to evaluations/, and a stopped run goes
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import track
@@ -18,12 +18,12 @@ from adapters.settings import Settings
 from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
 from workers.evaluation.datasets import Dataset, read_dataset
 from workers.evaluation.rows import row_source
-from workers.evaluation.runs import Evaluation, evaluate
+from workers.evaluation.runs import Evaluation, Summary, evaluate
 
 KS = (0.0, 0.5, 1.0, 1.4, 1.8, 2.4)
 SIGMAS = (0.25, 0.5)
 RADII = ("0.0", "0.25", "0.5")
-Sweep = dict[float, dict[float, dict[str, Any]]]
+Sweep = dict[float, dict[float, Summary]]
 """sigma -> k -> summary of the run."""
 
 
@@ -48,10 +48,15 @@ def table(found: Sweep) -> str:
     lines = ["| sigma | k | top class right | certified at 0 | at .25 | at .5 | ACR |", "|---|---|---|---|---|---|---|"]
     for sigma, runs in found.items():
         for k, run in runs.items():
-            certified = [f"{run['certified_accuracy'].get(radius, 0.0):.1%}" for radius in RADII]
-            cells = [f"{sigma:g}", f"{k:g}", f"{run['clean_accuracy']:.1%}", *certified, f"{run['acr']:.4f}"]
+            certified = [f"{run.certified_accuracy.get(radius, 0.0):.1%}" for radius in RADII]
+            cells = [f"{sigma:g}", f"{k:g}", f"{run.clean_accuracy:.1%}", *certified, f"{run.acr:.4f}"]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def documents(found: Sweep) -> dict[float, dict[float, dict[str, object]]]:
+    """As JSON can say it."""
+    return {sigma: {k: run.model_dump() for k, run in runs.items()} for sigma, runs in found.items()}
 
 
 def plot(found: Sweep, path: Path) -> None:
@@ -60,7 +65,9 @@ def plot(found: Sweep, path: Path) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.5))
     for axis, quantity in zip(axes, ("clean_accuracy", "acr"), strict=True):
         for sigma, runs in found.items():
-            axis.plot(list(runs), [run[quantity] for run in runs.values()], marker="o", label=f"sigma {sigma:g}")
+            axis.plot(
+                list(runs), [getattr(run, quantity) for run in runs.values()], marker="o", label=f"sigma {sigma:g}"
+            )
         axis.set_xlabel("correction factor k")
     axes[0].set_ylabel("top class is right")
     axes[1].set_ylabel("average certified radius")
@@ -90,7 +97,7 @@ def main(
     output.with_suffix(".md").write_text(f"{about}\n\n{table(found)}\n", encoding="utf-8")
     plot(found, output.with_suffix(".png"))
     typer.echo(table(found))
-    typer.echo(json.dumps({"study": "k_sweep", "runs": found}))
+    typer.echo(json.dumps({"study": "k_sweep", "runs": documents(found)}))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,11 +20,10 @@ from robustify.smoothing.votes import NO_VOTE, NoisyVotes, votes_of_rows
 from robustify.types import Phase
 from workers.evaluation.datasets import Dataset
 from workers.evaluation.rows import Evaluator, ended_at_once
-from workers.evaluation.runs import Evaluation, evaluate, read_rows
+from workers.evaluation.runs import Evaluation, Row, evaluate, read_rows
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 NO_DIGIT = "-"
-Row = dict[str, Any]
 
 
 def record(evaluation: Evaluation, dataset: Dataset, folder: Path, workers: int) -> list[Row]:
@@ -34,7 +32,7 @@ def record(evaluation: Evaluation, dataset: Dataset, folder: Path, workers: int)
         raise ValueError(f"{len(dataset.class_names)} classes, {len(DIGITS)} digits")
     path = folder / f"recorded-{evaluation.digest}.jsonl"
     evaluate(evaluation, len(dataset), path, partial(recorded_rows, evaluation, dataset, workers))
-    rows = sorted(read_rows(path, evaluation.digest), key=lambda row: int(row["index"]))
+    rows = sorted(read_rows(path, evaluation.digest), key=lambda row: row.index)
     return rows[: len(dataset)]
 
 
@@ -53,16 +51,16 @@ def recorded_row(evaluator: Evaluator, index: int, image: np.ndarray, label: int
     selected = each_vote(evaluator.counter(image, Phase.SELECT), parameters.n0)
     estimated = each_vote(evaluator.counter(image, Phase.ESTIMATE), parameters.n)
     selection_votes = tally(selected, classes)
-    return {
-        "index": index,
-        "label": label,
-        "answer": int(selection_votes.argmax()),
-        "radius": None,
-        "selection_votes": selection_votes.tolist(),
-        "votes_for_each_sample": "".join(NO_DIGIT if vote == NO_VOTE else DIGITS[vote] for vote in estimated),
-        "seconds": round(time.perf_counter() - started, 3),
-        "run": evaluator.evaluation.digest,
-    }
+    return Row(
+        index=index,
+        label=label,
+        answer=int(selection_votes.argmax()),
+        radius=None,
+        selection_votes=tuple(selection_votes.tolist()),
+        votes_for_each_sample="".join(NO_DIGIT if vote == NO_VOTE else DIGITS[vote] for vote in estimated),
+        seconds=round(time.perf_counter() - started, 3),
+        run=evaluator.evaluation.digest,
+    )
 
 
 @torch.inference_mode()
@@ -77,7 +75,7 @@ def each_vote(count: NoisyVotes, samples: int) -> np.ndarray:
 
 def votes_of(row: Row) -> np.ndarray:
     """(n,) the recorded votes of a row."""
-    digits: str = row["votes_for_each_sample"]
+    digits = row.votes_for_each_sample or ""
     return np.array([NO_VOTE if digit == NO_DIGIT else DIGITS.index(digit) for digit in digits])
 
 

@@ -30,7 +30,9 @@ from functools import lru_cache
 import numpy as np
 
 from robustify.smoothing.seeds import sample_key
+from robustify.types import Noise
 
+CHANNELS = 3
 LEVELS = 255
 BITS = 64
 DIGITS = 60
@@ -80,6 +82,11 @@ def from_levels(levels: np.ndarray) -> np.ndarray:
 def noisy_sample(levels: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """What the base classifier gets: float32 of (levels + noise) / 255, not clamped."""
     return from_levels(levels.astype(np.int32) + noise)
+
+
+def slack_of(noise: Noise, sigma: float, height: int, width: int) -> float:
+    """`slack` of `SmoothingParameters` for an image (3, H, W); Gaussian noise is taken to be exact."""
+    return probability_slack(sigma, CHANNELS * height * width) if noise is Noise.LATTICE else 0.0
 
 
 def probability_slack(sigma: float, dimensions: int) -> float:

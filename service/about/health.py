@@ -7,7 +7,7 @@ import anyio.to_thread
 from fastapi import APIRouter
 
 from adapters.contract.fields import FieldProblem
-from adapters.contract.jobs import JobKind
+from adapters.contract.records import JobKind
 from adapters.profiles.fingerprint import engine_digest
 from robustify.errors import RobustifyError
 from service.about.schemas import Health, Readiness

@@ -1,7 +1,6 @@
 """Multipart forms: one file, some fields, within limits."""
 
 from collections.abc import AsyncGenerator
-from typing import Any
 
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
@@ -66,9 +65,9 @@ async def received_form(form: FormData, limits: UploadLimits) -> Received:
     return Received(image, values, strict=False, problems=[*image_problems, *problems])
 
 
-def text_fields(form: FormData) -> tuple[dict[str, Any], list[FieldProblem]]:
+def text_fields(form: FormData) -> tuple[dict[str, object], list[FieldProblem]]:
     """The fields that are text by name, and which of them were given too often."""
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     problems = []
     for name in form:
         texts = [item for item in form.getlist(name) if isinstance(item, str)]

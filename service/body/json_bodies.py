@@ -2,7 +2,6 @@
 
 import base64
 import json
-from typing import Any
 
 from service.body.received import EMPTY_IMAGE, IMAGE, NO_IMAGE, TWO_IMAGES, Received, given_twice, image_problem
 from service.body.stream import too_large
@@ -32,7 +31,7 @@ def reason_against(image: object) -> str:
     return TWO_IMAGES if isinstance(image, list) else NOT_TEXT
 
 
-def parse_object(body: bytes) -> dict[str, Any]:
+def parse_object(body: bytes) -> dict[str, object]:
     """The values by name; null counts as not given."""
     try:
         values = json.loads(body.decode(), object_pairs_hook=distinct_names)
@@ -43,11 +42,11 @@ def parse_object(body: bytes) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def distinct_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def distinct_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """A JSON object; refuses one in which a name comes twice, since readers differ in which one they take."""
     if len(pairs) > MAX_JSON_NAMES:
         raise ProblemError(MALFORMED_BODY, TOO_MANY_NAMES)
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for name, value in pairs:
         if name in values:
             raise ProblemError(INVALID_INPUT, errors=[given_twice(name)])

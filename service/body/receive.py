@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 import anyio.to_thread
 from fastapi import Request
@@ -29,7 +28,7 @@ async def receive(request: Request, settings: Settings) -> Received:
         return await anyio.to_thread.run_sync(receive_json, await whole_body(request, limits), limits)
 
 
-async def receive_fields(request: Request) -> dict[str, Any]:
+async def receive_fields(request: Request) -> dict[str, object]:
     """As `receive`, for what takes JSON only and has no image: the values by name."""
     limits = FieldsLimit()
     async with checked_body(request, limits, (JSON,)):

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from adapters.contract.fields import FieldProblem, shown_name
 
@@ -17,7 +16,7 @@ class Received:
     """`image` is None where `problems` say why; `strict`: numbers came as numbers, not as text."""
 
     image: bytes | None
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
     strict: bool
     problems: list[FieldProblem] = field(default_factory=list)
 

@@ -2,12 +2,11 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
 from html import escape
 from string import Template
-from typing import Any
 
 from adapters.certificates.wording import LIMITS
+from adapters.contract.certificate import Certificate
 from robustify.smoothing.statistics import rounded_down
 
 STYLE = """
@@ -67,7 +66,7 @@ MOST_VOTES = 50
 """Rows of the table: the document has them all."""
 
 
-def certificate_page(certificate: Mapping[str, Any]) -> str:
+def certificate_page(certificate: Certificate) -> str:
     """The page; radii are rounded down to four decimals."""
     return PAGE.substitute(
         style=STYLE,
@@ -79,18 +78,24 @@ def certificate_page(certificate: Mapping[str, Any]) -> str:
     )
 
 
-def claim(certificate: Mapping[str, Any]) -> str:
-    if certificate["radius"] is None:
-        return f"<p><strong>{escape(uncertified(certificate['outcome']))}</strong></p>"
-    radius, source = (rounded_down(certificate[name]) for name in ("radius", "radius_source_pixels"))
-    label, alpha = escape(certificate["label"]), escape(str(certificate["smoothing"]["alpha"]))
+def claim(certificate: Certificate) -> str:
+    if certificate.radius is None or certificate.label is None:
+        return f"<p><strong>{escape(uncertified(certificate.outcome))}</strong></p>"
+    radius = rounded_down(certificate.radius)
+    label, alpha = escape(certificate.label), escape(str(certificate.smoothing.alpha))
     return (
         f"<p><strong>The answer is “{label}”, and no change of the image smaller than {radius:.4f} can alter it."
         "</strong></p><p>The size of a change is its L2 distance, over all pixels and channels, each between 0 and 1, "
-        "of the image as the model sees it; in pixels of the file that was sent, the limit is "
-        f"{source:.4f}. The answer is that of the smoothed classifier: the one given most often when random noise is "
-        f"added. The procedure that says so is wrong with probability at most {alpha}.</p>"
+        f"of the image as the model sees it; {source_limit(certificate.radius_source_pixels)}. The answer is that of "
+        "the smoothed classifier: the one given most often when random noise is added. The procedure that says so is "
+        f"wrong with probability at most {alpha}.</p>"
     )
+
+
+def source_limit(radius: float | None) -> str:
+    if radius is None:
+        return "nothing is claimed of the pixels of the file that was sent"
+    return f"in pixels of the file that was sent, the limit is {rounded_down(radius):.4f}"
 
 
 def uncertified(outcome: str) -> str:
@@ -101,40 +106,40 @@ def uncertified(outcome: str) -> str:
     return "No radius is certified: the samples do not agree clearly enough to promise anything."
 
 
-def reason(certificate: Mapping[str, Any]) -> str:
-    smoothing, bound = certificate["smoothing"], certificate["bound"]
-    estimation = smoothing["samples_used"] - smoothing["n0"]
+def reason(certificate: Certificate) -> str:
+    smoothing, bound = certificate.smoothing, certificate.bound
+    estimation = smoothing.samples_used - smoothing.n0
     how = (
-        f"{smoothing['n0']} noisy copies of the image chose the label, and {estimation} others (of {smoothing['n']} "
+        f"{smoothing.n0} noisy copies of the image chose the label, and {estimation} others (of {smoothing.n} "
         "planned) estimated how often the classifier gives it, under Gaussian noise with standard deviation "
-        f"{smoothing['sigma']:g}."
+        f"{smoothing.sigma:g}."
     )
-    if not bound["p_lower"]:
+    if not bound.p_lower:
         return how
-    return f"{how} By the bound {bound['name']} its probability is at least {rounded_down(bound['p_lower']):.4f}."
+    return f"{how} By the bound {bound.name} its probability is at least {rounded_down(bound.p_lower):.4f}."
 
 
-def vote_rows(certificate: Mapping[str, Any]) -> str:
-    counts = zip(certificate["labels"], certificate["selection_votes"], certificate["votes"], strict=True)
+def vote_rows(certificate: Certificate) -> str:
+    counts = zip(certificate.labels, certificate.selection_votes, certificate.votes, strict=True)
     rows = sorted(counts, key=lambda row: (-row[2], -row[1]))
     shown = "\n".join(table_row(*row) for row in rows[:MOST_VOTES])
     return shown if len(rows) <= MOST_VOTES else f"{shown}\n{table_row(f'and {len(rows) - MOST_VOTES} more', '', '')}"
 
 
-def fact_rows(certificate: Mapping[str, Any]) -> str:
-    image, model = certificate["image"], certificate["model"]
+def fact_rows(certificate: Certificate) -> str:
+    image, model = certificate.image, certificate.model
     facts = {
-        "Canonical tensor (sha256)": image["sha256"],
-        "File that was sent (sha256)": image["source_sha256"],
-        "Size of the tensor": f"{image['height']} x {image['width']}",
-        "Models": model["profile"],
-        "Task": "none" if model["task"] is None else f"{model['task']}, version {model['version']}",
-        "Prompt template": certificate["template"],
-        "Fingerprint": model["fingerprint"],
-        "Commitment to the noise": certificate["seed_commitment"],
-        "Issued": certificate["issued_at"],
-        "Signed with (Ed25519)": certificate["public_key"],
-        "Signature": certificate["signature"],
+        "Canonical tensor (sha256)": image.sha256,
+        "File that was sent (sha256)": image.source_sha256,
+        "Size of the tensor": f"{image.height} x {image.width}",
+        "Models": model.profile,
+        "Task": "none" if model.task is None else f"{model.task}, version {model.version}",
+        "Prompt template": certificate.template,
+        "Fingerprint": model.fingerprint,
+        "Commitment to the noise": certificate.seed_commitment,
+        "Issued": certificate.issued_at,
+        "Signed with (Ed25519)": certificate.public_key,
+        "Signature": certificate.signature,
     }
     return "\n".join(table_row(name, value) for name, value in facts.items())
 

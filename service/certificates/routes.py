@@ -2,30 +2,29 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from adapters.certificates.document import read_certificate
+from adapters.contract.certificate import SignedDocument, VerificationResult
 from adapters.contract.jobs import JobRecord
+from adapters.contract.results import CertifyResult
 from service.body.receive import JSON
 from service.certificates.page import CONTENT_SECURITY_POLICY, certificate_page
 from service.certificates.schemas import (
     LedgerDescription,
     PublicKey,
-    VerificationResult,
     VerifyRequest,
     describe_account,
 )
 from service.certificates.verification import own_public_key, verify_body
 from service.dependencies import KnownJob, ServiceDependency
 from service.errors import NO_CERTIFICATE, ProblemError
-from service.openapi import json_body, problems
+from service.openapi import Responses, json_body, problems
 
 HTML = "text/html"
-PAGE: Mapping[int | str, dict[str, Any]] = MappingProxyType(
-    {200: {"description": "The certificate", "content": {HTML: {}, JSON: {}}}}
-)
+PAGE: Responses = {200: {"description": "The certificate", "content": {HTML: {}, JSON: {}}}}
 PAGE_HEADERS: Mapping[str, str] = MappingProxyType(
     {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Vary": "Accept", "Referrer-Policy": "no-referrer"}
 )
@@ -48,8 +47,7 @@ def get_key(service: ServiceDependency) -> PublicKey:
 )
 async def verify_certificate(request: Request, service: ServiceDependency) -> VerificationResult:
     """A certificate that fails a check is an answer, and no error: see `valid`, and the `detail` of each check."""
-    verification = await verify_body(request, service)
-    return VerificationResult.model_validate(verification.document)
+    return (await verify_body(request, service)).report
 
 
 @router.get(
@@ -75,7 +73,7 @@ async def get_certificate(request: Request, record: KnownJob) -> Response:
     certificate = certificate_of(record)
     if wants_json(request):
         return JSONResponse(certificate, headers={"Vary": "Accept"})
-    return HTMLResponse(certificate_page(certificate), headers=dict(PAGE_HEADERS))
+    return HTMLResponse(certificate_page(read_certificate(certificate)), headers=dict(PAGE_HEADERS))
 
 
 @router.get(
@@ -84,16 +82,15 @@ async def get_certificate(request: Request, record: KnownJob) -> Response:
     summary="A job's certificate, as the signed document",
     responses=problems(404, 503),
 )
-async def get_certificate_document(record: KnownJob) -> dict[str, Any]:
+async def get_certificate_document(record: KnownJob) -> SignedDocument:
     """As `result.certificate` of the job has it."""
     return certificate_of(record)
 
 
-def certificate_of(record: JobRecord) -> dict[str, Any]:
-    certificate = (record.result or {}).get("certificate")
-    if not isinstance(certificate, dict):
+def certificate_of(record: JobRecord) -> SignedDocument:
+    if not isinstance(record.result, CertifyResult) or record.result.certificate is None:
         raise ProblemError(NO_CERTIFICATE)
-    return certificate
+    return record.result.certificate
 
 
 def wants_json(request: Request) -> bool:

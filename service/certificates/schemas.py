@@ -1,11 +1,12 @@
 """Certificates, their checks and the ledger as the API documents them."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.certificates.keys import ALGORITHM
+from adapters.contract.certificate import SignedDocument
 from adapters.contract.ledger import Account
 
 
@@ -21,26 +22,11 @@ class VerifyRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    certificate: dict[str, Any] = Field(description="As `result.certificate` of a job has it.")
+    certificate: SignedDocument = Field(description="As `result.certificate` of a job has it.")
     image: str | None = Field(None, description="The image file in base64; without it, its digests are not checked.")
     key: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
         None, description="The public key that must have signed it, in hexadecimal; by default that of this service."
     )
-
-
-class CheckResult(BaseModel):
-    """One property of the certificate: whether it holds, and what was found."""
-
-    name: str
-    passed: bool
-    detail: str
-
-
-class VerificationResult(BaseModel):
-    """`valid`: every check passed."""
-
-    valid: bool
-    checks: Sequence[CheckResult]
 
 
 class AlphaCount(BaseModel):

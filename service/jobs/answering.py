@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import anyio
 from fastapi import Request, Response
 
-from adapters.contract.jobs import JobKind, JobRecord
+from adapters.contract.jobs import JobRecord
+from adapters.contract.records import JobKind
 from robustify.errors import QueueUnavailableError
 from service.dependencies import Service
 from service.jobs.schemas import Job, describe_job, job_path

@@ -1,7 +1,6 @@
 """What a radius would cost: nothing is computed by a model, and nothing is queued."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import anyio.to_thread
 from fastapi import APIRouter, Request
@@ -32,7 +31,7 @@ async def plan_radius(request: Request, service: ServiceDependency) -> Plan:
     return await anyio.to_thread.run_sync(planned, service, await receive_fields(request))
 
 
-def planned(service: Service, values: Mapping[str, Any]) -> Plan:
+def planned(service: Service, values: Mapping[str, object]) -> Plan:
     parameters, wrong = parse_fields("/plan", PlanParameters, values, strict=True)
     if parameters is not None:
         wrong = misfits(parameters, service.profile)

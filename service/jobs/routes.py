@@ -7,7 +7,8 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from adapters.contract.jobs import JobKind, JobRecord
+from adapters.contract.jobs import JobRecord
+from adapters.contract.records import JobKind
 from service.body.receive import receive
 from service.dependencies import JobId, KnownJob, ServiceDependency, check_job_id
 from service.errors import UNKNOWN_JOB, ProblemError

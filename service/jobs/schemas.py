@@ -1,92 +1,138 @@
-"""The bodies of the responses, as the API documents them."""
+"""A job as clients see it: one schema for each kind, told apart by `kind`."""
 
 import time
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
-from adapters.contract.adaptation import AdaptParameters
-from adapters.contract.jobs import AdaptRequest, JobError, JobKind, JobRecord, JobRequest, JobStatus
+from adapters.contract.effective import (
+    EffectiveAdapt,
+    EffectiveCertify,
+    EffectivePredict,
+    effective_adapt,
+    effective_certify,
+    effective_predict,
+)
+from adapters.contract.jobs import AdaptRequest, JobError, JobRecord, JobStatus
+from adapters.contract.records import JobKind
+from adapters.contract.results import AdaptResult, CertifyResult, PredictResult
 from service.errors import problem_type
+
+EXAMPLE_ID = "q7m2x9d4k1v8c3n6b5z0h2j4w8"
 
 
 class Progress(BaseModel):
     """Of a prediction or a certificate."""
 
-    done: int
-    total: int
+    done: int = Field(description="Samples whose votes are recorded.", examples=[400])
+    total: int = Field(description="Samples planned, at most.", examples=[10100])
     unit: Literal["samples"] = "samples"
 
 
 class AdaptProgress(BaseModel):
-    """Of an adaptation; `seconds_left` is an estimate, null while there is none."""
+    """Of an adaptation."""
 
-    done: int
-    total: int
+    done: int = Field(description="Steps of all stages together.", examples=[60])
+    total: int = Field(examples=[300])
     unit: Literal["steps"] = "steps"
-    stage: str | None
-    seconds_left: float | None
+    stage: str | None = Field(description="What it is at; null before it begins.", examples=["personalize"])
+    seconds_left: float | None = Field(description="An estimate; null while there is none.", examples=[42.0])
 
 
 AnyProgress = Annotated[Progress | AdaptProgress, Field(discriminator="unit")]
 
 
 class Links(BaseModel):
-    self: str
-    events: str
-    cancel: str
+    self: str = Field(examples=[f"/jobs/{EXAMPLE_ID}"])
+    events: str = Field(examples=[f"/jobs/{EXAMPLE_ID}/events"])
+    cancel: str = Field(description="DELETE it.", examples=[f"/jobs/{EXAMPLE_ID}"])
 
 
-class Job(BaseModel):
-    """One piece of queued work. Wait for `done`, not for a certain status. Times are ISO 8601 in UTC.
+class AnyJob(BaseModel):
+    """What every job has. Wait for `done`, not for a certain status. Times are ISO 8601 in UTC."""
 
-    An abstention is a result of a job that succeeded.
-    """
-
-    id: str
-    kind: JobKind
-    status: JobStatus
-    done: bool
-    created_at: str
-    started_at: str | None
-    ended_at: str | None
-    progress: AnyProgress
-    params: dict[str, Any]
-    result: dict[str, Any] | None
-    error: JobError | None
+    id: str = Field(examples=[EXAMPLE_ID])
+    status: JobStatus = Field(examples=["succeeded"])
+    done: bool = Field(description="Whether it has come to its end, whatever that is.", examples=[True])
+    created_at: str = Field(examples=["2026-11-29T17:50:35.123Z"])
+    started_at: str | None = Field(description="Null while it waits.", examples=["2026-11-29T17:50:35.170Z"])
+    ended_at: str | None = Field(description="Null until it is done.", examples=["2026-11-29T17:50:36.470Z"])
+    error: JobError | None = Field(description="Why it failed; null unless it did.")
     links: Links
+
+
+class PredictJob(AnyJob):
+    """A prediction. An abstention is a result of a job that succeeded."""
+
+    kind: Literal[JobKind.PREDICT] = JobKind.PREDICT
+    progress: Progress
+    params: EffectivePredict
+    result: PredictResult | None = Field(description="Null unless the job succeeded.")
+
+
+class CertifyJob(AnyJob):
+    """A certificate. An abstention is a result of a job that succeeded."""
+
+    kind: Literal[JobKind.CERTIFY] = JobKind.CERTIFY
+    progress: Progress
+    params: EffectiveCertify
+    result: CertifyResult | None = Field(description="Null unless the job succeeded.")
+
+
+class AdaptJob(AnyJob):
+    """An adaptation."""
+
+    kind: Literal[JobKind.ADAPT] = JobKind.ADAPT
+    progress: AdaptProgress
+    params: EffectiveAdapt
+    result: AdaptResult | None = Field(description="Null unless the job succeeded.")
+
+
+class Job(RootModel[Annotated[PredictJob | CertifyJob | AdaptJob, Field(discriminator="kind")]]):
+    """One piece of queued work; `kind` says which."""
 
 
 class JobProgress(BaseModel):
     """What a progress event says."""
 
-    status: JobStatus
+    status: JobStatus = Field(examples=["running"])
     progress: AnyProgress
 
 
 def describe_job(record: JobRecord) -> Job:
     """What a client sees of a job."""
-    path = job_path(record.id)
-    return Job(
+    path, request, result = job_path(record.id), record.request, record.result
+    common = AnyJob(
         id=record.id,
-        kind=record.request.kind,
         status=record.status,
         done=record.status.done,
         created_at=iso_time(record.created_at),
         started_at=None if record.started_at is None else iso_time(record.started_at),
         ended_at=None if record.ended_at is None else iso_time(record.ended_at),
-        progress=describe_progress(record),
-        params=describe_parameters(record.request),
-        result=record.result,
         error=None if record.error is None else describe_error(record.error),
         links=Links(self=path, events=f"{path}/events", cancel=path),
     )
+    shared = {name: getattr(common, name) for name in AnyJob.model_fields}
+    if isinstance(request, AdaptRequest):
+        assert isinstance(result, AdaptResult | None)
+        return Job(AdaptJob(**shared, progress=steps_of(record), params=effective_adapt(request), result=result))
+    if request.kind is JobKind.CERTIFY:
+        assert isinstance(result, CertifyResult | None)
+        return Job(CertifyJob(**shared, progress=samples_of(record), params=effective_certify(request), result=result))
+    assert isinstance(result, PredictResult | None)
+    return Job(PredictJob(**shared, progress=samples_of(record), params=effective_predict(request), result=result))
 
 
 def describe_progress(record: JobRecord) -> Progress | AdaptProgress:
-    if record.request.kind is not JobKind.ADAPT:
-        return Progress(done=record.samples_done, total=record.samples_total)
+    return steps_of(record) if record.request.kind is JobKind.ADAPT else samples_of(record)
+
+
+def samples_of(record: JobRecord) -> Progress:
+    return Progress(done=record.samples_done, total=record.samples_total)
+
+
+def steps_of(record: JobRecord) -> AdaptProgress:
     return AdaptProgress(
         done=record.samples_done,
         total=record.samples_total,
@@ -106,28 +152,6 @@ def seconds_left(record: JobRecord, now: float) -> float | None:
 def describe_error(error: JobError) -> JobError:
     """A job's error with its type as the errors of the API have theirs."""
     return error.model_copy(update={"type": problem_type(error.type)})
-
-
-def describe_parameters(request: JobRequest | AdaptRequest) -> dict[str, Any]:
-    """The parameters of a request with all defaults filled in."""
-    if isinstance(request, AdaptRequest):
-        return request.model_dump(mode="json", include=set(AdaptParameters.model_fields))
-    parameters = {
-        "labels": list(request.labels),
-        "task": request.task,
-        "version": request.version,
-        "adaptation": request.adaptation,
-        "template": request.template,
-        "classifier": "default",
-        "sigma": request.sigma,
-        "noise": request.noise,
-        "n": request.n,
-        "alpha": request.alpha,
-    }
-    if request.kind is JobKind.CERTIFY:
-        aims = {"target_radius": request.target_radius, "tolerance": request.tolerance}
-        return parameters | {"n0": request.n0, **aims, "bound": request.bound.value}
-    return parameters | {"test": request.test.value}
 
 
 def job_path(job_id: str) -> str:

@@ -2,7 +2,8 @@
 
 import anyio.to_thread
 
-from adapters.contract.jobs import InputImage, JobKind, JobRecord
+from adapters.contract.jobs import InputImage, JobRecord
+from adapters.contract.records import JobKind
 from adapters.contract.smoothing import SmoothedParameters, check_fit, parse_parameters
 from adapters.images import CanonicalImage, canonicalise_for
 from adapters.preparation import AskedTask, asked_task, job_request

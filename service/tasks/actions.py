@@ -1,10 +1,10 @@
 """What can be done with tasks: say which versions can answer, let another one answer, delete."""
 
 import logging
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from adapters.contract.labels import listed
+from adapters.contract.results import Figures
 from adapters.store.tasks import StoredTask, Version
 from robustify.errors import StoredTaskError, TaskConflictError
 from service.dependencies import Service
@@ -21,12 +21,12 @@ def is_served(service: Service, version: Version) -> bool:
     return version.adaptation is None or version.models == service.profile.model_digest
 
 
-def figures_of(service: Service, version: Version) -> Mapping[str, Any] | None:
+def figures_of(service: Service, version: Version) -> Figures | None:
     """What the adaptation brought on held-back references; None where nothing was adapted or it is damaged."""
     if version.adaptation is None:
         return None
     try:
-        figures: Mapping[str, Any] | None = service.adaptations.get(version.adaptation).manifest.get("figures")
+        figures = service.adaptations.get(version.adaptation).figures
     except StoredTaskError as error:
         log.warning("no figures of version %s: %r", version.number, error)
         return None

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 import anyio.to_thread
 from fastapi import APIRouter, Request, Response
@@ -41,14 +40,14 @@ async def adapt(request: Request, response: Response, service: ServiceDependency
     return await answer(request, response, service, record, default_wait(record))
 
 
-def submit_adaptation(service: Service, values: Mapping[str, Any]) -> JobRecord:
+def submit_adaptation(service: Service, values: Mapping[str, object]) -> JobRecord:
     """The job of this request; its task appears when it succeeds."""
     request = adapt_request(check_fields(service, values), service.profile, service.settings)
     check_name(service, request)
     return service.board.submit_adaptation(request, total_steps(request))
 
 
-def check_fields(service: Service, values: Mapping[str, Any]) -> AdaptParameters:
+def check_fields(service: Service, values: Mapping[str, object]) -> AdaptParameters:
     """The parameters; raises one problem with all that is wrong with them."""
     parameters, problems = parse_adaptation(values, strict=True, profile=service.profile)
     if problems or parameters is None:

@@ -43,7 +43,7 @@ def get_reference(
     request: Request, file: Annotated[str, PathParameter(description="As the list names it.")], adapted: KnownAdaptation
 ) -> Response:
     """Only what the list of references names is served."""
-    if file not in (reference["file"] for reference in adapted.references):
+    if file not in (reference.file for reference in adapted.references):
         raise ProblemError(UNKNOWN_REFERENCE)
     return served(request, adapted, f"{REFERENCES}/{file}", PNG)
 

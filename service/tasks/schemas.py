@@ -1,11 +1,11 @@
 """Tasks, their versions and their reference images, as the API documents them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from adapters.store.adaptations import StoredAdaptation
+from adapters.contract.results import Figures
+from adapters.store.adaptations import StoredAdaptation, StoredReference
 from adapters.store.tasks import StoredTask, Version
 from service.jobs.schemas import iso_time
 
@@ -60,7 +60,7 @@ class VersionDescription(BaseModel):
     created_at: str
     answers: bool
     served: bool
-    figures: dict[str, Any] | None
+    figures: Figures | None
     links: VersionLinks | None
 
 
@@ -112,9 +112,7 @@ def describe_task(task: StoredTask) -> TaskDescription:
     )
 
 
-def describe_version(
-    task: StoredTask, version: Version, served: bool, figures: Mapping[str, Any] | None
-) -> VersionDescription:
+def describe_version(task: StoredTask, version: Version, served: bool, figures: Figures | None) -> VersionDescription:
     return VersionDescription(
         number=version.number,
         adaptation=version.adaptation,
@@ -123,7 +121,7 @@ def describe_version(
         created_at=iso_time(version.created_at),
         answers=version.number == task.current,
         served=served,
-        figures=None if figures is None else dict(figures),
+        figures=figures,
         links=version_links(task, version) if version.adaptation else None,
     )
 
@@ -137,10 +135,15 @@ def describe_references(task: StoredTask, version: Version, adaptation: StoredAd
     )
 
 
-def describe_reference(task: StoredTask, version: Version, reference: Mapping[str, Any]) -> ReferenceDescription:
-    shown = {name: reference[name] for name in ("label", "shot", "seed", "prompt", "held_back")}
-    image = f"{task_path(task)}/references/{reference['file']}?version={version.number}"
-    return ReferenceDescription(**shown, image=image)
+def describe_reference(task: StoredTask, version: Version, reference: StoredReference) -> ReferenceDescription:
+    return ReferenceDescription(
+        label=reference.label,
+        shot=reference.shot,
+        seed=reference.seed,
+        prompt=reference.prompt,
+        held_back=reference.held_back,
+        image=f"{task_path(task)}/references/{reference.file}?version={version.number}",
+    )
 
 
 def version_links(task: StoredTask, version: Version) -> VersionLinks:

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from adapters.contract.adaptation import AdaptParameters, adapt_request, stage_steps
-from adapters.contract.jobs import AdaptRequest, InputImage, JobKind, JobRecord, JobStatus
+from adapters.contract.jobs import AdaptRequest, InputImage, JobRecord, JobStatus
+from adapters.contract.records import JobKind
 from adapters.contract.smoothing import CertifyParameters
 from adapters.preparation import asked_task, job_request
 from adapters.profiles.shipped import find_profile
@@ -19,6 +20,7 @@ from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore
 from adapters.store.tasks import TaskStore
 from adapters.store.tensors import ImageStore
+from tests.answers import shown
 from workers.adaptation import report
 from workers.adaptation.runner import WORK_FOLDER, adapt
 from workers.commands.local import LocalAnswer
@@ -84,8 +86,7 @@ def current(board: JobBoard, job: JobRecord) -> JobRecord:
 def result_of(board: JobBoard, job: JobRecord) -> Mapping[str, Any]:
     record = current(board, job)
     assert record.status is JobStatus.SUCCEEDED, record
-    assert record.result is not None
-    return record.result
+    return shown(record)
 
 
 def submit_certificate(board: JobBoard, settings: Settings, task: str, seed: int, n: int = 200) -> JobRecord:
@@ -107,7 +108,9 @@ def submit_certificate(board: JobBoard, settings: Settings, task: str, seed: int
 def answered_alone(job: JobRecord, settings: Settings) -> Mapping[str, Any]:
     """What models of this process answer to the same request, with nothing else to do."""
     image = ImageStore(settings.state_dir / "images").get(job.vote_request.image.sha256)
-    return LocalAnswer(job.vote_request, image, settings, lambda done, total: None).result()
+    return (
+        LocalAnswer(job.vote_request, image, settings, lambda done, total: None).certificate().model_dump(mode="json")
+    )
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from adapters.contract.answer import certify_result, rule_of
-from adapters.contract.jobs import JobKind, JobRecord, JobRequest, JobStatus
+from adapters.contract.answer import certify_result, certify_rule_of
+from adapters.contract.jobs import JobRecord, JobRequest, JobStatus
+from adapters.contract.records import JobKind
 from adapters.models.oracles import LinearOracle, linear_weights
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
@@ -20,6 +21,7 @@ from robustify.smoothing.samples import GaussianSamples
 from robustify.smoothing.seeds import certificate_seed
 from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Bound, Phase, PredictTest
+from tests.answers import shown
 
 MakeRequest = Callable[..., JobRequest]
 StartWorker = Callable[..., Popen[bytes]]
@@ -46,7 +48,8 @@ def undisturbed(request: JobRequest, settings: Settings) -> dict[str, Any]:
     seed = certificate_seed(settings.noise_secret(), request.certificate_id)
     samples, oracle = GaussianSamples(image, request.sigma, SeededNoise(seed)), LinearOracle(torch.device("cpu"))
     counters = [NoisyVotes(oracle, samples, phase, 2, 50) for phase in (Phase.SELECT, Phase.ESTIMATE)]
-    return {**certify_result(request, *certify_by(rule_of(request), *counters), seconds=0.0)}
+    result = certify_result(request, *certify_by(certify_rule_of(request), *counters), seconds=0.0)
+    return result.model_dump(mode="json")
 
 
 def current(board: JobBoard, job: JobRecord) -> JobRecord:
@@ -60,9 +63,9 @@ def document_of(board: JobBoard, job: JobRecord, wait_until: WaitUntil) -> dict[
     wait_until(lambda: current(board, job).status.done)
     record = current(board, job)
     assert record.status is JobStatus.SUCCEEDED
-    assert record.result is not None
-    assert record.samples_done == record.result["samples_used"]
-    return {**record.result, "seconds": 0.0, **({"certificate": None} if "certificate" in record.result else {})}
+    result = shown(record)
+    assert record.samples_done == result["samples_used"]
+    return {**result, "seconds": 0.0, **({"certificate": None} if "certificate" in result else {})}
 
 
 def test_target_radius_when_the_exact_one_is_known(

@@ -1,10 +1,13 @@
 """`robustify selftest`, when its workers are killed too often."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from adapters.contract.results import CertifyResult, PredictResult, Voted
 from robustify.errors import RobustifyError
+from robustify.smoothing.rules import Outcome
 from workers.evaluation.selftest import LINEAR, Canceler, Disturbances, Killer, answer_random_images
 from workers.evaluation.selftest_claims import Claim, is_false
 
@@ -45,6 +48,13 @@ def test_workers_that_are_killed_all_the_time(tmp_path: Path) -> None:
         (0.2, {"outcome": "predicted", "label": "below"}, True),
     ],
 )
-def test_claim_when_the_truth_is_known(margin: float, result: dict[str, object], false: bool) -> None:
+def test_claim_when_the_truth_is_known(margin: float, result: dict[str, Any], false: bool) -> None:
     """Only what is said beyond the truth is false; the wrong class is rightly refused a radius."""
-    assert is_false(margin, result) is false
+    assert is_false(margin, said(**{"radius": None, "target_radius": None, **result})) is false
+
+
+def said(outcome: str, **fields: Any) -> Voted:
+    """A result of which nothing is said but these fields."""
+    if outcome == "predicted":
+        return PredictResult.model_construct(outcome="predicted", **fields)
+    return CertifyResult.model_construct(outcome=Outcome(outcome), **fields)

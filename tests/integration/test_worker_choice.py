@@ -5,7 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from adapters.contract.jobs import JobKind, JobRecord, JobRequest
+from adapters.contract.jobs import JobRecord, JobRequest
+from adapters.contract.records import JobKind
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 

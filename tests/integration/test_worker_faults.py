@@ -12,7 +12,8 @@ import pytest
 import redis
 import torch
 
-from adapters.contract.jobs import JobKind, JobRecord, JobRequest, JobStatus, Shard
+from adapters.contract.jobs import JobRecord, JobRequest, JobStatus, Shard
+from adapters.contract.records import JobKind
 from adapters.models.oracles import LinearOracle, exact_margin, linear_weights
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
@@ -26,6 +27,7 @@ from robustify.smoothing.samples import GaussianSamples
 from robustify.smoothing.seeds import certificate_seed
 from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Phase
+from tests.answers import shown
 from workers.stop import GIVEN_UP
 
 MakeRequest = Callable[..., JobRequest]
@@ -55,8 +57,7 @@ def votes_of_an_undisturbed_run(request: JobRequest, settings: Settings, phase: 
 
 
 def votes_in(record: JobRecord, name: str = "votes") -> list[int]:
-    assert record.result is not None, record
-    return [vote["count"] for vote in record.result[name]]
+    return [vote["count"] for vote in shown(record)[name]]
 
 
 def done(board: JobBoard, job: JobRecord) -> bool:
@@ -97,7 +98,7 @@ def test_three_two_and_one_worker(
         job = board.submit(make_request(image, n=n), SHARD_SAMPLES)
         wait_until(lambda job=job: done(board, job))
         assert_undisturbed(board, job, queue_settings)
-        radii.append((current(board, job).result or {})["radius"])
+        radii.append(shown(current(board, job))["radius"])
         if number == 3:
             wait_until(lambda: all(worker.shards_done > 0 for worker in board.workers()), seconds=5)
         retired = workers.pop()
@@ -318,7 +319,7 @@ def test_predictions_do_not_wait_for_certificates(
     prediction = board.submit(make_request(image, JobKind.PREDICT, n=100), SHARD_SAMPLES)
     wait_until(lambda: done(board, prediction), seconds=10)
     assert not done(board, certificate)
-    assert (current(board, prediction).result or {})["label"] == "left"
+    assert shown(current(board, prediction))["label"] == "left"
 
 
 def test_an_rq_job_that_names_another_function(
@@ -358,7 +359,7 @@ def test_nan_for_some_samples(
     faultless = votes_of_an_undisturbed_run(job.vote_request, queue_settings, Phase.ESTIMATE)
     assert 0 < 2000 - sum(votes_in(record)) < 60
     assert all(vote <= full for vote, full in zip(votes_in(record), faultless, strict=True))
-    assert (record.result or {})["radius"] < radius_of(faultless, job.vote_request)
+    assert shown(record)["radius"] < radius_of(faultless, job.vote_request)
 
 
 def radius_of(votes: Sequence[int], request: JobRequest) -> float:
@@ -378,7 +379,7 @@ def test_the_worker_as_it_is_shipped(
     worker = start_product_worker()
     job = board.submit(make_request(image, JobKind.PREDICT, n=100), SHARD_SAMPLES)
     wait_until(lambda: done(board, job))
-    assert (current(board, job).result or {})["label"] == "left"
+    assert shown(current(board, job))["label"] == "left"
     assert [record.profile for record in board.workers()] == ["oracle-linear"]
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(START_SECONDS) == 0

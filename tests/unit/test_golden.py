@@ -19,8 +19,9 @@ from adapters.certificates.checks import TrustedKey, verify_file
 from adapters.certificates.document import read_certificate
 from adapters.certificates.keys import public_key_of
 from adapters.certificates.seeds import seed_of
-from adapters.contract.jobs import AdaptRequest, InputImage, JobKind, JobRequest, JobStatus
+from adapters.contract.jobs import AdaptRequest, InputImage, JobRequest, JobStatus
 from adapters.contract.labels import task_id
+from adapters.contract.records import JobKind
 from adapters.profiles.fingerprint import engine_digest, function_digest
 from adapters.profiles.shipped import find_profile
 from adapters.queue.board import JobBoard

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from adapters.contract.adaptation import AFTER, BEFORE, MOST_IMAGES, SIGMAS, VARIANTS, judgements
+from adapters.contract.results import Figures, JudgedAt
 from adapters.durable_files import write_durably
 from adapters.models.classifiers.clip import ZeroShotClassifier
 from adapters.models.denoisers.diffusion import OneStepDenoiser
@@ -44,7 +44,7 @@ class Comparison:
     task: Task
     made: Path
 
-    def figures(self, held_back: References, folder: Path, on_step: Callable[[int], None]) -> dict[str, Any]:
+    def figures(self, held_back: References, folder: Path, on_step: Callable[[int], None]) -> Figures:
         """The evidence before and after, and whether it became no worse; what lies in `folder` is not done again."""
         folder.mkdir(parents=True, exist_ok=True)
         judged = References(held_back.images[:MOST_IMAGES], held_back.labels[:MOST_IMAGES])
@@ -57,8 +57,8 @@ class Comparison:
                 write_durably(path, json.dumps(asdict(evidence), allow_nan=False).encode())
             found[variant].append(Evidence(**json.loads(path.read_text(encoding="utf-8"))))
         on_step(judgements(len(judged.labels)))
-        documents: dict[str, Any] = {variant: [asdict(evidence) for evidence in found[variant]] for variant in VARIANTS}
-        return {**documents, "no_worse": is_no_worse(found[BEFORE], found[AFTER])}
+        before, after = (tuple(JudgedAt(**asdict(evidence)) for evidence in found[variant]) for variant in VARIANTS)
+        return Figures(before=before, after=after, no_worse=is_no_worse(found[BEFORE], found[AFTER]))
 
     def evidence(self, variant: str, sigma: float, judged: References, on_image: Callable[[int], None]) -> Evidence:
         """CERTIFY of every image."""

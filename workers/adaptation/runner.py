@@ -1,17 +1,17 @@
 """An adaptation as a worker runs it: in a folder that survives the worker, with a pause for others at every step."""
 
-import hashlib
 import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import structlog
 
+from adapters.canonical_json import text_digest
 from adapters.contract.jobs import AdaptRequest, JobRecord
+from adapters.contract.results import AdaptedModels, AdaptResult, Figures, MadeTask
 from adapters.models.training.workshop import Workshop
 from adapters.profiles.profile import Profile
 from adapters.queue.board import JobBoard
@@ -36,7 +36,7 @@ class Adaptation:
     task: StoredTask
     version: int
     digest: str | None
-    figures: dict[str, Any] | None
+    figures: Figures | None
 
 
 def adapt(
@@ -71,7 +71,7 @@ def adapt(
         time.time(),
         adaptation=stored.digest,
         models=request.models,
-        answers=request.publish == "always" or figures["no_worse"],
+        answers=request.publish == "always" or figures.no_worse,
     )
     shutil.rmtree(folder, ignore_errors=True)
     return Adaptation(task, task.version_of(job).number, stored.digest, figures)
@@ -82,13 +82,13 @@ def published_before(request: AdaptRequest, tasks: TaskStore, store: AdaptationS
     with suppress(UnknownTaskError):
         task = tasks.find(request.name)
         if task.has_version_of(job) and (digest := task.version_of(job).adaptation):
-            return Adaptation(task, task.version_of(job).number, digest, store.get(digest).manifest["figures"])
+            return Adaptation(task, task.version_of(job).number, digest, store.get(digest).figures)
     return None
 
 
 def work_folder(request: AdaptRequest, settings: Settings) -> Path:
     """Where an adaptation is made: the same for the same request, so that work outlives a job that was stopped."""
-    name = hashlib.sha256(request.model_dump_json().encode()).hexdigest()[:16]
+    name = text_digest(request.model_dump_json())[:16]
     return settings.state_dir / WORK_FOLDER / name
 
 
@@ -101,18 +101,17 @@ def prune(folder: Path, seconds: float) -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def adapt_result(request: AdaptRequest, made: Adaptation, seconds: float) -> dict[str, Any]:
+def adapt_result(request: AdaptRequest, made: Adaptation, seconds: float) -> AdaptResult:
     """`result` of an adaptation."""
-    answers = made.task.current == made.version
-    outcome = "registered" if made.digest is None else "published" if answers else "not_published"
-    return {
-        "outcome": outcome,
-        "task": {"id": made.task.id, "name": made.task.name, "version": made.version, "current": made.task.current},
-        "adaptation": made.digest,
-        "figures": made.figures,
-        "model": {"profile": request.profile, "models": request.models},
-        "seconds": seconds,
-    }
+    task, answers = made.task, made.task.current == made.version
+    return AdaptResult(
+        outcome="registered" if made.digest is None else "published" if answers else "not_published",
+        task=MadeTask(id=task.id, name=task.name, version=made.version, current=task.current),
+        adaptation=made.digest,
+        figures=made.figures,
+        model=AdaptedModels(profile=request.profile, models=request.models),
+        seconds=seconds,
+    )
 
 
 class AdaptationRunner:
@@ -148,7 +147,7 @@ class AdaptationRunner:
         result = adapt_result(request, made, max(0.0, time.time() - (record.started_at or record.created_at)))
         self._board.complete(record.id, holding.shard, self._heartbeat.owner, result)
         self._heartbeat.count_shard()
-        log.info("adaptation_finished", job=record.id, outcome=result["outcome"])
+        log.info("adaptation_finished", job=record.id, outcome=result.outcome)
 
     def _tell(self, holding: Holding, progress: Progress) -> None:
         if self._stop.requested or holding.lost or not self._is_wanted(holding, progress):

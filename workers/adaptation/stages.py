@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from adapters.contract.adaptation import AFTER, BEFORE, EVALUATE, FINE_TUNE, PERSONALIZE, SYNTHESIZE, stage_steps
+from adapters.contract.adaptation import EVALUATE, FINE_TUNE, PERSONALIZE, SYNTHESIZE, stage_steps
+from adapters.contract.certificate import Document
 from adapters.contract.jobs import AdaptRequest
+from adapters.contract.results import Figures
 from adapters.durable_files import write_durably
 from adapters.models.generators.cascade import Sampling
 from adapters.models.training.fine_tuning import fine_tune
@@ -107,24 +108,27 @@ class AdaptationRun:
         comparison = Comparison(self.workshop, self.request.label_task, self.made)
         figures = comparison.figures(self.references[1], self.folder / EVALUATE, self.tell(EVALUATE))
         comparison.write_sheets(*self.references)
-        document = {**figures, "losses": histories, "request": self.request.model_dump(mode="json")}
+        document = {
+            **figures.model_dump(mode="json"),
+            "losses": histories,
+            "request": self.request.model_dump(mode="json"),
+        }
         write_durably(report, json.dumps(document, indent=1, allow_nan=False).encode())
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Figures:
         """The report's figures: before, after, and whether it became no worse."""
-        report = json.loads((self.made / REPORT).read_text(encoding="utf-8"))
-        return {name: report[name] for name in (BEFORE, AFTER, "no_worse")}
+        return Figures.model_validate_json((self.made / REPORT).read_bytes(), extra="ignore")
 
-    def about(self) -> dict[str, Any]:
+    def about(self) -> Document:
         """What the manifest says for people."""
         request = self.request
         return {
-            "labels": request.labels,
+            "labels": list(request.labels),
             "template": request.template,
             "prompt": personal_prompt(request.template),
             "request": request.model_dump(mode="json"),
-            "references": describe(self.plan, request.labels),
-            "figures": self.figures(),
+            "references": [reference.model_dump() for reference in describe(self.plan, request.labels)],
+            "figures": self.figures().model_dump(mode="json"),
         }
 
     def tell(self, stage: str) -> Callable[[int], None]:

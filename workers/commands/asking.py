@@ -1,18 +1,163 @@
-"""What the command line asks, of a server or of models in this process."""
+"""`robustify predict`, `certify` and `plan`: asked of a server, or of models in this process."""
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from adapters.canonical_json import canonical_bytes
 from adapters.contract.fields import accepted, parse_fields
-from adapters.contract.plan import PlanParameters, misfits, plan
+from adapters.contract.plan import Plan, PlanParameters, misfits
+from adapters.contract.plan import plan as plan_of
+from adapters.contract.records import JobKind
+from adapters.contract.results import CertifyResult, PredictResult
+from adapters.preparation import prepare
 from adapters.profiles.shipped import served_profile
 from adapters.settings import Settings
+from robustify.errors import InvalidInputError
+from workers.commands.app import (
+    Alpha,
+    AsJson,
+    BoundName,
+    ImageFile,
+    Labels,
+    NoiseName,
+    ProfileName,
+    Samples,
+    SelectionSamples,
+    ServerUrl,
+    Sigma,
+    TargetRadius,
+    TaskName,
+    Template,
+    TestName,
+    Tolerance,
+    app,
+    given,
+    progress_bar,
+    say,
+    settings_with,
+    show,
+)
+from workers.commands.presentation import print_certificate, print_plan, print_prediction
+from workers.server_client import Server
+
+CertificatePath = Annotated[Path | None, typer.Option(help="File to save the signed certificate to.")]
+Probabilities = Annotated[list[float] | None, typer.Option("--p", help="Probability of the class; repeat it.")]
+Speed = Annotated[float | None, typer.Option(help="Speed to reckon with.")]
 
 
-def planned(fields: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+@app.command()
+def predict(
+    image: ImageFile,
+    labels: Labels = None,
+    task: TaskName = None,
+    template: Template = None,
+    sigma: Sigma = None,
+    n: Samples = None,
+    alpha: Alpha = None,
+    noise: NoiseName = None,
+    test: TestName = None,
+    server: ServerUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Classify an image under noise, or abstain."""
+    smoothing = given(sigma=sigma, n=n, alpha=alpha, noise=noise and noise.value, test=test and test.value)
+    fields = given(labels=labels, task=task, template=template, **smoothing)
+    show(predicted(read_image(image), fields, server, profile), as_json, print_prediction)
+
+
+@app.command()
+def certify(
+    image: ImageFile,
+    labels: Labels = None,
+    task: TaskName = None,
+    template: Template = None,
+    sigma: Sigma = None,
+    n: Samples = None,
+    n0: SelectionSamples = None,
+    alpha: Alpha = None,
+    noise: NoiseName = None,
+    target_radius: TargetRadius = None,
+    tolerance: Tolerance = None,
+    bound: BoundName = None,
+    certificate: CertificatePath = None,
+    server: ServerUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Classify an image and prove an L2 radius within which the class cannot change, or abstain."""
+    check_folder_of(certificate)
+    smoothing = given(sigma=sigma, n=n, n0=n0, alpha=alpha, noise=noise and noise.value)
+    aims = given(target_radius=target_radius, tolerance=tolerance, bound=bound)
+    fields = given(labels=labels, task=task, template=template, **smoothing, **aims)
+    result = certified(read_image(image), fields, server, profile)
+    if certificate is not None:
+        certificate.write_bytes(canonical_bytes(result.certificate))
+    show(result, as_json, print_certificate)
+
+
+@app.command()
+def plan(
+    target_radius: Annotated[float, typer.Option(help="L2 radius that is wanted.")],
+    sigma: Sigma = None,
+    n: Samples = None,
+    n0: SelectionSamples = None,
+    alpha: Alpha = None,
+    p: Probabilities = None,
+    samples_per_second: Speed = None,
+    server: ServerUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a radius would cost in samples and seconds, without any image."""
+    smoothing = given(target_radius=target_radius, sigma=sigma, n=n, n0=n0, alpha=alpha)
+    fields = {**smoothing, **given(p=p, samples_per_second=samples_per_second)}
+    document = Server(server).plan(fields) if server else planned(fields, settings_with(profile=profile))
+    show(document, as_json, print_plan)
+
+
+def predicted(image: bytes, fields: Mapping[str, object], server: str | None, profile: str | None) -> PredictResult:
+    """The answer of a server, or of models loaded in this process."""
+    with progress_bar("samples") as advance_to:
+        if server:
+            return Server(server, say).predict(image, fields, advance_to)
+        request, tensor = prepare(JobKind.PREDICT, image, fields, settings := settings_with(profile=profile))
+        # Imported once the request is in order: the model libraries take seconds.
+        from workers.commands.local import LocalAnswer
+
+        return LocalAnswer(request, tensor, settings, advance_to).prediction()
+
+
+def certified(image: bytes, fields: Mapping[str, object], server: str | None, profile: str | None) -> CertifyResult:
+    """Likewise."""
+    with progress_bar("samples") as advance_to:
+        if server:
+            return Server(server, say).certify(image, fields, advance_to)
+        request, tensor = prepare(JobKind.CERTIFY, image, fields, settings := settings_with(profile=profile))
+        from workers.commands.local import LocalAnswer
+
+        return LocalAnswer(request, tensor, settings, advance_to).certificate()
+
+
+def planned(fields: Mapping[str, object], settings: Settings) -> Plan:
     """What a radius costs, as `POST /plan` answers it; raises one error with all that is wrong."""
     profile = served_profile(settings)
     parameters, problems = parse_fields("plan", PlanParameters, fields, strict=False)
     if parameters is not None:
         problems = misfits(parameters, profile)
-    return plan(accepted(parameters, problems), profile, settings).model_dump(mode="json")
+    return plan_of(accepted(parameters, problems), profile, settings)
+
+
+def read_image(file: Path) -> bytes:
+    if not file.is_file():
+        raise InvalidInputError(f"{file} is no file", field="image")
+    return file.read_bytes()
+
+
+def check_folder_of(file: Path | None) -> None:
+    """Say at once that a file cannot be written, rather than when its content is there."""
+    if file is not None and (file.is_dir() or not file.parent.is_dir()):
+        raise InvalidInputError(f"{file} cannot be written: name a file in a folder that exists", field="certificate")

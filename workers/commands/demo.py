@@ -10,6 +10,7 @@ from rich.console import Console
 from adapters.profiles.profile import BUNDLED
 from adapters.settings import Settings
 from robustify.errors import RobustifyError
+from workers.commands.app import app, output
 from workers.commands.presentation import print_certificate, print_prediction
 from workers.server_client import Server
 from workers.supervision.processes import Supervisor
@@ -19,6 +20,12 @@ IMAGE = BUNDLED / "examples" / "horse.png"
 LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CERTIFY_SAMPLES = 1000
 READY_SECONDS = 120.0
+
+
+@app.command("demo")
+def demo_command() -> None:
+    """Start the service, predict and certify a bundled image over HTTP, and stop."""
+    demo(output)
 
 
 def demo(console: Console) -> None:
@@ -35,9 +42,9 @@ def demo(console: Console) -> None:
 
 
 def ask(console: Console, server: Server, supervisor: Supervisor) -> None:
-    labels = {"labels": list(LABELS)}
+    labels, image = {"labels": list(LABELS)}, IMAGE.read_bytes()
     console.rule(f"POST /predict   {IMAGE.name}, {len(LABELS)} labels")
-    print_prediction(console, server.answer("predict", IMAGE, labels, lambda done, total: supervisor.revive()))
+    print_prediction(console, server.predict(image, labels, lambda done, total: supervisor.revive()))
     console.rule(f"POST /certify   {IMAGE.name}, n = {CERTIFY_SAMPLES}")
     with console.status("certifying ...") as status:
 
@@ -45,7 +52,7 @@ def ask(console: Console, server: Server, supervisor: Supervisor) -> None:
             supervisor.revive()
             status.update(f"certifying: {done} of {total} samples")
 
-        result = server.answer("certify", IMAGE, {**labels, "n": CERTIFY_SAMPLES}, on_progress)
+        result = server.certify(image, {**labels, "n": CERTIFY_SAMPLES}, on_progress)
     print_certificate(console, result)
 
 

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from adapters.contract.adaptation import adapt_request, parse_adaptation, total_steps
-from adapters.contract.answer import Document, certify_result, predict_result, rule_of, settled_tally
+from adapters.contract.answer import certify_result, certify_rule_of, predict_result, settled_tally
 from adapters.contract.fields import accepted
-from adapters.contract.jobs import JobKind, JobRequest
+from adapters.contract.jobs import JobRequest
+from adapters.contract.results import AdaptResult, CertifyResult, PredictResult
 from adapters.models.catalogue import load_models
 from adapters.models.process import set_up
 from adapters.profiles.shipped import served_profile
@@ -35,15 +35,17 @@ class LocalAnswer:
         self.total = sum(samples for _, samples in request.phases)
         self.started = time.perf_counter()
 
-    def result(self) -> Document:
+    def prediction(self) -> PredictResult:
         request = self.request
-        if request.kind is JobKind.PREDICT:
-            parts = counted(self.counter(Phase.PREDICT, 0), request.step or request.n, request.n)
-            tally = settled_tally(request, None, parts)
-            assert tally is not None
-            return predict_result(request, tally, self.seconds())
+        parts = counted(self.counter(Phase.PREDICT, 0), request.step or request.n, request.n)
+        tally = settled_tally(request, None, parts)
+        assert tally is not None
+        return predict_result(request, tally, self.seconds())
+
+    def certificate(self) -> CertifyResult:
+        request = self.request
         counters = self.counter(Phase.SELECT, 0), self.counter(Phase.ESTIMATE, request.n0)
-        selection, tally = certify_by(rule_of(request), *counters)
+        selection, tally = certify_by(certify_rule_of(request), *counters)
         return self.model.certified(request, certify_result(request, selection, tally, self.seconds()))
 
     def counter(self, phase: Phase, done_before: int) -> VoteCounter:
@@ -66,7 +68,7 @@ class LocalAnswer:
         return time.perf_counter() - self.started
 
 
-def adapt_locally(fields: Mapping[str, Any], settings: Settings, on_progress: Progress) -> dict[str, Any]:
+def adapt_locally(fields: Mapping[str, object], settings: Settings, on_progress: Progress) -> AdaptResult:
     """Adapts to the labels of the fields, and publishes the task in the state folder; returns the result document."""
     profile = served_profile(settings)
     parameters = accepted(*parse_adaptation(fields, strict=False, profile=profile))

@@ -3,27 +3,119 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
 
 from adapters.profiles.manifest import bytes_of, findings
 from adapters.profiles.profile import Profile
 from adapters.profiles.shipped import PROFILES, find_profile, located
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError, ModelError, ModelFilesError
-from workers.server_client import Progress
+from workers.commands.app import (
+    AsJson,
+    ServerUrl,
+    app,
+    megabytes,
+    progress_bar,
+    say,
+    settings_with,
+    show,
+)
+from workers.commands.presentation import print_models
+from workers.server_client import ListedModel, ListedModels, Progress, Server
 
-Document = dict[str, Any]
 Ask = Callable[[str], bool]
 
 
-def list_models(settings: Settings) -> Document:
-    """The document of `robustify models`: every profile, and whether its files are here."""
-    return {"models": [describe(located(profile, settings)) for profile in PROFILES.values()]}
+models_app = typer.Typer(help="The sets of models: list, get and check them.")
+app.add_typer(models_app, name="models")
+
+PulledName = Annotated[str, typer.Argument(metavar="PROFILE", help="One of `robustify models list`.")]
+AcceptLicence = Annotated[bool, typer.Option("--accept-licence", help="You have read it and accept it.")]
+Origin = Annotated[
+    Path | None, typer.Option("--from", metavar="FOLDER", help="Models of yours, in the same subfolders.")
+]
+Revisions = Annotated[
+    list[str] | None, typer.Option(metavar="REPOSITORY=COMMIT", help="Another commit than the newest; repeat it.")
+]
+CheckedName = Annotated[str | None, typer.Argument(metavar="PROFILE", help="By default the one that is served.")]
 
 
-def describe(profile: Profile) -> Document:
-    names = ("name", "description", "licence", "side", "default_sigma", "classes")
-    return {**{name: getattr(profile, name) for name in names}, "available": profile.is_there}
+class Pulled(BaseModel):
+    """What became of getting a profile's models."""
+
+    profile: str
+    folder: str | None
+    outcome: Literal["pulled", "there", "not_needed"]
+
+
+class Findings(BaseModel):
+    """What is wrong with the files of a profile; nothing where they are whole."""
+
+    profile: str
+    findings: tuple[str, ...]
+
+
+@models_app.callback(invoke_without_command=True)
+def models(context: typer.Context, server: ServerUrl = None, as_json: AsJson = False) -> None:
+    """The sets of models: list, get and check them."""
+    if context.invoked_subcommand is None:
+        list_command(server, as_json)
+    elif server or as_json:
+        raise InvalidInputError("put --server and --json behind the command", field="models")
+
+
+@models_app.command("list")
+def list_command(server: ServerUrl = None, as_json: AsJson = False) -> None:
+    """List the sets of models with their licences."""
+    show(Server(server).models() if server else list_models(settings_with()), as_json, print_models)
+
+
+@models_app.command("pull")
+def pull_command(
+    profile: PulledName,
+    accept_licence: AcceptLicence = False,
+    origin: Origin = None,
+    revision: Revisions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Get the models of a profile, all or none; after an interruption it goes on where it was."""
+    accepts = acceptance(accept_licence, say, lambda question: typer.confirm(question, err=True))
+    wanted = profile_to_pull(profile, settings_with(), origin, accepts)
+    with progress_bar("MB") as advance:
+        result = pull_models(wanted, origin, revision or (), megabytes(advance))
+    show(result, as_json, print_pull)
+
+
+@models_app.command("verify")
+def verify_command(profile: CheckedName = None, as_json: AsJson = False) -> None:
+    """Read every file of the models again, and name those that are damaged, missing or not known."""
+    settings = settings_with()
+    with progress_bar("MB") as advance:
+        result = verify_models(profile or settings.profile, settings, megabytes(advance))
+    show(result, as_json, print_findings)
+    if result.findings:
+        raise typer.Exit(1)
+
+
+def list_models(settings: Settings) -> ListedModels:
+    """Every profile, and whether its files are here."""
+    return ListedModels(models=tuple(listed(located(profile, settings)) for profile in PROFILES.values()))
+
+
+def listed(profile: Profile) -> ListedModel:
+    return ListedModel(
+        name=profile.name,
+        description=profile.description,
+        licence=profile.licence,
+        side=profile.side,
+        default_sigma=profile.default_sigma,
+        classes=profile.classes,
+        available=profile.is_there,
+    )
 
 
 def profile_to_pull(name: str, settings: Settings, origin: Path | None, accepts_licence: Ask) -> Profile:
@@ -43,12 +135,12 @@ def needs_nothing(profile: Profile) -> bool:
     return not profile.pulled or profile.is_there
 
 
-def pull_models(profile: Profile, origin: Path | None, revisions: Iterable[str], on_progress: Progress) -> Document:
+def pull_models(profile: Profile, origin: Path | None, revisions: Iterable[str], on_progress: Progress) -> Pulled:
     """Gets a profile's models into its folder. Raises ModelError and HubError."""
     chosen = parse_revisions(revisions)
-    document = {"profile": profile.name, "folder": str(profile.folder) if profile.pulled else None}
+    folder = str(profile.folder) if profile.pulled else None
     if needs_nothing(profile):
-        return {**document, "outcome": "there" if profile.pulled else "not_needed"}
+        return Pulled(profile=profile.name, folder=folder, outcome="there" if profile.pulled else "not_needed")
     # Imported here: the hub's client is needed for nothing else.
     from adapters.hub.pull import adopt, pull
 
@@ -56,7 +148,7 @@ def pull_models(profile: Profile, origin: Path | None, revisions: Iterable[str],
         adopt(profile, origin, on_progress)
     else:
         pull(profile, chosen, on_progress)
-    return {**document, "outcome": "pulled"}
+    return Pulled(profile=profile.name, folder=folder, outcome="pulled")
 
 
 def licence_of(profile: Profile) -> str:
@@ -83,12 +175,13 @@ def parse_revisions(texts: Iterable[str]) -> Mapping[str, str]:
     return {repo: revision for repo, _, revision in pairs}
 
 
-def verify_models(name: str, settings: Settings, on_progress: Progress) -> Document:
+def verify_models(name: str, settings: Settings, on_progress: Progress) -> Findings:
     """Reads every file of a profile again; `findings` says what is wrong with each that is not as it was."""
     profile = located(find_profile(name), settings)
     if not profile.is_there:
         raise ModelFilesError(f"the models of profile {name} are not there: robustify models pull {name}")
-    return {"profile": name, "findings": [*packaged_findings(profile), *folder_findings(profile, on_progress)]}
+    found = (*packaged_findings(profile), *folder_findings(profile, on_progress))
+    return Findings(profile=name, findings=found)
 
 
 def packaged_findings(profile: Profile) -> Iterator[str]:
@@ -110,3 +203,17 @@ def folder_findings(profile: Profile, on_progress: Progress) -> Iterator[str]:
         on_progress(done, total)
 
     yield from findings(profile.folder, count)
+
+
+def print_pull(console: Console, result: Pulled) -> None:
+    lines = {
+        "pulled": f"the models of {result.profile} are in {result.folder}",
+        "there": f"the models of {result.profile} were in {result.folder} already",
+        "not_needed": f"the models of {result.profile} come with the installation",
+    }
+    console.print(lines[result.outcome], highlight=False, soft_wrap=True)
+
+
+def print_findings(console: Console, result: Findings) -> None:
+    for finding in result.findings or [f"the models of {result.profile} are whole"]:
+        console.print(finding, highlight=False, markup=False, soft_wrap=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from adapters.canonical_json import canonical_digest
 from adapters.certificates.checks import Check
-from adapters.certificates.document import Certificate
+from adapters.contract.certificate import Certificate
 from adapters.images import canonicalise_for
 from adapters.models.catalogue import load_models
 from adapters.profiles.fingerprint import engine_parts

@@ -1,7 +1,6 @@
 """What `robustify evaluate` runs for each image: CERTIFY under a rule, or PREDICT by a test."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from adapters.contract.fields import parse_fields, refusal
 from adapters.contract.smoothing import CertifyParameters, check_certificate
@@ -19,9 +18,9 @@ class Procedure:
     test: PredictTest | None = None
     noise: Noise = Noise.GAUSSIAN
 
-    def fields(self, parameters: SmoothingParameters) -> dict[str, Any]:
+    def fields(self, parameters: SmoothingParameters) -> dict[str, object]:
         """Of a request to a server."""
-        common = {
+        common: dict[str, object] = {
             "sigma": parameters.sigma,
             "n": parameters.n,
             "alpha": parameters.alpha,

@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from multiprocessing import active_children, get_context
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import torch
 from PIL import Image
 
 from adapters.child_process import end_with
-from adapters.contract.jobs import JobKind
 from adapters.models.catalogue import load_models
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.shipped import served_profile
@@ -32,7 +31,7 @@ from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Phase, PredictTest
 from workers.counting import LoadedModel, samples_of
 from workers.evaluation.datasets import Dataset
-from workers.evaluation.runs import Evaluation, RowSource
+from workers.evaluation.runs import Evaluation, Row, RowSource
 from workers.server_client import Server
 
 PUBLIC_KEY = b"robustify evaluate"
@@ -52,15 +51,13 @@ def row_source(
     return partial(local_rows, evaluation, dataset)
 
 
-def local_rows(evaluation: Evaluation, dataset: Dataset, indices: list[int]) -> Iterable[dict[str, Any]]:
+def local_rows(evaluation: Evaluation, dataset: Dataset, indices: list[int]) -> Iterable[Row]:
     """Rows from models loaded in this process."""
     evaluator = Evaluator(evaluation)
     return (evaluator.row(index, dataset.images[index], dataset.labels[index]) for index in indices)
 
 
-def parallel_rows(
-    evaluation: Evaluation, dataset: Dataset, workers: int, indices: list[int]
-) -> Iterable[dict[str, Any]]:
+def parallel_rows(evaluation: Evaluation, dataset: Dataset, workers: int, indices: list[int]) -> Iterable[Row]:
     """Rows in the order of the images from several processes, each with models of its own."""
     with ended_at_once(
         ProcessPoolExecutor(workers, get_context("spawn"), _start_process, (evaluation, os.getpid()))
@@ -86,45 +83,60 @@ def ended_at_once(pool: ProcessPoolExecutor) -> Iterator[ProcessPoolExecutor]:
     pool.shutdown()
 
 
-def server_rows(
-    evaluation: Evaluation, dataset: Dataset, server: Server, indices: list[int]
-) -> Iterable[dict[str, Any]]:
+def server_rows(evaluation: Evaluation, dataset: Dataset, server: Server, indices: list[int]) -> Iterable[Row]:
     """Rows from a running server, with its own secret noise; images are sent as 8-bit PNG of the canonical size."""
     fields = {
         "labels": list(evaluation.task.labels),
         "template": evaluation.task.template,
         **evaluation.procedure.fields(evaluation.parameters),
     }
-    kind = JobKind.PREDICT if evaluation.procedure.test else JobKind.CERTIFY
+    ask = server_prediction if evaluation.procedure.test else server_certificate
     for index in indices:
-        result = server.answer_bytes(kind, png_of(dataset.images[index]), fields, lambda done, total: None)
-        yield {
-            "index": index,
-            "label": dataset.labels[index],
-            **(predicted_row(result) if kind is JobKind.PREDICT else certified_row(result)),
-            "outcome": result["outcome"],
-            "samples": result["samples_used"],
-            "seconds": result["seconds"],
-            "fingerprint": result["model"]["fingerprint"],
-            "run": evaluation.digest,
-        }
+        yield ask(evaluation, server, index, dataset.labels[index], png_of(dataset.images[index]), fields)
 
 
-def certified_row(result: Mapping[str, Any]) -> dict[str, Any]:
+def server_certificate(
+    evaluation: Evaluation, server: Server, index: int, label: int, image: bytes, fields: Mapping[str, object]
+) -> Row:
     """What a server's certificate says; the answer is the class with most selection votes, whatever became of it."""
-    selection_votes = [vote["count"] for vote in result["selection_votes"]]
-    return {
-        "answer": select(selection_votes),
-        "radius": result["radius"],
-        "p_lower": result["p_lower"],
-        "selection_votes": selection_votes,
-        "votes": [vote["count"] for vote in result["votes"]],
-    }
+    result = server.certify(image, fields, no_progress)
+    return Row(
+        index=index,
+        label=label,
+        answer=select(result.selection_counts),
+        radius=result.radius,
+        p_lower=result.p_lower,
+        selection_votes=result.selection_counts,
+        votes=result.counts,
+        outcome=result.outcome,
+        samples=result.samples_used,
+        seconds=result.seconds,
+        fingerprint=result.model.fingerprint,
+        run=evaluation.digest,
+    )
 
 
-def predicted_row(result: Mapping[str, Any]) -> dict[str, Any]:
-    votes = [vote["count"] for vote in result["votes"]]
-    return {"answer": result["index"], "radius": None, "p_value": result["p_value"], "votes": votes}
+def server_prediction(
+    evaluation: Evaluation, server: Server, index: int, label: int, image: bytes, fields: Mapping[str, object]
+) -> Row:
+    result = server.predict(image, fields, no_progress)
+    return Row(
+        index=index,
+        label=label,
+        answer=result.index,
+        radius=None,
+        p_value=result.p_value,
+        votes=result.counts,
+        outcome=result.outcome,
+        samples=result.samples_used,
+        seconds=result.seconds,
+        fingerprint=result.model.fingerprint,
+        run=evaluation.digest,
+    )
+
+
+def no_progress(done: int, total: int) -> None:
+    """One image is no progress worth telling."""
 
 
 def png_of(image: np.ndarray) -> bytes:
@@ -132,6 +144,19 @@ def png_of(image: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+class Found(TypedDict, total=False):
+    """Of a row, what the models say."""
+
+    answer: int | None
+    radius: float | None
+    p_lower: float
+    p_value: float
+    selection_votes: tuple[int, ...]
+    votes: tuple[int, ...]
+    outcome: str
+    samples: int
 
 
 class Evaluator:
@@ -146,25 +171,25 @@ class Evaluator:
         self.device = models.device
         self.model = LoadedModel(profile, engine_digest(profile, settings), models, settings, PUBLIC_KEY)
 
-    def row(self, index: int, image: np.ndarray, label: int) -> dict[str, Any]:
-        """One image's row: index, label, answer, radius or null, votes, seconds."""
+    def row(self, index: int, image: np.ndarray, label: int) -> Row:
+        """One image's row."""
         started = time.perf_counter()
         found = self.answer(image)
         seconds = round(time.perf_counter() - started, 3)
-        return {"index": index, "label": label, **found, "seconds": seconds, "run": self.evaluation.digest}
+        return Row(index=index, label=label, seconds=seconds, run=self.evaluation.digest, **found)
 
-    def answer(self, image: np.ndarray) -> dict[str, Any]:
+    def answer(self, image: np.ndarray) -> Found:
         if self.evaluation.method == "no-smoothing":
             return self.classify(image)
         return self.certify(image) if self.evaluation.procedure.test is None else self.predict(image)
 
     @torch.inference_mode()
-    def classify(self, image: np.ndarray) -> dict[str, Any]:
+    def classify(self, image: np.ndarray) -> Found:
         classifier = self.model.classifiers.base_classifier(self.evaluation.task, self.evaluation.parameters.sigma)
         logits = classifier(torch.from_numpy(image)[None].to(self.device))
         return {"answer": int(logits.argmax()), "radius": None}
 
-    def certify(self, image: np.ndarray) -> dict[str, Any]:
+    def certify(self, image: np.ndarray) -> Found:
         rule = self.evaluation.rule
         selection, tally = certify_by(rule, self.counter(image, Phase.SELECT), self.counter(image, Phase.ESTIMATE))
         verdict = rule.verdict(selection, tally)
@@ -172,13 +197,13 @@ class Evaluator:
             "answer": selection.index,
             "radius": verdict.radius,
             "p_lower": verdict.p_lower,
-            "selection_votes": list(selection.votes),
-            "votes": list(tally.votes),
+            "selection_votes": tuple(selection.votes),
+            "votes": tuple(tally.votes),
             "outcome": verdict.outcome.value,
             "samples": rule.parameters.n0 + tally.samples,
         }
 
-    def predict(self, image: np.ndarray) -> dict[str, Any]:
+    def predict(self, image: np.ndarray) -> Found:
         count, parameters = self.counter(image, Phase.PREDICT), self.evaluation.parameters
         step = self.model.profile.samples_per_batch(self.model.settings)
         if self.evaluation.procedure.test is PredictTest.SEQUENTIAL:
@@ -189,7 +214,7 @@ class Evaluator:
             "answer": prediction.index,
             "radius": None,
             "p_value": prediction.p_value,
-            "votes": list(prediction.votes),
+            "votes": tuple(prediction.votes),
             "outcome": "abstained" if prediction.index is None else "predicted",
             "samples": prediction.n,
         }
@@ -211,6 +236,6 @@ def _start_process(evaluation: Evaluation, parent: int) -> None:
     _evaluator = Evaluator(evaluation)
 
 
-def _process_row(index: int, image: np.ndarray, label: int) -> dict[str, Any]:
+def _process_row(index: int, image: np.ndarray, label: int) -> Row:
     assert _evaluator is not None
     return _evaluator.row(index, image, label)

@@ -1,12 +1,14 @@
 """`robustify evaluate`: certify (or predict) every image of a data set, one JSON row an image; summarise the rows."""
 
-import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from pydantic import BaseModel, ConfigDict
+
+from adapters.canonical_json import text_digest
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.shipped import served_profile
 from adapters.settings import Settings
@@ -26,7 +28,52 @@ from workers.evaluation.procedure import Procedure
 
 Method = Literal["denoised", "no-denoiser", "no-smoothing"]
 """Denoised smoothing; smoothing of the bare classifier (CLIP-Smooth); the bare classifier on the clean image."""
-RowSource = Callable[[list[int]], Iterable[dict[str, Any]]]
+
+
+class Row(BaseModel):
+    """What became of one image; a row has the fields that its method knows."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    index: int
+    label: int
+    """The class that is right."""
+    answer: int | None
+    radius: float | None
+    seconds: float
+    run: str
+    """Digest of the settings."""
+    p_lower: float | None = None
+    p_value: float | None = None
+    selection_votes: tuple[int, ...] | None = None
+    votes: tuple[int, ...] | None = None
+    outcome: str | None = None
+    samples: int | None = None
+    fingerprint: str | None = None
+    """Of the server's function."""
+    votes_for_each_sample: str | None = None
+    """Of a recording (`benchmarks/studies/recording.py`): a digit for each sample."""
+
+    @property
+    def line(self) -> str:
+        """As it stands in the file."""
+        return self.model_dump_json(exclude_unset=True) + "\n"
+
+
+class Summary(BaseModel):
+    """A run in numbers; `samples` and `seconds` are those of all rows together."""
+
+    images: int
+    clean_accuracy: float
+    certified_accuracy: Mapping[str, float]
+    acr: float
+    abstained: float
+    distinct_answers: int
+    samples: int
+    seconds: float
+
+
+RowSource = Callable[[list[int]], Iterable[Row]]
 """From the indices of images to their rows."""
 
 
@@ -65,7 +112,7 @@ class Evaluation:
         }
         if self.procedure != Procedure():
             parts["procedure"] = {**asdict(self.procedure), "shard_samples": profile.samples_per_shard(settings)}
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+        return text_digest(json.dumps(parts, sort_keys=True))[:16]
 
 
 def evaluate(
@@ -74,21 +121,21 @@ def evaluate(
     rows_file: Path,
     new_rows: RowSource,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[str, Any]:
+) -> Summary:
     """Append a row for each of the first images that `rows_file` does not have yet, then summarise them all."""
-    rows = {row["index"]: row for row in read_rows(rows_file, evaluation.digest)}
+    rows = {row.index: row for row in read_rows(rows_file, evaluation.digest)}
     missing = [index for index in range(images) if index not in rows]
     rows_file.parent.mkdir(parents=True, exist_ok=True)
     with rows_file.open("a", encoding="utf-8") as file:
         for row in new_rows(missing) if missing else ():
-            file.write(json.dumps(row, allow_nan=False) + "\n")
+            file.write(row.line)
             file.flush()
-            rows[row["index"]] = row
+            rows[row.index] = row
             on_progress(len(rows), images)
     return summary(evaluation, [rows[index] for index in range(images)])
 
 
-def read_rows(path: Path, digest: str) -> Iterator[dict[str, Any]]:
+def read_rows(path: Path, digest: str) -> Iterator[Row]:
     """The rows of an earlier run with the same settings; a last line that was cut off is dropped from the file."""
     if not path.exists():
         return
@@ -97,32 +144,38 @@ def read_rows(path: Path, digest: str) -> Iterator[dict[str, Any]]:
         path.write_text("".join(lines[:-1]), encoding="utf-8")
         lines.pop()
     for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InvalidInputError(f"line {number} of {path} is no row: name another --output", "output") from error
-        if not isinstance(row, dict) or row.get("run") != digest:
+        yield read_row(line, f"line {number} of {path}", path, digest)
+
+
+def read_row(line: str, where: str, path: Path, digest: str) -> Row:
+    """Raises InvalidInputError for a line of another run, or of no run at all."""
+    try:
+        document = json.loads(line)
+        if not isinstance(document, dict) or document.get("run") != digest:
             raise InvalidInputError(f"{path} holds a run with other settings: name another --output", field="output")
-        yield row
+        return Row.model_validate(document)
+    except ValueError as error:
+        raise InvalidInputError(f"{where} is no row: name another --output", "output") from error
 
 
-def summary(evaluation: Evaluation, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(evaluation: Evaluation, rows: list[Row]) -> Summary:
     """The run in numbers; refuses rows of several functions.
 
     A classifier that is not smoothed certifies nothing and never abstains.
     """
-    if len({row.get("fingerprint") for row in rows}) > 1:
+    if len({row.fingerprint for row in rows}) > 1:
         raise InvalidInputError("the server changed its models during the run: name another --output", field="output")
-    outcomes = [ImageOutcome(row["label"], row["answer"], row["radius"]) for row in rows]
+    outcomes = [ImageOutcome(row.label, row.answer, row.radius) for row in rows]
     parameters, smoothed = evaluation.parameters, evaluation.method != "no-smoothing"
     certifies = smoothed and evaluation.procedure.test is None
-    return {
-        "images": len(rows),
-        "clean_accuracy": clean_accuracy(outcomes),
-        "certified_accuracy": certified_accuracies(outcomes, parameters) if certifies else {},
-        "acr": average_certified_radius(outcomes),
-        "abstained": abstention_rate(outcomes) if certifies else silence_rate(outcomes),
-        "distinct_answers": distinct_answers(outcomes),
-        "samples": sum(row.get("samples", parameters.n0 + parameters.n if smoothed else 1) for row in rows),
-        "seconds": round(sum(row["seconds"] for row in rows), 1),
-    }
+    samples = parameters.n0 + parameters.n if smoothed else 1
+    return Summary(
+        images=len(rows),
+        clean_accuracy=clean_accuracy(outcomes),
+        certified_accuracy=certified_accuracies(outcomes, parameters) if certifies else {},
+        acr=average_certified_radius(outcomes),
+        abstained=abstention_rate(outcomes) if certifies else silence_rate(outcomes),
+        distinct_answers=distinct_answers(outcomes),
+        samples=sum(samples if row.samples is None else row.samples for row in rows),
+        seconds=round(sum(row.seconds for row in rows), 1),
+    )

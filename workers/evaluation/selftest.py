@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, computed_field
 from scipy.stats import binom, chi2
 
-from adapters.contract.jobs import CHANNELS, InputImage, JobKind, JobRequest, JobStatus, WorkerRecord
+from adapters.contract.jobs import InputImage, JobRequest, JobStatus, WorkerRecord
+from adapters.contract.records import JobKind
+from adapters.contract.results import CertifyResult, PredictResult, Voted
 from adapters.models.oracles import exact_margin, linear_weights
 from adapters.profiles.fingerprint import engine_digest, function_digest
 from adapters.profiles.shipped import find_profile
@@ -27,6 +29,7 @@ from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 from adapters.store.tensors import ImageStore
 from robustify.errors import RobustifyError
+from robustify.smoothing.lattice import CHANNELS
 from robustify.types import DEFAULT_TEMPLATE, Task
 from workers.evaluation.selftest_claims import LABELS, Claim, is_false, is_wrong, request_fields, tested_image
 from workers.supervision.processes import Child, Supervisor
@@ -40,12 +43,11 @@ IN_FLIGHT = 40
 FALSE_ALARM = 0.001
 """How often a correct service fails each half of the test."""
 UNSETTLED = ("abstained", "undecided")
-Verdict = tuple[float, dict[str, Any]]
+Tried = tuple[float, Voted]
 """The exact margin of an image and the result of its job."""
 
 
-@dataclass(frozen=True)
-class SelfTestReport:
+class SelfTestReport(BaseModel):
     """`settled`: neither abstained nor undecided; `false`: those that are not true, among them `wrong_labels`;
     `allowed`: the 99.9 % quantile of Binomial(images, alpha).
 
@@ -65,6 +67,7 @@ class SelfTestReport:
     canceled_jobs: int
     seconds: float
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def passed(self) -> bool:
         """Noise shared by four votes would quadruple the variance."""
@@ -157,7 +160,7 @@ def selftest(
         bound=bound,
         images=len(linear),
         alpha=alpha,
-        settled=sum(result["outcome"] not in UNSETTLED for _, result in linear),
+        settled=sum(result.outcome not in UNSETTLED for _, result in linear),
         false=sum(is_false(margin, result) for margin, result in linear),
         wrong_labels=sum(is_wrong(margin, result) for margin, result in linear),
         allowed=int(binom.ppf(1 - FALSE_ALARM, len(linear), alpha)),
@@ -175,9 +178,9 @@ def coin_ratios(coins: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def variance_ratio(verdicts: Sequence[Verdict]) -> float:
+def variance_ratio(tried: Sequence[Tried]) -> float:
     """Var(k) / (n / 4) of the votes for the first label."""
-    counts = [result["votes"][0]["count"] for _, result in verdicts]
+    counts = [result.counts[0] for _, result in tried]
     return float(np.var(counts, ddof=1) / (N / 4))
 
 
@@ -192,7 +195,7 @@ def answer_random_images(
     disturbances: Disturbances,
     on_result: Callable[[], None],
     stall_seconds: float = STALL_SECONDS,
-) -> Iterator[Verdict]:
+) -> Iterator[Tried]:
     """Submit random images, a few at a time, and yield the exact margin of each with its result."""
     if not images:
         return
@@ -270,7 +273,7 @@ def random_images(count: int, side: int) -> Iterator[np.ndarray]:
 
 
 def request_for(
-    image: np.ndarray, store: ImageStore, settings: Settings, alpha: float, fields: Mapping[str, Any]
+    image: np.ndarray, store: ImageStore, settings: Settings, alpha: float, fields: Mapping[str, object]
 ) -> JobRequest:
     profile = find_profile(settings.profile)
     digest, engine = store.put(image), engine_digest(profile, settings)
@@ -288,14 +291,14 @@ def request_for(
         "engine": engine,
         "fingerprint": function_digest(engine, Task(LABELS, DEFAULT_TEMPLATE), SIGMA),
     }
-    return JobRequest(**{**values, **fields})
+    return JobRequest.model_validate({**values, **fields})
 
 
-def finished(board: JobBoard, job_ids: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def finished(board: JobBoard, job_ids: Sequence[str]) -> Iterator[tuple[str, Voted]]:
     """The jobs that have ended, with their results; one that failed is an error."""
     for job_id in job_ids:
         record = board.get(job_id)
         if record is None or (record.status.done and record.status is not JobStatus.SUCCEEDED):
             raise RobustifyError(f"job {job_id} did not succeed: {record and record.error}")
-        if record.result is not None:
+        if isinstance(record.result, PredictResult | CertifyResult):
             yield job_id, record.result

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 
-from adapters.contract.jobs import JobKind
+from adapters.contract.records import JobKind
+from adapters.contract.results import CertifyResult, Voted
 from robustify.smoothing.rules import Outcome
 from robustify.types import Bound, PredictTest
 
@@ -37,7 +37,7 @@ def tested_image(claim: Claim, image: np.ndarray, margin: float, normal: np.ndar
     return (image + (edge - margin) * normal).astype(np.float32), float(edge)
 
 
-def request_fields(claim: Claim, margin: float, above: bool) -> Mapping[str, Any]:
+def request_fields(claim: Claim, margin: float, above: bool) -> Mapping[str, object]:
     """The fields of a JobRequest that ask for the claim; a target lies just above or below the exact radius."""
     if claim is Claim.SEQUENTIAL:
         return {"kind": JobKind.PREDICT, "n0": 0, "test": PredictTest.SEQUENTIAL, "step": LOOK_SAMPLES}
@@ -47,22 +47,22 @@ def request_fields(claim: Claim, margin: float, above: bool) -> Mapping[str, Any
     return {"bound": Bound(claim)}
 
 
-def is_right(margin: float, result: Mapping[str, Any]) -> bool:
+def is_right(margin: float, result: Voted) -> bool:
     """Whether the label is that of the exact margin."""
-    return bool(result["label"] == LABELS[0 if margin > 0 else 1])
+    return bool(result.label == LABELS[0 if margin > 0 else 1])
 
 
-def is_wrong(margin: float, result: Mapping[str, Any]) -> bool:
+def is_wrong(margin: float, result: Voted) -> bool:
     """Whether a wrong label was predicted or certified."""
-    return result["outcome"] in (PREDICTED, Outcome.CERTIFIED) and not is_right(margin, result)
+    return result.outcome in (PREDICTED, Outcome.CERTIFIED) and not is_right(margin, result)
 
 
-def is_false(margin: float, result: Mapping[str, Any]) -> bool:
+def is_false(margin: float, result: Voted) -> bool:
     """Whether a result says more than is true: a wrong label, a radius beyond the exact one, or a target refuted that
     is within it."""
-    match result["outcome"]:
-        case Outcome.CERTIFIED if result["radius"] > abs(margin):
+    if isinstance(result, CertifyResult):
+        if result.outcome is Outcome.CERTIFIED and (result.radius or 0.0) > abs(margin):
             return True
-        case Outcome.NOT_CERTIFIED:
-            return is_right(margin, result) and bool(result["target_radius"] <= abs(margin))
+        if result.outcome is Outcome.NOT_CERTIFIED:
+            return is_right(margin, result) and (result.target_radius or 0.0) <= abs(margin)
     return is_wrong(margin, result)

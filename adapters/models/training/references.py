@@ -1,10 +1,9 @@
 """The reference images of an adaptation as files: made in batches, each kept as soon as it is made."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from PIL import Image
 from adapters.durable_files import write_durably
 from adapters.images import canonicalise
 from adapters.models.training.trainer import References
+from adapters.store.adaptations import StoredReference
 from robustify.adaptation.references import Reference
 from robustify.interfaces import ImageGenerator
 
@@ -67,18 +67,18 @@ def load(folder: Path, chosen: Sequence[Reference], side: int) -> References:
     return References(torch.from_numpy(images), torch.tensor(labels, dtype=torch.int64))
 
 
-def describe(plan: Sequence[Reference], labels: Sequence[str]) -> list[Mapping[str, Any]]:
+def describe(plan: Sequence[Reference], labels: Sequence[str]) -> list[StoredReference]:
     """What each image shows and how it was made."""
     return [
-        {
-            "file": file_name(reference),
-            "label": labels[reference.label_index],
-            "index": reference.label_index,
-            "shot": reference.shot,
-            "prompt": reference.prompt,
-            "seed": reference.seed,
-            "held_back": reference.held_back,
-        }
+        StoredReference(
+            file=file_name(reference),
+            label=labels[reference.label_index],
+            index=reference.label_index,
+            shot=reference.shot,
+            prompt=reference.prompt,
+            seed=reference.seed,
+            held_back=reference.held_back,
+        )
         for reference in plan
     ]
 

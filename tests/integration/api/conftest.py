@@ -29,6 +29,7 @@ from adapters.store.tensors import ImageStore
 from robustify.types import Phase, Task
 from service.app import create_app
 from service.dependencies import image_folder
+from tests.answers import adapted, answer_of
 
 START_SECONDS = 20
 SEED = 2**63 - 1
@@ -67,7 +68,7 @@ class Api:
         shard = Shard(phase=Phase.ADAPT, first=0, count=record.samples_total)
         assert self.board.lease(job_id, shard, "test")
         task = self.store_task(record.request.name, lora, job_id, record.request.models)
-        assert self.board.complete(job_id, shard, "test", {"outcome": "published"})
+        assert self.board.complete(job_id, shard, "test", adapted(record.request.name))
         return task
 
     def run(self, job_id: str, shards: int | None = None) -> JobRecord:
@@ -83,7 +84,7 @@ class Api:
             if shards is None and phase == "select":
                 self.board.select(job_id, 0)
         if shards is None:
-            self.board.finish(job_id, {"outcome": "predicted", "index": 0})
+            assert self.board.finish(job_id, answer_of(self.board, job_id, outcome="predicted", index=0))
         return self.record(job_id)
 
     def record(self, job_id: str) -> JobRecord:

@@ -18,6 +18,7 @@ import pytest
 
 from adapters.child_process import die_with_parent
 from adapters.contract.jobs import JobStatus
+from adapters.contract.records import JobKind
 from workers.server_client import Server, image_body
 
 ROBUSTIFY = Path(sys.executable).with_name("robustify")
@@ -81,10 +82,10 @@ def test_job_that_has_ended_meanwhile(api, server: Server, picture: bytes) -> No
     """There is nothing to cancel, which the client says."""
     said = list[str]()
     server.say = said.append
-    job = server.submit("predict", image_body(picture, {**FIELDS, "n": 888}))
-    api.run(job["id"])
+    job = server.submit(JobKind.PREDICT, image_body(picture, {**FIELDS, "n": 888}))
+    api.run(job.id)
     server.cancel(job)
-    assert said == [f"job {job['id']} was not canceled: it is succeeded"]
+    assert said == [f"job {job.id} was not canceled: it is succeeded"]
 
 
 def test_server_that_is_gone(server: Server, picture: bytes) -> None:
@@ -97,7 +98,7 @@ def test_server_that_is_gone(server: Server, picture: bytes) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        server.answer_bytes("certify", picture, {**FIELDS, "n": 999}, lose_the_server)
+        server.certify(picture, {**FIELDS, "n": 999}, lose_the_server)
     assert len(said) == 1
     assert "could not be canceled" in said[0]
 

@@ -190,7 +190,7 @@ def test_adapt_when_it_runs(adapting_api: "Api") -> None:
     too_late.cancel()
     assert [event["progress"]["stage"] for event in events[:2]] == ["synthesize", "personalize"]
     assert events[0]["progress"]["unit"] == "steps"
-    assert events[-1]["result"] == {"outcome": "published"}
+    assert events[-1]["result"]["outcome"] == "published"
     assert events[-1]["progress"]["seconds_left"] is None
     assert events[-1]["progress"]["done"] == total
     assert adapting_api.names() == ["it runs"]

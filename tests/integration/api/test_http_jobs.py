@@ -16,7 +16,8 @@ import pytest
 import redis
 from PIL import Image
 
-from adapters.contract.jobs import JobError, JobKind, WorkerRecord
+from adapters.contract.jobs import JobError, WorkerRecord
+from adapters.contract.records import JobKind
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.shipped import find_profile
 from adapters.queue.server import EmbeddedServer

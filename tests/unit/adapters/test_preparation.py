@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from adapters.contract.jobs import InputImage, JobKind, JobRequest
+from adapters.contract.jobs import InputImage, JobRequest
+from adapters.contract.records import JobKind
 from adapters.contract.smoothing import parse_parameters
 from adapters.preparation import AskedTask, job_request
 from adapters.profiles.shipped import find_profile

@@ -9,7 +9,7 @@ import pytest
 from adapters.contract import bounds
 from adapters.contract.adaptation import AdaptParameters
 from adapters.contract.fields import FieldProblem, parse_fields
-from adapters.contract.jobs import JobKind
+from adapters.contract.records import JobKind
 from adapters.contract.smoothing import PARAMETERS, parse_parameters
 from adapters.images import MAX_PIXELS, MAX_SCANS, MAX_SIDE, MIN_SIDE
 from adapters.queue.board import JobBoard

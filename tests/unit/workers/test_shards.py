@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -13,7 +13,9 @@ import pytest
 import redis
 import torch
 
-from adapters.contract.jobs import JobKind, JobRecord, JobRequest, JobStatus, Shard, WorkerRecord
+from adapters.contract.jobs import JobRecord, JobRequest, JobStatus, Shard, WorkerRecord
+from adapters.contract.next_step import votes_between_looks
+from adapters.contract.records import JobKind
 from adapters.models.oracles import LinearOracle, linear_weights
 from adapters.profiles.fingerprint import engine_digest, function_digest
 from adapters.profiles.shipped import find_profile
@@ -23,6 +25,7 @@ from adapters.store.tensors import ImageStore
 from robustify.errors import InvalidInputError
 from robustify.smoothing.votes import BaseClassifier
 from robustify.types import Bound, Phase, PredictTest, Task
+from tests.answers import phase_votes, shown, standing_of
 from workers.counting import LoadedModel
 from workers.heartbeat import STALL_SECONDS, Heartbeat
 from workers.shards import ATTEMPTS, ShardRunner
@@ -114,22 +117,20 @@ def test_a_certificate(bench: Bench, submit: Callable[..., JobRecord]) -> None:
     """The class is chosen from the selection votes, then bounded by the others; one batch shape throughout."""
     job = submit(n=1200)
     assert bench.run(job, Phase.SELECT).status is JobStatus.RUNNING
-    assert bench.board.selection(job.id) == 0
+    assert standing_of(bench.board, job.id).selected == 0
     record = bench.run(job, Phase.ESTIMATE)
     assert record.status is JobStatus.SUCCEEDED
-    assert record.result is not None
-    assert 0 < record.result["radius"] < 0.3
-    assert record.result["votes"][0]["count"] == bench.board.phase_votes(job.id, Phase.ESTIMATE)[0]
+    assert 0 < shown(record)["radius"] < 0.3
+    assert shown(record)["votes"][0]["count"] == phase_votes(bench.board, job.id, Phase.ESTIMATE)[0]
     assert set(bench.model.batches) == {100}
 
 
 def test_a_prediction(bench: Bench, submit: Callable[..., JobRecord]) -> None:
     """One phase, and it is done."""
     record = bench.run(submit(JobKind.PREDICT, n=100), Phase.PREDICT)
-    assert record.result is not None
-    assert record.result["label"] == "left"
+    assert shown(record)["label"] == "left"
     assert record.started_at is not None
-    assert 0 <= record.result["seconds"] < 60
+    assert 0 <= shown(record)["seconds"] < 60
 
 
 def test_a_shard_that_is_delivered_again(bench: Bench, submit: Callable[..., JobRecord]) -> None:
@@ -315,7 +316,7 @@ def test_the_lease_is_lost(bench: Bench, submit: Callable[..., JobRecord]) -> No
     bench.model.before = record_by_another
     bench.run(job, Phase.PREDICT)
     assert bench.model.batches == [100]
-    assert bench.board.phase_votes(job.id, Phase.PREDICT) == [400, 100]
+    assert phase_votes(bench.board, job.id, Phase.PREDICT) == [400, 100]
 
 
 def test_the_heartbeat_of_a_hung_batch(bench: Bench, connection: redis.Redis, submit: Callable[..., JobRecord]) -> None:
@@ -352,7 +353,7 @@ def test_logits_that_are_not_finite(bench: Bench, submit: Callable[..., JobRecor
     """They are no votes, and no radius is gained: not even when only votes against the class are lost."""
     whole = submit(n=1000)
     bench.run(whole, Phase.SELECT)
-    radius = (bench.run(whole, Phase.ESTIMATE).result or {})["radius"]
+    radius = shown(bench.run(whole, Phase.ESTIMATE))["radius"]
 
     def lose(logits: torch.Tensor) -> None:
         for_the_class = logits.argmax(dim=1) == 0
@@ -366,8 +367,7 @@ def test_logits_that_are_not_finite(bench: Bench, submit: Callable[..., JobRecor
     bench.model.after = lose
     job = submit(n=1000, alpha=0.0010001)
     bench.run(job, Phase.SELECT)
-    result = bench.run(job, Phase.ESTIMATE).result
-    assert result is not None
+    result = shown(bench.run(job, Phase.ESTIMATE))
     assert sum(vote["count"] for vote in result["votes"]) < 1000
     assert (result["radius"] or 0) <= radius * 1.0001
 
@@ -379,8 +379,7 @@ def test_no_logits_are_finite(bench: Bench, submit: Callable[..., JobRecord], ki
     job = submit(kind, n=500)
     for phase, _ in job.vote_request.phases:
         bench.run(job, phase)
-    result = bench.record(job).result
-    assert result is not None
+    result = shown(bench.record(job))
     assert (result["outcome"], result["label"], result.get("radius")) == ("abstained", None, None)
 
 
@@ -411,7 +410,7 @@ def test_a_result_that_lacks_votes(bench: Bench, submit: Callable[..., JobRecord
     assert second.id != first.id
     assert not second.status.done
     bench.run_all(second)
-    sums = [sum(vote["count"] for vote in (bench.record(job).result or {})["votes"]) for job in (first, second)]
+    sums = [sum(vote["count"] for vote in shown(bench.record(job))["votes"]) for job in (first, second)]
     assert sums == [495, 500]
     assert submit(kind, n=500).id == second.id
 
@@ -437,11 +436,10 @@ def test_a_target_radius_that_is_soon_decided(
     deliver(bench, job, Phase.ESTIMATE, 0)
     record = bench.record(job)
 
-    assert record.result is not None
     assert (record.status, record.samples_done) == (JobStatus.SUCCEEDED, 400)
-    assert (record.result["outcome"], record.result["bound"]) == (outcome, "anytime")
-    assert record.result["samples_used"] == 400
-    assert record.result["radius"] == (radius if outcome == "certified" else None)
+    assert (shown(record)["outcome"], shown(record)["bound"]) == (outcome, "anytime")
+    assert shown(record)["samples_used"] == 400
+    assert shown(record)["radius"] == (radius if outcome == "certified" else None)
     assert bench.board.queue_depths()["certify"] == 0
     computed = len(bench.model.batches)
     deliver(bench, job, Phase.ESTIMATE, 200)
@@ -455,8 +453,7 @@ def test_an_answer_that_later_shards_would_settle(bench: Bench, submit: Callable
         deliver(bench, job, phase, first)
         assert not bench.record(job).status.done
     deliver(bench, job, Phase.ESTIMATE, 0)
-    result = bench.record(job).result
-    assert result is not None
+    result = shown(bench.record(job))
     assert (result["samples_used"], sum(vote["count"] for vote in result["votes"])) == (400, 200)
 
 
@@ -467,12 +464,12 @@ def test_workers_that_die_before_they_look(
     """Whoever looks next finds what they would have found, though more votes are in by then."""
     looked = submit(n=2000, **aim, **AIMED)
     deliver(bench, looked, Phase.SELECT, 0)
-    votes: list[list[int]] = []
+    votes: list[Sequence[int]] = []
     while not bench.record(looked).status.done:
         deliver(bench, looked, Phase.ESTIMATE, 200 * len(votes))
-        parts = list(bench.board.first_votes(looked.id, Phase.ESTIMATE, 200))
+        parts = list(votes_between_looks(standing_of(bench.board, looked.id), looked.vote_request))
         votes.append(parts[len(votes)])
-    expected = bench.record(looked).result or {}
+    expected = shown(bench.record(looked))
     assert expected["samples_used"] == 200 + 200 * len(votes) < 2200
 
     died = submit(n=2000, alpha=0.001 * (1 + 1e-9), **aim, **AIMED)  # Another configuration: nothing is stored of it.
@@ -481,7 +478,7 @@ def test_workers_that_die_before_they_look(
         shard = Shard(phase=Phase.ESTIMATE, first=200 * number, count=200)
         assert bench.board.record_votes(died.id, shard, died.vote_request.fingerprint, part).is_due
     bench.runner.take_next_step(died.id)
-    found = bench.record(died).result or {}
+    found = shown(bench.record(died))
     same = ("outcome", "samples_used", "votes")
     assert [found[name] for name in same] == [expected[name] for name in same]
     assert found["radius"] == pytest.approx(expected["radius"], rel=1e-6)
@@ -491,8 +488,7 @@ def test_a_prediction_that_is_soon_clear(bench: Bench, submit: Callable[..., Job
     """It takes one batch of its samples."""
     job = submit(JobKind.PREDICT, n=500, test=PredictTest.SEQUENTIAL, step=100)
     bench.runner.run_shard(job.id, Shard(phase=Phase.PREDICT, first=0, count=100))
-    result = bench.record(job).result
-    assert result is not None
+    result = shown(bench.record(job))
     assert (result["outcome"], result["n"], result["samples_used"], result["test"]) == (
         "predicted", 500, 100, "sequential"
     )  # fmt: skip

@@ -20,7 +20,8 @@ from adapters.certificates.issue import Issuer
 from adapters.certificates.keys import public_key_of, sign
 from adapters.certificates.seeds import seed_of
 from adapters.contract.answer import certify_result
-from adapters.contract.jobs import InputImage, JobKind, JobRequest
+from adapters.contract.jobs import InputImage, JobRequest
+from adapters.contract.records import JobKind
 from adapters.images import canonicalise
 from adapters.profiles.fingerprint import engine_parts, function_digest
 from adapters.profiles.shipped import find_profile

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from adapters.contract.jobs import JobKind
+from adapters.contract.records import JobKind
 from adapters.contract.smoothing import (
     CertifyParameters,
     PredictParameters,

@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
-from adapters.contract.jobs import JobError, JobKind, JobRecord, JobRequest, JobStatus, Shard, WorkerRecord
+from adapters.contract.answer import label_votes
+from adapters.contract.jobs import JobError, JobRecord, JobRequest, JobStatus, Shard, WorkerRecord
+from adapters.contract.records import JobKind
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.shipped import find_profile
 from adapters.queue.board import JobBoard
@@ -16,7 +18,9 @@ from adapters.queue.keys import queue_name
 from adapters.queue.rq_queue import queues
 from adapters.settings import Settings
 from robustify.errors import QueueFullError, QueueUnavailableError
+from robustify.smoothing.rules import Outcome
 from robustify.types import Phase
+from tests.answers import answer_of, phase_votes, shown, standing_of
 
 MakeRequest = Callable[..., JobRequest]
 BoardWith = Callable[..., JobBoard]
@@ -67,9 +71,13 @@ def status_of(board: JobBoard, job: JobRecord) -> JobStatus:
     return current.status
 
 
-def succeed(board: JobBoard, job: JobRecord, result: dict[str, object]) -> None:
-    record_all(board, job, Phase.PREDICT)
-    assert board.finish(job.id, result)
+def succeed(board: JobBoard, job: JobRecord, **result: object) -> None:
+    """Ends it with all votes for the first class."""
+    for phase, _ in job.vote_request.phases:
+        record_all(board, job, phase)
+        if phase is Phase.SELECT:
+            board.select(job.id, 0)
+    assert board.finish(job.id, answer_of(board, job.id, None, **result))
 
 
 def select_shard(count: int = 100) -> Shard:
@@ -140,31 +148,30 @@ class TestOutcomes:
     def test_the_same_request_after_it_succeeded(self, board: JobBoard, make_request: MakeRequest) -> None:
         """The old job with its result."""
         job = submit(board, make_request(kind=JobKind.PREDICT, n=100))
-        succeed(board, job, {"outcome": "abstained"})
+        succeed(board, job)
         again = submit(board, job.vote_request)
-        assert (again.id, again.status, again.result) == (job.id, JobStatus.SUCCEEDED, {"outcome": "abstained"})
+        assert (again.id, again.status, shown(again)["outcome"]) == (job.id, JobStatus.SUCCEEDED, "abstained")
 
     def test_after_the_record_is_forgotten(
         self, board: JobBoard, server: redis.Redis, make_request: MakeRequest
     ) -> None:
         """A new job that has succeeded already, with the stored outcome, and no work."""
         job = submit(board, make_request(kind=JobKind.PREDICT, n=100))
-        succeed(board, job, {"outcome": "abstained"})
+        succeed(board, job)
         server.delete(f"robustify:job:{job.id}")
         again = submit(board, job.vote_request)
         assert (again.id != job.id, again.status) == (True, JobStatus.SUCCEEDED)
-        assert again.result is not None
-        assert again.result["outcome"] == "abstained"
+        assert shown(again)["outcome"] == "abstained"
         assert again.samples_done == again.samples_total
         assert board.queue_depths()["predict"] == 0
 
     def test_another_file_with_the_same_tensor(self, board: JobBoard, make_request: MakeRequest) -> None:
         """The same radius for the tensor, but the digest and the radius of its own pixels."""
-        request = make_request(kind=JobKind.PREDICT, n=100)
-        succeed(board, submit(board, request), {"outcome": "certified", "radius": 0.5, "radius_source_pixels": 0.5})
+        request = make_request(n=100)
+        radii = {"outcome": Outcome.CERTIFIED, "radius": 0.5, "radius_source_pixels": 0.5}
+        succeed(board, submit(board, request), **radii)
         image = request.image.model_copy(update={"source_sha256": "1" * 64, "source_norm": 2.0})
-        result = submit(board, request.model_copy(update={"image": image})).result
-        assert result is not None
+        result = shown(submit(board, request.model_copy(update={"image": image})))
         assert result["radius"] == 0.5
         assert result["input"]["source_sha256"] == "1" * 64
         assert result["radius_source_pixels"] == pytest.approx(0.25, rel=1e-8)
@@ -176,12 +183,9 @@ class TestOutcomes:
         other = request.model_copy(update={"image": request.image.model_copy(update={"source_sha256": "1" * 64})})
         first, second = submit(board, request), submit(board, other)
         assert first.id != second.id
-        succeed(board, first, {"outcome": "predicted", "label": "left"})
-        succeed(board, second, {"outcome": "predicted", "label": "right"})
-        record = board.get(second.id)
-        assert record is not None
-        assert record.result is not None
-        assert record.result["label"] == "left"
+        succeed(board, first, label="left")
+        succeed(board, second, label="right")
+        assert shown(board.get(second.id))["label"] == "left"
 
     def test_after_it_failed(self, board: JobBoard, make_request: MakeRequest) -> None:
         """A new job: a failure is no outcome."""
@@ -205,7 +209,7 @@ class TestVotes:
         assert sorted(receipt.counted for receipt in receipts) == [False, False, True]
         assert sum(receipt.is_due for receipt in receipts) == 1
         assert [receipt.refusal for receipt in receipts if not receipt.counted] == ["duplicate"] * 2
-        assert boards[0].phase_votes(job.id, Phase.PREDICT) == [300, 200]
+        assert phase_votes(boards[0], job.id, Phase.PREDICT) == [300, 200]
 
     @pytest.mark.parametrize(
         ("shard", "fingerprint", "votes", "refusal"),
@@ -233,7 +237,7 @@ class TestVotes:
         job = submit(board, make_request())
         receipt = board.record_votes(job.id, shard, fingerprint or job.vote_request.fingerprint, votes)
         assert (receipt.counted, receipt.is_due, receipt.refusal) == (False, False, refusal)
-        assert board.phase_votes(job.id, Phase.SELECT) == [0, 0]
+        assert phase_votes(board, job.id, Phase.SELECT) == [0, 0]
         assert board.get(job.id) == job
 
     def test_missing_votes(self, board: JobBoard, make_request: MakeRequest) -> None:
@@ -242,7 +246,7 @@ class TestVotes:
         assert board.record_votes(job.id, select_shard(), job.vote_request.fingerprint, [10, 20]).is_due
         record = board.get(job.id)
         assert record is not None
-        assert (record.samples_done, board.phase_votes(job.id, Phase.SELECT)) == (100, [10, 20])
+        assert (record.samples_done, phase_votes(board, job.id, Phase.SELECT)) == (100, [10, 20])
 
     def test_a_canceled_job(self, board: JobBoard, make_request: MakeRequest) -> None:
         """Its votes are refused."""
@@ -257,8 +261,9 @@ class TestSteps:
         job = submit(board, make_request(n0=600, n=1200))
         assert board.select(job.id, 1) is None
         record_all(board, job, Phase.SELECT)
-        assert board.selection(job.id) is None
-        assert (board.select(job.id, 1), board.select(job.id, 0), board.selection(job.id)) == (1, 1, 1)
+        assert standing_of(board, job.id).selected is None
+        assert (board.select(job.id, 1), board.select(job.id, 0)) == (1, 1)
+        assert standing_of(board, job.id).selected == 1
         assert board.queue_depths()["certify"] == 3
 
     def test_another_job_waits(self, board: JobBoard, server: redis.Redis, make_request: MakeRequest) -> None:
@@ -275,18 +280,56 @@ class TestSteps:
         """A job ends with a result only when all votes of its last phase are in, and once."""
         job = submit(board, make_request())
         record_all(board, job, Phase.SELECT)
-        assert not board.finish(job.id, {"radius": 9.0})
+        assert not board.finish(job.id, answer_of(board, job.id, radius=9.0))
         board.select(job.id, 0)
-        assert not board.finish(job.id, {"radius": 9.0})
+        assert not board.finish(job.id, answer_of(board, job.id, radius=9.0))
         record_all(board, job, Phase.ESTIMATE)
-        assert board.finish(job.id, {"radius": 0.25})
-        assert not board.finish(job.id, {"radius": 9.0})
+        assert board.finish(job.id, answer_of(board, job.id, radius=0.25))
+        assert not board.finish(job.id, answer_of(board, job.id, radius=9.0))
         record = board.get(job.id)
         assert record is not None
-        assert (record.status, record.result) == (JobStatus.SUCCEEDED, {"radius": 0.25})
+        assert (record.status, shown(record)["radius"]) == (JobStatus.SUCCEEDED, 0.25)
         assert record.samples_done == record.samples_total
         assert record.started_at is not None
         assert record.ended_at is not None
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"votes": [999, 1]},
+            {"votes": [500, 0]},
+            {"selection_votes": [99, 1]},
+            {"selection_votes": [0, 100]},
+            {"index": 1},
+        ],
+    )
+    def test_a_result_of_other_votes(
+        self, board: JobBoard, make_request: MakeRequest, change: dict[str, list[int] | int]
+    ) -> None:
+        """A result that was made of other votes than those that are recorded, or of another class, ends no job."""
+        job = submit(board, make_request())
+        record_all(board, job, Phase.SELECT)
+        board.select(job.id, 0)
+        record_all(board, job, Phase.ESTIMATE)
+        changed = {
+            name: label_votes(job.vote_request, value) if isinstance(value, list) else value
+            for name, value in change.items()
+        }
+        assert not board.finish(job.id, answer_of(board, job.id, None, **changed))
+        assert status_of(board, job) is JobStatus.RUNNING
+        assert board.finish(job.id, answer_of(board, job.id, index=0))
+
+    def test_a_result_of_stale_votes(self, board: JobBoard, make_request: MakeRequest) -> None:
+        """Who read all votes but the last shard's, and is late, cannot end the job with them once they are all in."""
+        job = submit(board, make_request())
+        record_all(board, job, Phase.SELECT)
+        board.select(job.id, 0)
+        first, last = shards_of(Phase.ESTIMATE, 1000)
+        assert board.record_votes(job.id, first, job.vote_request.fingerprint, [500, 0]).counted
+        stale = answer_of(board, job.id)
+        assert board.record_votes(job.id, last, job.vote_request.fingerprint, [500, 0]).counted
+        assert not board.finish(job.id, stale)
+        assert board.finish(job.id, answer_of(board, job.id))
 
     def test_a_job_that_ends(self, board: JobBoard, server: redis.Redis, make_request: MakeRequest) -> None:
         """What is left of it expires, except for its outcome and what it cost; nothing of it stays with RQ."""
@@ -294,7 +337,7 @@ class TestSteps:
         record_all(board, job, Phase.SELECT)
         board.select(job.id, 0)
         record_all(board, job, Phase.ESTIMATE)
-        board.finish(job.id, {})
+        board.finish(job.id, answer_of(board, job.id))
         lasting = {key.decode() for key in server.scan_iter("*") if server.ttl(key) == -1}
         kept = {f"robustify:outcome:{job.vote_request.outcome_key}", "robustify:ledger"}
         assert lasting == {*kept, "rq:queues", CERTIFY}

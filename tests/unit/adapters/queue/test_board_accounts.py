@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 import redis
 
-from adapters.contract.jobs import JobKind, JobRecord, JobRequest, Shard
+from adapters.contract.jobs import JobRecord, JobRequest, Shard
+from adapters.contract.records import JobKind
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from robustify.types import Phase
+from tests.answers import answer_of
 
 MakeRequest = Callable[..., JobRequest]
 SAMPLES = {Phase.PREDICT: 1000, Phase.SELECT: 100, Phase.ESTIMATE: 1000}
@@ -22,13 +23,13 @@ class Desk:
 
     board: JobBoard
 
-    def answer(self, request: JobRequest, missing: int = 0, **result: Any) -> JobRecord:
+    def answer(self, request: JobRequest, missing: int = 0) -> JobRecord:
         """Submits a request and ends its job, if it is not done by then, with so many votes missing."""
         job = self.board.submit(request, 1000)
         if not job.status.done:
             for phase, _ in request.phases:
                 self.vote(job, phase, missing)
-            assert self.board.finish(job.id, {"outcome": "abstained", "radius": None, **result})
+            assert self.board.finish(job.id, answer_of(self.board, job.id))
         found = self.board.get(job.id)
         assert found is not None
         return found
@@ -67,7 +68,7 @@ def test_outcomes_when_their_configurations_differ(desk: Desk, make_request: Mak
             shard = Shard(phase=phase, first=0, count=samples[phase])
             assert desk.board.record_votes(job.id, shard, request.fingerprint, [shard.count, 0]).counted
             desk.board.select(job.id, 0)
-        assert desk.board.finish(job.id, {"radius": None})
+        assert desk.board.finish(job.id, answer_of(desk.board, job.id))
     desk.answer(make_request(kind=JobKind.PREDICT))
 
     assert desk.charged == {"0.001": 2, "0.01": 1}
@@ -105,6 +106,6 @@ def test_job_when_two_end_with_one_outcome(desk: Desk, make_request: MakeRequest
         for phase, _ in request.phases:
             desk.vote(job, phase)
     for job in (first, second):
-        assert desk.board.finish(job.id, {"radius": None})
+        assert desk.board.finish(job.id, answer_of(desk.board, job.id))
 
     assert desk.charged == {"0.001": 1}

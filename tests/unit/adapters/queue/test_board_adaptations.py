@@ -13,6 +13,7 @@ from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from robustify.errors import TaskConflictError
 from robustify.types import Phase
+from tests.answers import adapted
 
 STEPS = 40
 WORK = Shard(phase=Phase.ADAPT, first=0, count=STEPS)
@@ -80,7 +81,7 @@ def test_another_request_for_the_task(board: JobBoard) -> None:
 def test_the_same_request_after_it_succeeded(board: JobBoard) -> None:
     """It is a new job: the task may have been deleted meanwhile."""
     job = begun(board)
-    assert board.complete(job.id, WORK, "worker", {"outcome": "published"})
+    assert board.complete(job.id, WORK, "worker", adapted())
 
     assert board.submit_adaptation(request_of(), STEPS).id != job.id
 
@@ -89,14 +90,14 @@ def test_it_moves_and_ends(board: JobBoard) -> None:
     """Its holder alone says how far it is, and ends it."""
     job = begun(board)
     assert not board.note_progress(job.id, WORK, "another", "synthesize", 3)
-    assert not board.complete(job.id, WORK, "another", {})
+    assert not board.complete(job.id, WORK, "another", adapted())
     assert board.note_progress(job.id, WORK, "worker", "personalize", 7)
     assert (current(board, job).stage, current(board, job).samples_done) == ("personalize", 7)
-    assert board.complete(job.id, WORK, "worker", {"outcome": "published"})
+    assert board.complete(job.id, WORK, "worker", adapted())
 
     record = current(board, job)
     assert (record.status, record.samples_done, record.samples_total) == (JobStatus.SUCCEEDED, STEPS, STEPS)
-    assert record.result == {"outcome": "published"}
+    assert record.result == adapted()
     assert board.queue_depths()["adapt"] == 0
 
 
@@ -106,7 +107,7 @@ def test_it_is_canceled(board: JobBoard) -> None:
     board.cancel(job.id)
 
     assert not board.note_progress(job.id, WORK, "worker", "personalize", 7)
-    assert not board.complete(job.id, WORK, "worker", {})
+    assert not board.complete(job.id, WORK, "worker", adapted())
     assert current(board, job).status is JobStatus.CANCELED
 
 

@@ -1,18 +1,22 @@
 """Jobs that may end with their first votes, on a real queue server: the same votes whatever came when, or was lost."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.contract.jobs import JobKind, JobRecord, JobRequest, JobStatus, Shard
+from adapters.contract.jobs import JobRecord, JobRequest, JobStatus, Shard
+from adapters.contract.next_step import votes_between_looks
+from adapters.contract.records import JobKind
+from adapters.contract.results import PredictResult
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from robustify.smoothing.looks import Tally, first_settled, tallies
 from robustify.types import Bound, Phase, PredictTest
+from tests.answers import answer_of, standing_of
 
 MakeRequest = Callable[..., JobRequest]
 STEP, N = 10, 45
@@ -39,6 +43,11 @@ def record(board: JobBoard, job: JobRecord, first: int, votes: tuple[int, int], 
     return board.record_votes(job.id, shard, job.vote_request.fingerprint, votes).is_due
 
 
+def looked_at(board: JobBoard, job: JobRecord) -> list[Sequence[int]]:
+    """The votes between looks that count by now."""
+    return list(votes_between_looks(standing_of(board, job.id), job.vote_request))
+
+
 def current(board: JobBoard, job: JobRecord) -> JobRecord:
     found = board.get(job.id)
     assert found is not None
@@ -55,11 +64,11 @@ def test_shards_when_a_job_may_stop_early(board: JobBoard, make_request: MakeReq
 def test_first_votes_when_there_is_a_gap(board: JobBoard, make_request: MakeRequest) -> None:
     """What lies behind it is not looked at, though every vote makes the job due."""
     job = submit(board, make_request)
-    assert list(board.first_votes(job.id, Phase.PREDICT, STEP)) == []
+    assert looked_at(board, job) == []
     for first in (0, 20, 40, 10):
         assert record(board, job, first, (min(STEP, N - first), 0))
         expected = {0: 1, 20: 1, 40: 1, 10: 3}[first]
-        assert list(board.first_votes(job.id, Phase.PREDICT, STEP)) == [[10, 0]] * expected
+        assert looked_at(board, job) == [[10, 0]] * expected
 
 
 def test_finish_when_its_votes_are_in(board: JobBoard, make_request: MakeRequest) -> None:
@@ -68,7 +77,7 @@ def test_finish_when_its_votes_are_in(board: JobBoard, make_request: MakeRequest
     assert board.lease(job.id, Shard(phase=Phase.PREDICT, first=30, count=10), "slow")
     for first in (0, 10, 40):
         record(board, job, first, (min(STEP, N - first), 0))
-    assert board.finish(job.id, {"outcome": "predicted", "samples_used": 20}, samples=20)
+    assert board.finish(job.id, answer_of(board, job.id, 20))
 
     ended = current(board, job)
     assert (ended.status, ended.samples_done, ended.samples_total) == (JobStatus.SUCCEEDED, 20, N)
@@ -76,7 +85,7 @@ def test_finish_when_its_votes_are_in(board: JobBoard, make_request: MakeRequest
     assert not board.is_live(job.id)
     assert not board.renew(job.id, Shard(phase=Phase.PREDICT, first=30, count=10), "slow")
     assert not record(board, job, 30, (10, 0))
-    assert not board.finish(job.id, {"outcome": "another"}, samples=10)
+    assert not board.finish(job.id, answer_of(board, job.id, 10))
     assert current(board, job) == ended
 
 
@@ -87,7 +96,7 @@ def test_finish_when_its_votes_are_not_all_in(board: JobBoard, make_request: Mak
     for first in (0, 10, 30):
         record(board, job, first, (10, 0))
 
-    assert not board.finish(job.id, {"outcome": "predicted"}, samples=samples)
+    assert not board.finish(job.id, answer_of(board, job.id, samples))
     assert current(board, job).status is JobStatus.RUNNING
 
 
@@ -96,9 +105,9 @@ def test_finish_when_the_job_must_not_stop_early(board: JobBoard, make_request: 
     job = board.submit(make_request(kind=JobKind.PREDICT, n=N), shard_samples=STEP)
     assert not any(record(board, job, first, (10, 0)) for first in (0, 10, 20, 30))
 
-    assert not board.finish(job.id, {"outcome": "predicted"}, samples=40)
+    assert not board.finish(job.id, answer_of(board, job.id, 40))
     assert record(board, job, 40, (5, 0))
-    assert board.finish(job.id, {"outcome": "predicted"})
+    assert board.finish(job.id, answer_of(board, job.id))
 
 
 def test_finish_when_the_class_is_not_chosen(board: JobBoard, make_request: MakeRequest) -> None:
@@ -108,10 +117,10 @@ def test_finish_when_the_class_is_not_chosen(board: JobBoard, make_request: Make
     assert [record(board, job, first, (min(STEP, 25 - first), 0), Phase.SELECT) for first in (0, 10, 20)] == (
         [False, False, True]
     )
-    assert not board.finish(job.id, {"outcome": "certified"}, samples=10)
+    assert not board.finish(job.id, answer_of(board, job.id, 10))
     board.select(job.id, 0)
     assert record(board, job, 0, (10, 0), Phase.ESTIMATE)
-    assert board.finish(job.id, {"outcome": "certified"}, samples=10)
+    assert board.finish(job.id, answer_of(board, job.id, 10))
     assert current(board, job).samples_done == 35
 
 
@@ -123,7 +132,7 @@ def test_outcome_when_votes_are_missing(
     job = submit(board, make_request)
     for first in (0, 10, 30):
         record(board, job, first, (9 if first == lost_in else 10, 0))
-    assert board.finish(job.id, {"outcome": "predicted"}, samples=20)
+    assert board.finish(job.id, answer_of(board, job.id, 20))
 
     assert (submit(board, make_request).id == job.id) is is_kept
 
@@ -132,7 +141,7 @@ def test_outcome_when_the_job_is_forgotten(board: JobBoard, connection: redis.Re
     """Asked again, the job is done with the samples that were used."""
     job = submit(board, make_request)
     record(board, job, 0, (10, 0))
-    assert board.finish(job.id, {"outcome": "predicted", "samples_used": 10}, samples=10)
+    assert board.finish(job.id, answer_of(board, job.id, 10))
     connection.delete(f"robustify:job:{job.id}")
     again = submit(board, make_request)
 
@@ -156,10 +165,9 @@ def test_job_when_its_worker_dies_before_it_looks(
 
 def look(board: JobBoard, job: JobRecord) -> None:
     """What a worker does after each shard."""
-    parts = board.first_votes(job.id, Phase.PREDICT, STEP)
-    settled = first_settled(tallies(parts, STEP, N), N, lambda tally: tally.votes[0] >= ENOUGH)
+    settled = first_settled(tallies(looked_at(board, job), STEP, N), N, lambda tally: tally.votes[0] >= ENOUGH)
     if settled is not None:
-        board.finish(job.id, {"votes": list(settled.votes), "samples_used": settled.samples}, settled.samples)
+        board.finish(job.id, answer_of(board, job.id, settled.samples))
 
 
 def expected_result(votes: list[int]) -> dict[str, object]:
@@ -195,5 +203,5 @@ def test_any_order_of_votes(
     look(board, job)
 
     result = current(board, job).result
-    assert result is not None
-    assert {name: result[name] for name in ("votes", "samples_used")} == expected_result(counts)
+    assert isinstance(result, PredictResult)
+    assert {"votes": list(result.counts), "samples_used": result.samples_used} == expected_result(counts)

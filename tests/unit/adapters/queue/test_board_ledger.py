@@ -15,6 +15,7 @@ from adapters.queue.board import JobBoard
 from adapters.queue.rq_queue import SafeQueue, queues
 from adapters.settings import Settings
 from robustify.types import Phase
+from tests.answers import answer_of, phase_votes
 
 SHARD_SAMPLES = 10
 PAUSE_SECONDS = 0.001
@@ -95,7 +96,7 @@ class Ledger(RuleBasedStateMachine):
     def every_shard_counts_once(self) -> None:
         for phase, recorded in self.expected.items():
             expected = [sum(votes) for votes in zip([0, 0], *recorded.values(), strict=True)]
-            assert self.board.phase_votes(self.job.id, phase) == expected
+            assert phase_votes(self.board, self.job.id, phase) == expected
         record = self.board.get(self.job.id)
         assert record is not None
         done = sum(min(SHARD_SAMPLES, PHASES[phase] - first) for phase in PHASES for first in self.expected[phase])
@@ -113,10 +114,10 @@ class Ledger(RuleBasedStateMachine):
         self.forget_the_dead()
         for phase in PHASES:
             while len(self.expected[phase]) < PLANNED[phase]:
-                assert not self.board.finish(self.job.id, {"radius": 9.0})
+                assert not self.board.finish(self.job.id, answer_of(self.board, self.job.id, radius=9.0))
                 self.work()
             self.select(0)
-        assert self.board.finish(self.job.id, {"radius": 1.0})
+        assert self.board.finish(self.job.id, answer_of(self.board, self.job.id, radius=1.0))
         record = self.board.get(self.job.id)
         assert record is not None
         assert record.status is JobStatus.SUCCEEDED

@@ -12,7 +12,8 @@ from rq.exceptions import DequeueTimeout
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from adapters.contract.jobs import JobKind, JobRequest, Shard
+from adapters.contract.jobs import JobRequest, Shard
+from adapters.contract.records import JobKind
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.shipped import find_profile
 from adapters.queue.board import JobBoard

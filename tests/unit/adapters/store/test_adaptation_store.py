@@ -13,7 +13,16 @@ from adapters.store.adaptations import FUNCTION_FILES, REFERENCES, AdaptationSto
 from robustify.errors import StoredTaskError
 
 MODELS = "a" * 64
-ABOUT = {"labels": ["cat", "dog"], "references": [{"file": "0000-000.png"}]}
+REFERENCE = {
+    "file": "0000-000.png",
+    "label": "cat",
+    "index": 0,
+    "shot": 0,
+    "seed": 1,
+    "prompt": "p",
+    "held_back": False,
+}
+ABOUT = {"labels": ["cat", "dog"], "references": [REFERENCE]}
 ADDING = """
 import pathlib, sys
 from adapters.store.adaptations import AdaptationStore
@@ -52,8 +61,8 @@ def test_adaptation_when_it_is_read_again(store: AdaptationStore, made: Path) ->
     found = store.get(digest)
 
     assert (found.digest, found.models) == (digest, MODELS)
-    assert found.references == ABOUT["references"]
-    assert found.manifest["labels"] == ["cat", "dog"]
+    assert [reference.model_dump() for reference in found.references] == [REFERENCE]
+    assert found.manifest.labels == ("cat", "dog")
     assert all(
         (path := found.file(name)) and path.read_bytes() == (made / name).read_bytes() for name in FUNCTION_FILES
     )

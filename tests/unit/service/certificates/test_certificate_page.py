@@ -2,19 +2,27 @@
 
 import base64
 import hashlib
+import json
 import re
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
+from adapters.contract.certificate import Certificate
 from service.certificates.page import CONTENT_SECURITY_POLICY, certificate_page
 
 HOSTILE = ['<script>alert("1")</script>', "${style}$claim", "cat' onload='x", "</td></table>\u202e", "&lt;b&gt;"]
 
 
-def certificate(**changes: Any) -> dict[str, Any]:
-    return {
+def certificate(**changes: Any) -> Certificate:
+    document = {
+        "format": "robustify-certificate",
+        "format_version": 1,
+        "statement": "",
+        "kind": "certify",
+        "index": 0,
+        "software": {},
         "outcome": "certified",
         "label": HOSTILE[0],
         "radius": 0.21999999,
@@ -23,15 +31,18 @@ def certificate(**changes: Any) -> dict[str, Any]:
         "template": "<i>{}</i>",
         "selection_votes": [90, 4, 3, 2, 1],
         "votes": [900, 40, 30, 20, 10],
-        "smoothing": {"sigma": 0.25, "n0": 100, "n": 1000, "alpha": 0.001, "samples_used": 1100},
+        "smoothing": {"sigma": 0.25, "n0": 100, "n": 1000, "alpha": 0.001, "samples_used": 1100}
+        | {"noise": "gaussian", "target_radius": None, "tolerance": None},
         "bound": {"name": "clopper-pearson", "p_lower": 0.86999, "p_upper": None},
         "image": {"sha256": "a" * 64, "source_sha256": "b" * 64, "height": 32, "width": 32, "source_norm": 1.0},
-        "model": {"profile": "mini", "task": "<u>", "version": 3, "fingerprint": "c" * 64},
+        "model": {"profile": "mini", "task": "<u>", "version": 3, "fingerprint": "c" * 64}
+        | {"engine": {}, "adaptation": None},
         "seed_commitment": "d" * 64,
         "issued_at": "2025-06-15T15:06:40Z",
         "public_key": "e" * 64,
         "signature": "f" * 128,
-    } | changes
+    }
+    return Certificate.model_validate_json(json.dumps(document | changes))
 
 
 class Reader(HTMLParser):
@@ -109,3 +120,11 @@ def test_page_when_there_are_many_labels() -> None:
     assert "label 199<" in page
     assert "label 100<" not in page
     assert "and 150 more" in page
+
+
+def test_page_when_the_noise_is_lattice() -> None:
+    """It says that nothing is claimed of the file, in place of a radius for its pixels."""
+    text = Reader(certificate_page(certificate(radius_source_pixels=None))).text
+
+    assert "smaller than 0.2199 " in text
+    assert "nothing is claimed of the pixels of the file" in text

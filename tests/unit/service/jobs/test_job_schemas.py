@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from adapters.contract.adaptation import AdaptParameters, adapt_request
-from adapters.contract.jobs import InputImage, JobKind, JobRecord, JobRequest, JobStatus
+from adapters.contract.jobs import InputImage, JobRecord, JobRequest, JobStatus
+from adapters.contract.records import JobKind
 from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
-from service.jobs.schemas import AdaptProgress, Progress, describe_job, iso_time, seconds_left
+from service.jobs.schemas import AdaptJob, Progress, describe_job, iso_time, seconds_left
 
 
 def record_of(kind: JobKind, status: JobStatus) -> JobRecord:
@@ -32,16 +33,16 @@ def record_of(kind: JobKind, status: JobStatus) -> JobRecord:
 @pytest.mark.parametrize("status", JobStatus)
 def test_done(status: JobStatus) -> None:
     """`done` is true for every status that a job does not leave."""
-    assert describe_job(record_of(JobKind.PREDICT, status)).done == (status not in ("queued", "running"))
+    assert describe_job(record_of(JobKind.PREDICT, status)).root.done == (status not in ("queued", "running"))
 
 
 def test_parameters() -> None:
     """Selection samples and a wanted radius are parameters of a certificate only."""
-    certify = describe_job(record_of(JobKind.CERTIFY, JobStatus.RUNNING)).params
-    predict = describe_job(record_of(JobKind.PREDICT, JobStatus.RUNNING)).params
+    certify = describe_job(record_of(JobKind.CERTIFY, JobStatus.RUNNING)).root.params.model_dump()
+    predict = describe_job(record_of(JobKind.PREDICT, JobStatus.RUNNING)).root.params.model_dump()
     assert set(certify) - set(predict) == {"n0", "target_radius", "tolerance", "bound"}
     assert set(predict) - set(certify) == {"test"}
-    assert (certify["n0"], certify["labels"], certify["template"]) == (10, ["cat", "dog"], "{}")
+    assert (certify["n0"], certify["labels"], certify["template"]) == (10, ("cat", "dog"), "{}")
 
 
 def adaptation_of(status: JobStatus = JobStatus.RUNNING, **others: Any) -> JobRecord:
@@ -52,12 +53,12 @@ def adaptation_of(status: JobStatus = JobStatus.RUNNING, **others: Any) -> JobRe
 
 def test_adaptation() -> None:
     """Its parameters are all that the request may have, and its progress is in steps, with the stage."""
-    job = describe_job(adaptation_of(samples_done=5, stage="personalize"))
-    assert job.params.keys() == AdaptParameters.model_fields.keys()
-    assert (job.params["labels"], job.params["steps"]) == (["cat", "dog"], 7)
-    assert isinstance(job.progress, AdaptProgress)
+    job = describe_job(adaptation_of(samples_done=5, stage="personalize")).root
+    assert isinstance(job, AdaptJob)
+    assert type(job.params).model_fields.keys() == AdaptParameters.model_fields.keys()
+    assert (job.params.labels, job.params.steps) == (("cat", "dog"), 7)
     assert (job.progress.unit, job.progress.stage) == ("steps", "personalize")
-    assert describe_job(record_of(JobKind.PREDICT, JobStatus.RUNNING)).progress == Progress(done=5, total=30)
+    assert describe_job(record_of(JobKind.PREDICT, JobStatus.RUNNING)).root.progress == Progress(done=5, total=30)
 
 
 def test_seconds_left() -> None:

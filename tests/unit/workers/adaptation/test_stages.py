@@ -132,15 +132,16 @@ def test_report_when_a_run_is_done(finished: AdaptationRun, tmp_path: Path) -> N
     written = json.loads((made / "report.json").read_text())
     stored = AdaptationStore(tmp_path).add(made, finished.request.models, finished.about())
 
+    assert stored.figures is not None
     assert [figures["sigma"] for figures in written["before"]] == [0.25, 0.5]
     assert [figures["images"] for figures in written["after"]] == [2, 2]
     assert all(0 <= figures["accuracy"] <= 1 for figures in (*written["before"], *written["after"]))
-    assert written["no_worse"] is stored.manifest["figures"]["no_worse"]
+    assert written["no_worse"] is stored.figures.no_worse
     assert [entry["step"] for entry in written["losses"]["personalize"]] == [2]
     assert written["losses"]["fine-tune"] == []
-    names = {entry["file"] for entry in stored.references}
+    names = {entry.file for entry in stored.references}
     assert names == {path.name for path in (stored.folder / REFERENCES).iterdir()}
-    assert sum(entry["held_back"] for entry in stored.references) == 2
+    assert sum(entry.held_back for entry in stored.references) == 2
 
 
 def test_run_that_is_asked_for_again(finished: AdaptationRun, workshop: PicturesOfNoise) -> None:

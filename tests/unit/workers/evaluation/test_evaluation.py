@@ -13,7 +13,7 @@ from robustify.types import SmoothingParameters, Task
 from workers.evaluation.datasets import Dataset
 from workers.evaluation.procedure import procedure_of
 from workers.evaluation.rows import row_source
-from workers.evaluation.runs import Evaluation, evaluate
+from workers.evaluation.runs import Evaluation, Row, evaluate
 
 
 def dataset(images: int) -> Dataset:
@@ -41,15 +41,15 @@ def test_evaluation_by_another_procedure(tmp_path: Path, method: dict[str, Any])
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
 
     predicts, stops_early = "test" in method, not {"bound", "test"} & set(method) or method.get("test") == "sequential"
-    assert summary["samples"] == sum(row["samples"] for row in rows)
-    assert (summary["samples"] < 12 * (1000 if predicts else 1050)) is stops_early
+    assert summary.samples == sum(row["samples"] for row in rows)
+    assert (summary.samples < 12 * (1000 if predicts else 1050)) is stops_early
     assert all(sum(row["votes"]) + sum(row.get("selection_votes", [])) == row["samples"] for row in rows)
     margins = [abs(exact_margin(images.images[row["index"]])) for row in rows]
     most = method.get("target_radius", 9.0)
     assert all((row["radius"] or 0.0) <= min(margin, most) for row, margin in zip(rows, margins, strict=True))
     outcomes = {"predicted", "abstained"} if predicts else {"certified", "abstained", "not_certified", "undecided"}
     assert {row["outcome"] for row in rows} <= outcomes
-    assert summary["certified_accuracy"] == {} if predicts else "0.0" in summary["certified_accuracy"]
+    assert summary.certified_accuracy == {} if predicts else "0.0" in summary.certified_accuracy
     assert all(row["answer"] in (None, row["label"]) for row in rows) or not predicts
 
 
@@ -68,9 +68,9 @@ def test_evaluation_writes_a_row_for_each_image_and_sums_them_up(tmp_path: Path)
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
 
     assert [row["index"] for row in rows] == list(range(12))
-    assert summary["images"] == 12
-    assert summary["samples"] == 12 * 250
-    assert summary["certified_accuracy"]["0.0"] == 1 - summary["abstained"]
+    assert summary.images == 12
+    assert summary.samples == 12 * 250
+    assert summary.certified_accuracy["0.0"] == 1 - summary.abstained
     assert all(row["radius"] is None or row["radius"] <= abs(exact_margin(images.images[row["index"]])) for row in rows)
 
 
@@ -82,14 +82,14 @@ def test_stopped_evaluation_goes_on_where_it_was(tmp_path: Path) -> None:
     path.write_text(path.read_text() + '{"index": 3, "lab')
     asked: list[int] = []
 
-    def counting(indices: list[int]) -> Iterable[dict[str, Any]]:
+    def counting(indices: list[int]) -> Iterable[Row]:
         asked.extend(indices)
         return row_source(evaluation(), images)(indices)
 
     resumed = evaluate(evaluation(), 8, path, counting)
 
     assert asked == [3, 4, 5, 6, 7]
-    assert {**resumed, "seconds": 0} == {**whole, "seconds": 0}
+    assert resumed.model_copy(update={"seconds": 0}) == whole.model_copy(update={"seconds": 0})
 
 
 @pytest.mark.parametrize("line", ["x", "[1]", '"text"'])

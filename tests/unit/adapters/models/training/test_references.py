@@ -153,7 +153,7 @@ def test_description_when_it_is_printed() -> None:
     """One entry for each image, with the name of its file and of its label."""
     entry = describe(PLAN, TASK.labels)[7]
 
-    assert entry == {
+    assert entry.model_dump() == {
         "file": "0001-002.png",
         "label": "dog",
         "index": 1,

@@ -1,0 +1,72 @@
+"""`params` of a job: what was asked, with every default filled in and the task's version pinned."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from adapters.contract.jobs import AdaptRequest, JobRequest
+from adapters.contract.records import Record
+from robustify.types import DEFAULT_TEMPLATE, Bound, Noise, PredictTest
+
+
+class EffectiveVote(Record):
+    """What both requests that rest on votes have."""
+
+    labels: tuple[str, ...] = Field(description="The classes, in order.", examples=[["cat", "horse", "ship"]])
+    task: str | None = Field(description="The task that was named, if one was.", examples=["animals"])
+    version: int | None = Field(description="Its version, which answers from here on.", examples=[2])
+    adaptation: str | None = Field(description="The digest of its adaptation.", examples=["9f2c" * 16])
+    template: str = Field(description="Prompt; {} stands for the label.", examples=[DEFAULT_TEMPLATE])
+    classifier: Literal["default"] = "default"
+    sigma: float = Field(description="Standard deviation of the noise, for pixels in [0, 1].", examples=[0.25])
+    noise: Noise = Field(description="What is added to the image.", examples=["gaussian"])
+    n: int = Field(description="Samples planned for the vote that decides.", examples=[10000])
+    alpha: float = Field(description="The answer is wrong with at most this probability.", examples=[0.001])
+
+
+class EffectivePredict(EffectiveVote):
+    """Of a prediction."""
+
+    test: PredictTest = Field(description="When the votes are looked at.", examples=["sequential"])
+
+
+class EffectiveCertify(EffectiveVote):
+    """Of a certificate."""
+
+    n0: int = Field(description="Selection samples.", examples=[100])
+    target_radius: float | None = Field(description="The radius that is wanted.", examples=[0.2])
+    tolerance: float | None = Field(description="How much more radius is not worth a sample.", examples=[0.01])
+    bound: Bound = Field(description="What the radius rests on.", examples=["multiclass"])
+
+
+class EffectiveAdapt(Record):
+    """Of an adaptation."""
+
+    name: str = Field(description="Of the task.", examples=["animals"])
+    labels: tuple[str, ...] = Field(description="The classes, in order.", examples=[["cat", "horse", "ship"]])
+    template: str = Field(description="Prompt; {} stands for the label.", examples=[DEFAULT_TEMPLATE])
+    shots: int = Field(description="Reference images of each label to adapt with.", examples=[4])
+    held_back: int = Field(description="Reference images of each label to judge by.", examples=[4])
+    seed: int = Field(examples=[0])
+    steps: int = Field(description="Of personalising the denoiser.", examples=[120])
+    batch_size: int = Field(description="Images of one such step.", examples=[24])
+    learning_rate: float = Field(description="Of the denoiser.", examples=[3e-4])
+    guidance_weight: float = Field(description="Weight of the classifier's loss (lambda of Eq. 12).", examples=[0.01])
+    rank: int = Field(description="Of the denoiser's LoRA.", examples=[4])
+    fine_tuning_steps: int = Field(description="Of fine-tuning the classifier.", examples=[60])
+    fine_tuning_batch_size: int = Field(description="Images of one such step.", examples=[40])
+    fine_tuning_learning_rate: float = Field(description="Of the classifier.", examples=[5e-4])
+    fine_tuning_mix: float = Field(description="Share of the fine-tuned weights that serve.", examples=[0.3])
+    publish: Literal["if-no-worse", "always"] = Field(examples=["if-no-worse"])
+
+
+def effective_predict(request: JobRequest) -> EffectivePredict:
+    return EffectivePredict.model_validate(request.model_dump(include=set(EffectivePredict.model_fields)))
+
+
+def effective_certify(request: JobRequest) -> EffectiveCertify:
+    return EffectiveCertify.model_validate(request.model_dump(include=set(EffectiveCertify.model_fields)))
+
+
+def effective_adapt(request: AdaptRequest) -> EffectiveAdapt:
+    return EffectiveAdapt.model_validate(request.model_dump(include=set(EffectiveAdapt.model_fields)))

@@ -1,0 +1,17 @@
+"""What every record that crosses the queue is made of."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class JobKind(StrEnum):
+    PREDICT = "predict"
+    CERTIFY = "certify"
+    ADAPT = "adapt"
+
+
+class Record(BaseModel):
+    """Constructed with known fields only; who reads one that a newer release wrote ignores what it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

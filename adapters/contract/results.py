@@ -1,0 +1,193 @@
+"""What is answered: `result` of a job, by its kind. Workers make it, the board carries it, the API declares it."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from adapters.contract.certificate import SignedDocument
+from adapters.contract.records import JobKind, Record
+from robustify.smoothing.rules import Outcome
+from robustify.types import Bound, Noise, Phase, PredictTest
+
+EXAMPLE_DIGEST = "9f2c" * 16
+
+
+class LabelVotes(Record):
+    """The samples of a phase that voted for a label."""
+
+    label: str = Field(description="As the request has it.", examples=["horse"])
+    count: int = Field(ge=0, description="Samples that voted for it.", examples=[828])
+
+
+class AnsweringModel(Record):
+    """What computed the votes."""
+
+    profile: str = Field(description="The set of models.", examples=["mini"])
+    fingerprint: str = Field(description="sha256 over everything that decides f.", examples=[EXAMPLE_DIGEST])
+    task: str | None = Field(None, description="The task that was named, if one was.", examples=["animals"])
+    version: int | None = Field(None, description="Its version.", examples=[2])
+    adaptation: str | None = Field(None, description="The digest of its adaptation.", examples=[EXAMPLE_DIGEST])
+
+
+class AnsweredImage(Record):
+    """The image that the answer is about, by its digests: the canonical tensor's, and the uploaded file's."""
+
+    sha256: str = Field(description="Of the canonical tensor.", examples=[EXAMPLE_DIGEST])
+    height: int = Field(description="Of the canonical tensor, in pixels.", examples=[32])
+    width: int = Field(description="Of the canonical tensor, in pixels.", examples=[32])
+    source_sha256: str = Field(description="Of the uploaded file.", examples=[EXAMPLE_DIGEST])
+
+
+class VotedResult(Record):
+    """What both answers that rest on votes have."""
+
+    outcome: str
+    label: str | None = Field(description="The class that is answered; null where none is.", examples=["horse"])
+    index: int | None = Field(description="Its place in the labels.", examples=[1])
+    votes: tuple[LabelVotes, ...] = Field(description="Of the samples that were looked at, in the order of the labels.")
+    n: int = Field(description="Samples planned for the vote that decides.", examples=[10000])
+    samples_used: int = Field(description="Samples that were drawn, those of selection included.", examples=[10100])
+    alpha: float = Field(description="The answer is wrong with at most this probability.", examples=[0.001])
+    sigma: float = Field(description="Standard deviation of the noise, for pixels in [0, 1].", examples=[0.25])
+    noise: Noise = Field(Noise.GAUSSIAN, description="What was added to the image.", examples=["gaussian"])
+    model: AnsweringModel
+    input: AnsweredImage
+    seconds: float = Field(description="From the first shard to the answer.", examples=[11.2])
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The votes (K,) that decide."""
+        return tuple(vote.count for vote in self.votes)
+
+
+class PredictResult(VotedResult):
+    """A label, or an abstention."""
+
+    outcome: Literal["predicted", "abstained"] = Field(description="Whether there is a label.", examples=["predicted"])
+    test: PredictTest = Field(PredictTest.FIXED, description="When the votes were looked at.", examples=["sequential"])
+    p_value: float = Field(description="At most alpha exactly where there is a label.", examples=[0.000117])
+
+    @property
+    def deciding_samples(self) -> int:
+        """The samples whose votes decide: the first so many of the phase."""
+        return self.samples_used
+
+    @property
+    def phase_counts(self) -> Mapping[Phase, tuple[int, ...]]:
+        """The votes that it was made of."""
+        return {Phase.PREDICT: self.counts}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_release_that_took_all_samples(cls, values: object) -> object:
+        return {"samples_used": values["n"], **values} if isinstance(values, dict) and "n" in values else values
+
+
+class CertifyResult(VotedResult):
+    """A label with a radius, or an outcome without one that still names the label that was chosen.
+
+    No label is named when not one selection sample voted.
+    """
+
+    outcome: Outcome = Field(description="What became of the certificate.", examples=["certified"])
+    radius: float | None = Field(
+        description="L2 radius of the canonical tensor, for pixels in [0, 1]; null unless certified.", examples=[0.2548]
+    )
+    radius_source_pixels: float | None = Field(
+        None, description="The same for the decoded pixels of the file; null with lattice noise.", examples=[0.2548]
+    )
+    target_radius: float | None = Field(None, description="The radius that was asked for.", examples=[0.2])
+    tolerance: float | None = Field(None, description="How much more radius was not worth a sample.", examples=[0.01])
+    bound: Bound = Field(description="What the radius rests on.", examples=["multiclass"])
+    n0: int = Field(description="Selection samples.", examples=[100])
+    p_lower: float = Field(description="Lower bound of the class's probability.", examples=[0.788])
+    p_upper: float | None = Field(
+        None, description="Upper bound of any rival's; null where none is used.", examples=[0.09]
+    )
+    selection_votes: tuple[LabelVotes, ...] = Field(description="Of the samples that chose the class.")
+    certificate: SignedDocument | None = Field(None, description="The signed document.")
+
+    @property
+    def selection_counts(self) -> tuple[int, ...]:
+        """The votes (K,) that chose the class."""
+        return tuple(vote.count for vote in self.selection_votes)
+
+    @property
+    def deciding_samples(self) -> int:
+        """The samples whose votes decide: the first so many of the estimation."""
+        return self.samples_used - self.n0
+
+    @property
+    def phase_counts(self) -> Mapping[Phase, tuple[int, ...]]:
+        """The votes that it was made of."""
+        return {Phase.SELECT: self.selection_counts, Phase.ESTIMATE: self.counts}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_release_that_took_all_samples(cls, values: object) -> object:
+        if not isinstance(values, dict) or not {"n", "n0"} <= values.keys():
+            return values
+        return {"samples_used": values["n0"] + values["n"], **values}
+
+
+class JudgedAt(Record):
+    """How well held-back references are classified and certified at one sigma; see `Evidence` of the method."""
+
+    sigma: float = Field(examples=[0.25])
+    images: int = Field(description="How many were judged.", examples=[40])
+    accuracy: float = Field(description="Share of the noisy samples that get the label.", examples=[0.61])
+    certified_accuracy: Mapping[str, float] = Field(description="By radius.", examples=[{"0.0": 0.6, "0.25": 0.4}])
+    acr: float = Field(description="Average certified radius.", examples=[0.19])
+
+
+class Figures(Record):
+    """What an adaptation brought, on references that nothing was trained on."""
+
+    before: tuple[JudgedAt, ...]
+    after: tuple[JudgedAt, ...]
+    no_worse: bool = Field(description="Whether the mean accuracy did not fall.", examples=[True])
+
+
+class MadeTask(Record):
+    """The task as it was when the adaptation ended."""
+
+    id: str = Field(examples=["3be1d422a46085e1"])
+    name: str = Field(examples=["animals"])
+    version: int = Field(description="The one that this job made or found.", examples=[2])
+    current: int = Field(description="The one that answers.", examples=[2])
+
+
+class AdaptedModels(Record):
+    """What was adapted."""
+
+    profile: str = Field(examples=["mini"])
+    models: str = Field(description="The digest of the models.", examples=[EXAMPLE_DIGEST])
+
+
+class AdaptResult(Record):
+    """A task that has a version more, or labels that were registered."""
+
+    outcome: Literal["registered", "published", "not_published"] = Field(
+        description="`not_published`: it did worse than the models before, and does not answer.", examples=["published"]
+    )
+    task: MadeTask
+    adaptation: str | None = Field(
+        description="The digest of what was made; null for labels alone.", examples=[EXAMPLE_DIGEST]
+    )
+    figures: Figures | None = Field(description="Null for labels alone.")
+    model: AdaptedModels
+    seconds: float = Field(examples=[310.5])
+
+
+Voted = PredictResult | CertifyResult
+Result = PredictResult | CertifyResult | AdaptResult
+RESULTS: Mapping[JobKind, type[Result]] = MappingProxyType(
+    {JobKind.PREDICT: PredictResult, JobKind.CERTIFY: CertifyResult, JobKind.ADAPT: AdaptResult}
+)
+
+
+def read_result(kind: JobKind, text: str) -> Result:
+    """The result that a worker wrote, of this release, an earlier one or a later one."""
+    return RESULTS[kind].model_validate_json(text, extra="ignore")

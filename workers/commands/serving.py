@@ -1,0 +1,49 @@
+"""`robustify up`, `api` and `worker`: processes that serve."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from workers.commands.app import ProfileName, app, require_queue, say, settings_with
+
+
+@app.command()
+def up(
+    workers: Annotated[int, typer.Option(help="Worker processes.", min=1)] = 1,
+    host: Annotated[str | None, typer.Option(help="Address of the API.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the API.")] = None,
+    profile: ProfileName = None,
+) -> None:
+    """Run the whole service on this machine until Ctrl-C: queue, workers, API."""
+    from workers.supervision.stack import running_stack
+
+    settings = settings_with(host=host, port=port, profile=profile)
+    with running_stack(settings, workers) as supervisor:
+        say(f"API on http://{settings.host}:{settings.port}, state in {settings.state_dir}; Ctrl-C stops")
+        supervisor.run_until_signal()
+
+
+@app.command()
+def api(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Run the API alone; the queue is at ROBUSTIFY_REDIS_URL."""
+    from workers.supervision.stack import api_child, environment_of
+
+    settings = settings_with(host=host, port=port)
+    require_queue(settings)
+    child = api_child(settings, environment_of(settings))
+    os.execve(sys.executable, [sys.executable, *child.command], {**os.environ, **child.environment})
+
+
+@app.command()
+def worker(profile: ProfileName = None) -> None:
+    """Run one worker; the queue is at ROBUSTIFY_REDIS_URL."""
+    from workers.wiring import run_worker
+
+    settings = settings_with(profile=profile)
+    require_queue(settings)
+    run_worker(settings)
