@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import rfc8785
 
@@ -15,7 +15,7 @@ def canonical_bytes(document: object) -> bytes:
     ValueError for what JSON of double precision cannot say: NaN, infinities, integers beyond 2^53, broken Unicode.
     """
     try:
-        return rfc8785.dumps(cast(Any, document))  # It refuses what it cannot write.
+        return rfc8785.dumps(cast(Any, document))  # Any: it refuses what it cannot write.
     except (RecursionError, OverflowError):
         raise ValueError(ENDLESS) from None
 
@@ -36,7 +36,7 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def parse_strictly(data: bytes) -> Any:
+def parse_strictly(data: bytes) -> object:
     """The document of a file, in which no number and no name can be changed without changing what it says.
 
     ValueError for anything that is not JSON in UTF-8, for a name that comes twice, and for numbers that are not
@@ -54,7 +54,7 @@ def parse_strictly(data: bytes) -> Any:
         raise ValueError(ENDLESS) from None
 
 
-def _distinct_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _distinct_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
     values = dict(pairs)
     if len(values) < len(pairs):
         raise ValueError("a name comes twice in one object")
@@ -76,5 +76,5 @@ def _shortest_float(text: str) -> float:
     return number
 
 
-def _no_number(text: str) -> Any:
+def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number of JSON")

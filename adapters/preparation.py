@@ -1,27 +1,29 @@
-"""From checked parameters and a canonical image to what the queue carries."""
+"""The one way from what was asked, an image and a stored task to the request that the queue carries.
+
+1. `checked`: the values of the fields become parameters, alone and for this profile, and the task that they name is
+   looked up and pinned. Everything that is wrong with the fields is told at once.
+2. `canonical_image`: the bytes become the canonical tensor, by the noise that was asked for.
+3. `request_of`: both become a `JobRequest`, with every default filled in and the fingerprint of the function that will
+   answer it.
+
+The API and the command line take the same steps; the API stores the tensor before the last one.
+"""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
 
-import numpy as np
-
-from adapters.contract.fields import accepted
+from adapters.contract.certify import CertifyParameters, check_certificate
+from adapters.contract.fields import FieldProblem, accepted, parse_fields
 from adapters.contract.jobs import InputImage, JobRequest
 from adapters.contract.labels import class_indices
-from adapters.contract.records import JobKind
-from adapters.contract.smoothing import (
-    CertifyParameters,
-    PredictParameters,
-    SmoothedParameters,
-    check_fit,
-    parse_parameters,
-)
-from adapters.images import canonicalise_for
+from adapters.contract.predict import PredictParameters
+from adapters.contract.records import JobKind, VoteKind
+from adapters.contract.smoothing import SmoothedParameters, check_enough, check_label_count
+from adapters.images import CanonicalImage, canonicalise_for
 from adapters.profiles.fingerprint import engine_digest, function_digest
 from adapters.profiles.profile import Profile
-from adapters.profiles.shipped import served_profile
 from adapters.settings import Settings
 from adapters.store.tasks import TaskStore
 from adapters.store.tensors import tensor_digest
@@ -33,6 +35,9 @@ from robustify.types import Bound, Noise, PredictTest, Task
 VERSION_MARK = "@"
 MAX_LOOKS = 40
 """Of a prediction: each is a shard of its own, and takes some milliseconds beside its samples."""
+PARAMETERS: Mapping[JobKind, type[SmoothedParameters]] = MappingProxyType(
+    {JobKind.PREDICT: PredictParameters, JobKind.CERTIFY: CertifyParameters}
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,120 @@ class AskedTask:
     task: Task
     name: str | None = None
     version: int | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What was asked of an image, whatever it is: checked parameters, and the task."""
+
+    kind: VoteKind
+    parameters: SmoothedParameters
+    asked: AskedTask
+
+    @property
+    def noise(self) -> Noise:
+        return Noise(self.parameters.noise)
+
+
+def checked(
+    kind: VoteKind,
+    values: Mapping[str, object],
+    strict: bool,
+    profile: Profile,
+    tasks: TaskStore,
+    problems: Sequence[FieldProblem] = (),
+) -> Question:
+    """Step 1. Raises FieldsError with `problems`, which are known already, and all that is wrong with the fields; and
+    as `asked_task` does.
+    """
+    parameters, wrong = parse_parameters(kind, values, strict)
+    if parameters is not None:
+        wrong = list(check_fit(parameters, profile))
+    found = accepted(parameters, [*problems, *wrong])
+    return Question(kind, found, asked_task(found, profile, tasks))
+
+
+def canonical_image(question: Question, image: bytes, profile: Profile) -> CanonicalImage:
+    """Step 2. Raises UnreadableImageError."""
+    return canonicalise_for(question.noise, image, profile.side)
+
+
+def request_of(question: Question, image: CanonicalImage, profile: Profile, settings: Settings) -> JobRequest:
+    """Step 3."""
+    return job_request(question, input_image(image), profile, settings)
+
+
+def input_image(image: CanonicalImage) -> InputImage:
+    """The image as the queue carries it: by its digests."""
+    _, height, width = image.tensor.shape
+    return InputImage(
+        sha256=tensor_digest(image.tensor),
+        height=height,
+        width=width,
+        source_sha256=image.source_sha256,
+        source_norm=image.source_norm,
+    )
+
+
+def job_request(question: Question, image: InputImage, profile: Profile, settings: Settings) -> JobRequest:
+    """The request with all defaults filled in and the fingerprint of the function that will answer it."""
+    parameters, task = question.parameters, question.asked.task
+    sigma = profile.default_sigma if parameters.sigma is None else parameters.sigma
+    engine = engine_digest(profile, settings)
+    decides = deciding_samples(parameters, profile, settings)
+    return JobRequest(
+        kind=question.kind,
+        image=image,
+        labels=task.labels,
+        template=task.template,
+        sigma=sigma,
+        n0=decides.n0,
+        n=parameters.n,
+        alpha=parameters.alpha,
+        noise=question.noise,
+        bound=decides.bound,
+        target_radius=decides.target_radius,
+        tolerance=decides.tolerance,
+        test=decides.test,
+        step=decides.step,
+        profile=profile.name,
+        engine=engine,
+        fingerprint=function_digest(engine, task, sigma, question.noise),
+        task=question.asked.name,
+        version=question.asked.version,
+        adaptation=task.adaptation,
+    )
+
+
+@dataclass(frozen=True)
+class DecidingSamples:
+    """Of a JobRequest: which samples and which test decide, and when they are looked at."""
+
+    n0: int = 0
+    bound: Bound = Bound.CLOPPER_PEARSON
+    target_radius: float | None = None
+    tolerance: float | None = None
+    test: PredictTest = PredictTest.FIXED
+    step: int | None = None
+
+
+def deciding_samples(parameters: SmoothedParameters, profile: Profile, settings: Settings) -> DecidingSamples:
+    if isinstance(parameters, CertifyParameters):
+        bound, shard_samples = parameters.bound_used, profile.samples_per_shard(settings)
+        step = min(shard_samples, parameters.n) if bound is Bound.ANYTIME else None
+        aims = (parameters.target_radius, parameters.tolerance)
+        return DecidingSamples(parameters.n0, bound, *aims, step=step)
+    assert isinstance(parameters, PredictParameters)
+    step = sequential_step(parameters.test, parameters.n, parameters.alpha, profile.samples_per_batch(settings))
+    return DecidingSamples(test=PredictTest.FIXED if step is None else PredictTest.SEQUENTIAL, step=step)
+
+
+def sequential_step(test: str, n: int, alpha: float, batch_size: int) -> int | None:
+    """One batch, which is the least that is computed, or more of them where n is large; None where the fixed test is
+    asked for, or n is too small for anything else: looking early costs a part of alpha, and must be possible."""
+    if test == PredictTest.FIXED or n <= batch_size or n < fewest_samples_to_predict((1 - EARLY_SHARE) * alpha):
+        return None
+    return batch_size * math.ceil(n / (batch_size * MAX_LOOKS))
 
 
 def asked_task(parameters: SmoothedParameters, profile: Profile, tasks: TaskStore) -> AskedTask:
@@ -75,83 +194,18 @@ def check_task_classes(labels: Sequence[str], class_names: Sequence[str]) -> Non
         raise InvalidInputError(str(error), field="task") from error
 
 
-def job_request(
-    kind: JobKind,
-    parameters: SmoothedParameters,
-    asked: AskedTask,
-    image: InputImage,
-    profile: Profile,
-    settings: Settings,
-) -> JobRequest:
-    """The request with all defaults filled in and the fingerprint of the function that will answer it."""
-    task = asked.task
-    sigma = profile.default_sigma if parameters.sigma is None else parameters.sigma
-    engine = engine_digest(profile, settings)
-    return JobRequest(
-        kind=kind,
-        image=image,
-        labels=task.labels,
-        template=task.template,
-        sigma=sigma,
-        n=parameters.n,
-        alpha=parameters.alpha,
-        profile=profile.name,
-        engine=engine,
-        noise=Noise(parameters.noise),
-        fingerprint=function_digest(engine, task, sigma, Noise(parameters.noise)),
-        task=asked.name,
-        version=asked.version,
-        adaptation=task.adaptation,
-        **method_fields(parameters, profile, settings),
-    )
+def parse_parameters(
+    kind: JobKind, values: Mapping[str, object], strict: bool
+) -> tuple[SmoothedParameters | None, list[FieldProblem]]:
+    """As `parse_fields`, with the image among the fields that are known."""
+    model = PARAMETERS[kind]
+    return parse_fields(f"/{kind}", model, values, strict, known=("image", *model.model_fields))
 
 
-def method_fields(parameters: SmoothedParameters, profile: Profile, settings: Settings) -> dict[str, Any]:
-    """Of a JobRequest: which samples and which test decide, and when they are looked at."""
+def check_fit(parameters: SmoothedParameters, profile: Profile) -> Iterator[FieldProblem]:
+    """What is wrong with parameters that are each in range."""
+    yield from check_label_count(parameters, profile)
     if isinstance(parameters, CertifyParameters):
-        bound, shard_samples = parameters.bound_used, profile.samples_per_shard(settings)
-        return {
-            "n0": parameters.n0,
-            "bound": bound,
-            "target_radius": parameters.target_radius,
-            "tolerance": parameters.tolerance,
-            "step": min(shard_samples, parameters.n) if bound is Bound.ANYTIME else None,
-        }
-    assert isinstance(parameters, PredictParameters)
-    step = sequential_step(parameters.test, parameters.n, parameters.alpha, profile.samples_per_batch(settings))
-    return {"n0": 0, "test": PredictTest.FIXED if step is None else PredictTest.SEQUENTIAL, "step": step}
-
-
-def sequential_step(test: str, n: int, alpha: float, batch_size: int) -> int | None:
-    """One batch, which is the least that is computed, or more of them where n is large; None where the fixed test is
-    asked for, or n is too small for anything else: looking early costs a part of alpha, and must be possible."""
-    if test == PredictTest.FIXED or n <= batch_size or n < fewest_samples_to_predict((1 - EARLY_SHARE) * alpha):
-        return None
-    return batch_size * math.ceil(n / (batch_size * MAX_LOOKS))
-
-
-def prepare(
-    kind: JobKind, image: bytes, fields: Mapping[str, object], settings: Settings
-) -> tuple[JobRequest, np.ndarray]:
-    """The checked request and the canonical tensor (3, H, W) that it names."""
-    profile = served_profile(settings)
-    parameters = checked_parameters(kind, fields, settings)
-    canonical = canonicalise_for(Noise(parameters.noise), image, profile.side)
-    _, height, width = canonical.tensor.shape
-    input_image = InputImage(
-        sha256=tensor_digest(canonical.tensor),
-        height=height,
-        width=width,
-        source_sha256=canonical.source_sha256,
-        source_norm=canonical.source_norm,
-    )
-    asked = asked_task(parameters, profile, TaskStore(settings.task_folder))
-    return job_request(kind, parameters, asked, input_image, profile, settings), canonical.tensor
-
-
-def checked_parameters(kind: JobKind, fields: Mapping[str, object], settings: Settings) -> SmoothedParameters:
-    """The parameters of the request; raises one error with all that is wrong."""
-    parameters, problems = parse_parameters(kind, fields, strict=False)
-    if parameters is not None:
-        problems = list(check_fit(parameters, served_profile(settings)))
-    return accepted(parameters, problems)
+        yield from check_certificate(parameters, parameters.sigma or profile.default_sigma)
+    else:
+        yield from check_enough(parameters.n, fewest_samples_to_predict(parameters.alpha))

@@ -3,6 +3,7 @@
 import os
 import secrets
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Annotated, Literal
@@ -100,48 +101,91 @@ class Settings(BaseSettings):
     )
 
     @property
-    def task_folder(self) -> Path:
-        """Where the tasks are; all processes that serve them must see the same folder."""
-        return self.state_dir / "tasks"
-
-    @property
-    def adaptation_folder(self) -> Path:
-        """Where what was adapted is, likewise."""
-        return self.state_dir / "adaptations"
+    def state(self) -> "StateFolder":
+        """What is stored on disk; all processes that serve the same tasks must see the same folder."""
+        return StateFolder(self.state_dir)
 
     @property
     def models_folder(self) -> Path:
         """Where the models of profiles that are not bundled are."""
-        return self.models_dir or self.state_dir / "models"
-
-    @property
-    def prompt_folder(self) -> Path:
-        """Embedded prompts, named by digest; they can be made again."""
-        return self.state_dir / "prompts"
+        return self.models_dir or self.state.models
 
     def noise_secret(self) -> bytes:
         """The key of the noise: the environment's, that of a file it names, or the state folder's, made with mode 0600.
 
         Raises OSError when the file that is named cannot be read: that one is never made.
         """
-        return self._key("secret", self.secret, self.secret_file)
+        return _key("secret", self.secret, self.secret_file, self.state.secret)
 
     @property
     def has_noise_secret(self) -> bool:
         """Whether there is one already."""
-        return self.secret is not None or (self.secret_file or self.state_dir / "secret").exists()
+        return self.secret is not None or (self.secret_file or self.state.secret).exists()
 
     def signing_secret(self) -> bytes:
         """The private key of the signatures, likewise."""
-        return self._key("signing_key", self.signing_key, self.signing_key_file)
+        return _key("signing_key", self.signing_key, self.signing_key_file, self.state.signing_key)
 
-    def _key(self, name: str, given: SecretStr | None, file: Path | None) -> bytes:
-        if given is not None:
-            return _parse_key(name, given.get_secret_value())
-        path = file or self.state_dir / name
-        if file is None and not path.exists():
-            _create_key(path)
-        return _parse_key(name, path.read_text(encoding="ascii"))
+
+@dataclass(frozen=True)
+class StateFolder:
+    """Every path of the state folder: what is stored on disk, and nothing else is."""
+
+    root: Path
+
+    @property
+    def secret(self) -> Path:
+        """The key of the noise, in hexadecimal."""
+        return self.root / "secret"
+
+    @property
+    def signing_key(self) -> Path:
+        """The private key that signs certificates, in hexadecimal."""
+        return self.root / "signing_key"
+
+    @property
+    def images(self) -> Path:
+        """Canonical tensors by their sha256 (`adapters/store/tensors.py`)."""
+        return self.root / "images"
+
+    @property
+    def tasks(self) -> Path:
+        """One JSON file a task (`adapters/store/tasks.py`)."""
+        return self.root / "tasks"
+
+    @property
+    def adaptations(self) -> Path:
+        """What was adapted, in folders named by digest (`adapters/store/adaptations.py`)."""
+        return self.root / "adaptations"
+
+    @property
+    def adapting(self) -> Path:
+        """The work of adaptations that are under way, which outlives a worker."""
+        return self.root / "adapting"
+
+    @property
+    def models(self) -> Path:
+        """Models that were pulled, one subfolder a profile, unless ROBUSTIFY_MODELS_DIR says otherwise."""
+        return self.root / "models"
+
+    @property
+    def prompts(self) -> Path:
+        """Embedded prompts, named by digest; they can be made again."""
+        return self.root / "prompts"
+
+    @property
+    def queue(self) -> Path:
+        """The append-only file of the embedded queue server: jobs, votes, outcomes and the ledger."""
+        return self.root / "queue"
+
+
+def _key(name: str, given: SecretStr | None, named: Path | None, own: Path) -> bytes:
+    """The key that is given, or that of the file that is named, or the state folder's own, made if there is none."""
+    if given is not None:
+        return _parse_key(name, given.get_secret_value())
+    if named is None and not own.exists():
+        _create_key(own)
+    return _parse_key(name, (named or own).read_text(encoding="ascii"))
 
 
 def _parse_key(name: str, text: str) -> bytes:

@@ -17,7 +17,7 @@ from robustify.errors import QueueUnavailableError
 from service.about import docs, health, models
 from service.adaptation_cache import Adaptations
 from service.certificates import routes as certificates
-from service.dependencies import Service, image_folder
+from service.dependencies import Service
 from service.errors import install_error_handlers
 from service.jobs import plan
 from service.jobs import routes as jobs
@@ -46,8 +46,8 @@ def create_app(settings: Settings, board: JobBoard, store: ImageStore) -> FastAP
         served_profile(settings),
         board,
         store,
-        TaskStore(settings.task_folder),
-        Adaptations(AdaptationStore(settings.adaptation_folder)),
+        TaskStore(settings.state.tasks),
+        Adaptations(AdaptationStore(settings.state.adaptations)),
     )
     install_error_handlers(app)
     for routes in (jobs, plan, certificates, adapt, tasks, references, models, health, docs):
@@ -63,7 +63,7 @@ def app_from_settings() -> FastAPI:
     settings = Settings()
     if settings.redis_url is None:
         raise QueueUnavailableError("no queue server is named: set ROBUSTIFY_REDIS_URL, or run `robustify up`")
-    return create_app(settings, JobBoard(connect(settings.redis_url), settings), ImageStore(image_folder(settings)))
+    return create_app(settings, JobBoard(connect(settings.redis_url), settings), ImageStore(settings.state.images))
 
 
 class NoSniff:

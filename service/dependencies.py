@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated
 
 import anyio
@@ -41,11 +40,6 @@ class Service:
     async def job(self, job_id: str) -> JobRecord | None:
         """A job's present state, read without holding up other requests."""
         return await anyio.to_thread.run_sync(self.board.get, job_id)
-
-
-def image_folder(settings: Settings) -> Path:
-    """Where the image store of these settings is."""
-    return settings.state_dir / "images"
 
 
 def running_service(request: Request) -> Service:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from adapters.contract.fields import FieldProblem
+from adapters.contract.fields import FieldProblem, FieldsError
 from robustify.errors import (
     InvalidInputError,
     ModelError,
@@ -228,6 +228,8 @@ def problem_of(error: RobustifyError) -> ProblemError:
             return field_problem(UNSUPPORTED_IMAGE, error)
         case UnreadableImageError():
             return field_problem(UNREADABLE_IMAGE, error)
+        case FieldsError():
+            return ProblemError(INVALID_INPUT, errors=list(error.problems))
         case InvalidInputError():
             return field_problem(INVALID_INPUT, error)
         case UnknownTaskError():

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from adapters.contract.fields import FieldProblem
 from adapters.contract.records import JobKind
-from adapters.contract.smoothing import PARAMETERS
 from adapters.images import MAX_PIXELS, MAX_SCANS, MAX_SIDE, MIN_SIDE
+from adapters.preparation import PARAMETERS
 from adapters.settings import Settings
 from service.body.receive import FORM, JSON
 from service.body.received import IMAGE

@@ -58,7 +58,7 @@ def make_request(queue_settings: Settings) -> MakeRequest:
         **others: object,
     ) -> JobRequest:
         tensor = np.full((3, 32, 32), 0.5, dtype=np.float32) if image is None else image
-        sha256 = ImageStore(settings.state_dir / "images").put(tensor)
+        sha256 = ImageStore(settings.state.images).put(tensor)
         task, profile = Task(("left", "right")), find_profile(settings.profile)
         values = {
             "kind": kind,

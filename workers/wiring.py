@@ -79,7 +79,7 @@ def serve(
     stop = StopFlag()
     model = LoadedModel(profile, engine, classifiers, settings, settings.noise_secret())
     adapter = adaptations(board, profile, settings, heartbeat, stop) if adaptations else None
-    runner = ShardRunner(board, ImageStore(settings.state_dir / "images"), model, heartbeat, stop, adapter)
+    runner = ShardRunner(board, ImageStore(settings.state.images), model, heartbeat, stop, adapter)
     public_key = model.issuer.public_key  # Made now, if it is the first start.
     tick_seconds = min(TICK_SECONDS, settings.lease_seconds / 2)
     stop.install()

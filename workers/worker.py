@@ -5,7 +5,6 @@ The only file that subclasses RQ's worker. Leases, retries and recovery are the 
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
 
 import redis
 import structlog
@@ -149,7 +148,7 @@ def kind_of(queue: Queue) -> JobKind:
     return JobKind(queue.name.partition(":")[0])
 
 
-def work_until_stopped(make_worker: Callable[[], Any], stop: StopFlag) -> None:
+def work_until_stopped(make_worker: Callable[[], SimpleWorker], stop: StopFlag) -> None:
     """Works in one process until it is to stop: RQ's loop ends on any trouble with the server, and is begun anew."""
     while not stop.requested:
         try:

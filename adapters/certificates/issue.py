@@ -9,7 +9,14 @@ from adapters.certificates.document import FORMAT, VERSION, read_certificate, si
 from adapters.certificates.keys import public_key_of, sign
 from adapters.certificates.software import software_versions
 from adapters.certificates.wording import statement
-from adapters.contract.certificate import Bound, CertificateClaim, CertifiedImage, Document, Model, Smoothing
+from adapters.contract.certificate import (
+    CertificateClaim,
+    CertifiedBound,
+    CertifiedImage,
+    CertifiedModel,
+    CertifiedSmoothing,
+    Document,
+)
 from adapters.contract.jobs import JobRequest
 from adapters.contract.results import CertifyResult
 from adapters.profiles.fingerprint import EngineParts
@@ -62,7 +69,7 @@ class Issuer:
             image=CertifiedImage(**request.image.model_dump()),
             model=model_of(request, self.engine),
             smoothing=smoothing_of(request, result),
-            bound=Bound(name=result.bound, p_lower=result.p_lower, p_upper=result.p_upper),
+            bound=CertifiedBound(name=result.bound, p_lower=result.p_lower, p_upper=result.p_upper),
             selection_votes=result.selection_counts,
             votes=result.counts,
             seed_commitment=commitment(seed),
@@ -72,8 +79,8 @@ class Issuer:
         )
 
 
-def smoothing_of(request: JobRequest, result: CertifyResult) -> Smoothing:
-    return Smoothing(
+def smoothing_of(request: JobRequest, result: CertifyResult) -> CertifiedSmoothing:
+    return CertifiedSmoothing(
         noise=request.noise.value,
         sigma=request.sigma,
         n0=request.n0,
@@ -85,8 +92,8 @@ def smoothing_of(request: JobRequest, result: CertifyResult) -> Smoothing:
     )
 
 
-def model_of(request: JobRequest, engine: EngineParts) -> Model:
-    return Model(
+def model_of(request: JobRequest, engine: EngineParts) -> CertifiedModel:
+    return CertifiedModel(
         profile=request.profile,
         task=request.task,
         version=request.version,

@@ -40,7 +40,7 @@ class CertifiedImage(Part):
     source_norm: Annotated[float, Field(gt=0)]
 
 
-class Model(Part):
+class CertifiedModel(Part):
     """What computed the votes. `engine` is what decides f besides labels, template, adaptation and sigma; `fingerprint`
     is the digest over all of it (`function_digest` in `adapters/profiles/profile.py`)."""
 
@@ -52,7 +52,7 @@ class Model(Part):
     fingerprint: Digest
 
 
-class Smoothing(Part):
+class CertifiedSmoothing(Part):
     """sigma in [0, 1] pixel units; `samples_used` of n0 + n planned samples, whose answer is wrong with probability at
     most alpha."""
 
@@ -66,7 +66,7 @@ class Smoothing(Part):
     tolerance: Radius | None
 
 
-class Bound(Part):
+class CertifiedBound(Part):
     """Which bound was used (`robustify/smoothing/claims.py`), and what it gave."""
 
     name: str
@@ -93,9 +93,9 @@ class CertificateClaim(Part):
     labels: Annotated[tuple[str, ...], Field(min_length=1, max_length=MAX_LABELS)]
     template: str
     image: CertifiedImage
-    model: Model
-    smoothing: Smoothing
-    bound: Bound
+    model: CertifiedModel
+    smoothing: CertifiedSmoothing
+    bound: CertifiedBound
     selection_votes: Votes
     votes: Votes
     seed_commitment: Digest

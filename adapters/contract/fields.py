@@ -1,6 +1,6 @@
 """The fields of a request: what is wrong with them, as one list of sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -16,6 +16,14 @@ class FieldProblem(BaseModel):
 
     field: str
     detail: str
+
+
+class FieldsError(InvalidInputError):
+    """All that is wrong with the fields of a request, in their order."""
+
+    def __init__(self, problems: Sequence[FieldProblem]) -> None:
+        super().__init__("; ".join(f"{problem.field}: {problem.detail}" for problem in problems))
+        self.problems = tuple(problems)
 
 
 def parse_fields(
@@ -38,7 +46,7 @@ def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def describe_error(error: Mapping[str, Any], unknown: str) -> FieldProblem:
+def describe_error(error: Mapping[str, Any], unknown: str) -> FieldProblem:  # Any: pydantic's finding.
     """pydantic's finding as a field and a sentence; of what the client sent, only the name of the field is repeated."""
     name = shown_name(error["loc"])
     if error["type"] == "extra_forbidden":
@@ -52,13 +60,8 @@ def shown_name(location: tuple[int | str, ...]) -> str:
     return "".join(character if character.isprintable() else "?" for character in name)
 
 
-def accepted(parameters: P | None, problems: Sequence[FieldProblem]) -> P:
-    """Parameters without a problem; raises InvalidInputError with all that is wrong."""
-    if problems or parameters is None:
-        raise refusal(problems)
+def accepted(parameters: P | None, problems: Iterable[FieldProblem]) -> P:
+    """Parameters without a problem; raises FieldsError with all that is wrong."""
+    if (found := tuple(problems)) or parameters is None:
+        raise FieldsError(found)
     return parameters
-
-
-def refusal(problems: Sequence[FieldProblem]) -> InvalidInputError:
-    """One error that says all that is wrong."""
-    return InvalidInputError("; ".join(f"{problem.field}: {problem.detail}" for problem in problems))

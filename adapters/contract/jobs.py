@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from adapters.canonical_json import json_digest
-from adapters.contract.records import JobKind, Record
+from adapters.contract.records import JobKind, Record, VoteKind
 from adapters.contract.results import Result
 from robustify.smoothing.lattice import slack_of
 from robustify.types import Bound, Noise, Phase, PredictTest, SmoothingParameters, Task
@@ -39,7 +39,7 @@ class InputImage(Record):
 class JobRequest(Record):
     """Everything that decides a job's answer. `n0` is 0 for a prediction."""
 
-    kind: Literal[JobKind.PREDICT, JobKind.CERTIFY]
+    kind: VoteKind
     image: InputImage
     labels: tuple[str, ...]
     template: str

@@ -1,6 +1,6 @@
 """What a radius costs, fixed and adaptive, before it is asked for: no image and no model is needed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,8 +17,8 @@ from adapters.contract.bounds import (
     MIN_RADIUS,
     MIN_SIGMA,
 )
-from adapters.contract.fields import FieldProblem
-from adapters.contract.smoothing import why_out_of_reach
+from adapters.contract.certify import why_out_of_reach
+from adapters.contract.fields import FieldProblem, accepted, parse_fields
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
 from robustify.smoothing.anytime import target_test
@@ -103,6 +103,12 @@ class Plan(BaseModel):
     fewest: Fewest
     samples_per_second: float | None
     costs: Sequence[Cost]
+
+
+def checked_plan(values: Mapping[str, object], strict: bool, profile: Profile) -> PlanParameters:
+    """What is asked; raises FieldsError with all that is wrong with the fields, alone or for this profile."""
+    parameters, wrong = parse_fields("/plan", PlanParameters, values, strict)
+    return accepted(parameters, wrong if parameters is None else misfits(parameters, profile))
 
 
 def misfits(parameters: PlanParameters, profile: Profile) -> list[FieldProblem]:

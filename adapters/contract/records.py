@@ -1,6 +1,7 @@
 """What every record that crosses the queue is made of."""
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -9,6 +10,10 @@ class JobKind(StrEnum):
     PREDICT = "predict"
     CERTIFY = "certify"
     ADAPT = "adapt"
+
+
+VoteKind = Literal[JobKind.PREDICT, JobKind.CERTIFY]
+"""Of a job that counts votes."""
 
 
 class Record(BaseModel):

@@ -118,7 +118,7 @@ def receive(plan: Plan, file: RemoteFile, stream: BinaryIO, on_bytes: OnBytes, e
         resume_size=stream.tell(),
         headers=headers,
         expected_size=file.size,
-        tqdm_class=cast(Any, byte_counter(on_bytes)),
+        tqdm_class=cast(Any, byte_counter(on_bytes)),  # Any: what it needs of tqdm, and no more.
     )
 
 
@@ -148,11 +148,11 @@ def failures_of(repo: str) -> Iterator[None]:
         raise HubError(f"the model hub answered {error.response.status_code} for {repo}: pull again later") from error
 
 
-def byte_counter(on_bytes: OnBytes) -> Callable[..., Any]:
+def byte_counter(on_bytes: OnBytes) -> Callable[..., object]:
     """What the hub's client takes for a progress bar."""
 
     class Counter:
-        def __init__(self, *_: Any, initial: int = 0, **__: Any) -> None:
+        def __init__(self, *_: object, initial: int = 0, **__: object) -> None:
             on_bytes(initial)
 
         def update(self, count: float | None = 1) -> None:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from adapters.profiles.profile import Profile
 from robustify.errors import ModelFilesError
@@ -22,7 +21,7 @@ def check_configs(profile: Profile, folder: Path) -> None:
         check_class_count(read_config(folder / CLASSIFIER_CONFIG), len(profile.class_names))
 
 
-def check_unet(config: Mapping[str, Any], kind: str) -> None:
+def check_unet(config: Mapping[str, object], kind: str) -> None:
     channels, noise_level = config.get("in_channels"), config.get("class_embed_type")
     if kind == "super-resolution" and (channels, noise_level) != (6, "timestep"):
         raise ModelFilesError(NO_SUPER_RESOLUTION)
@@ -30,14 +29,14 @@ def check_unet(config: Mapping[str, Any], kind: str) -> None:
         raise ModelFilesError(NO_UNCONDITIONAL_MODEL)
 
 
-def check_class_count(config: Mapping[str, Any], classes: int) -> None:
+def check_class_count(config: Mapping[str, object], classes: int) -> None:
     if config.get("num_classes") != classes:
         raise ModelFilesError(f"the classifier has {config.get('num_classes')} classes, but its list names {classes}")
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, object]:
     try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        config: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
         return dict(config)
     except (OSError, ValueError, TypeError) as error:
         raise ModelFilesError(f"{path.parent.name}/{path.name} is missing or damaged: restore the models") from error

@@ -4,13 +4,13 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
 
 import torch
 
 from adapters.models.classifiers.black_box import RemoteClassifier
 from adapters.models.classifiers.clip import ClipModel, load_clip
 from adapters.models.classifiers.efficientnet_lite import load_lite0
+from adapters.models.classifiers.fixed import FixedClasses
 from adapters.models.classifiers.vision import load_timm, load_torchvision
 from adapters.models.denoisers.diffusion import OneStepDenoiser, load_one_step_denoiser
 from adapters.models.denoisers.ffdnet import load_ffdnet
@@ -32,6 +32,8 @@ from robustify.types import Task
 KEPT_CLASSIFIERS = 64
 """Of tasks without anything of their own but the choice of classes, or the features of their labels."""
 
+AnyClassifier = ClipModel | FixedClasses | RemoteClassifier
+"""What a kind of classifier is loaded as: from a task to the classifier that tells its labels apart."""
 Serve = Callable[[OneStepDenoiser], OneStepDenoiser | FoldedDenoiser]
 """From a denoiser, or the same with what a task has of its own, to the one that answers."""
 
@@ -42,7 +44,7 @@ DENOISERS: Mapping[str, Callable[[Parts], Denoiser]] = {
     "ffdnet": lambda parts: load_ffdnet(FFDNET.checked_path(), parts.device, parts.dtype),
     "identity": lambda parts: identity_denoiser,
 }
-CLASSIFIERS: Mapping[str, Callable[[Parts], Any]] = {
+CLASSIFIERS: Mapping[str, Callable[[Parts], AnyClassifier]] = {
     "clip": lambda parts: load_clip(f"local-dir:{parts.folder / 'clip'}", parts.device, parts.dtype),
     "timm": lambda parts: load_timm(parts.folder / "classifier", parts.class_names, parts.device, parts.dtype),
     "torchvision": lambda parts: load_torchvision(
@@ -77,17 +79,19 @@ def load_parts(parts: Parts) -> Models:
     return unadapted_models(serve(denoiser), classifier, parts)
 
 
-def unadapted_models(denoiser: Denoiser, classifier: Any, parts: Parts) -> Models:
+def unadapted_models(denoiser: Denoiser, classifier: AnyClassifier, parts: Parts) -> Models:
     """Models of which a task has nothing but its labels."""
-    classifier_for: Callable[[Task], Classifier] = lru_cache(KEPT_CLASSIFIERS)(
-        classifier.zero_shot if isinstance(classifier, ClipModel) else classifier.for_task
-    )
+
+    @lru_cache(KEPT_CLASSIFIERS)
+    def classifier_for(task: Task) -> Classifier:
+        return classifier.zero_shot(task) if isinstance(classifier, ClipModel) else classifier.for_task(task)
+
     return Models(lambda task: denoiser, classifier_for, parts.device)
 
 
 def adaptable_models(denoiser: OneStepDenoiser, serve: Serve, clip: ClipModel, parts: Parts) -> Models:
     """Models that a task may have weights of its own for."""
-    store, models = AdaptationStore(parts.settings.adaptation_folder), parts.profile.model_digest
+    store, models = AdaptationStore(parts.settings.state.adaptations), parts.profile.model_digest
 
     def load_task(task: Task) -> ServedModels:
         stored = store.get(task.adaptation) if task.adaptation else None

@@ -262,17 +262,19 @@ class JobBoard:
         """Puts an RQ job that must not be run among the dead letters."""
         self._call("bury", queue=queue, name=name)
 
-    def _shard(self, command: str, job_id: str, shard: Shard, **arguments: Any) -> Any:
+    def _shard(
+        self, command: str, job_id: str, shard: Shard, **arguments: object
+    ) -> Any:  # Any: what the command answers.
         place = {"job": job_id, "phase": shard.phase, "first": shard.first, "count": shard.count}
         return self._call(command, **place, **arguments)
 
-    def _submit(self, plan: dict[str, Any]) -> list[Any]:
+    def _submit(self, plan: Mapping[str, object]) -> list[Any]:  # Any: likewise.
         answer: list[Any] = self._call("submit", max_queued=self._settings.max_queued_jobs, **plan)
         if answer[0] == "full":
             raise QueueFullError(f"{self._settings.max_queued_jobs} jobs are waiting: try again later")
         return answer
 
-    def _plan(self, request: JobRequest | AdaptRequest) -> dict[str, Any]:
+    def _plan(self, request: JobRequest | AdaptRequest) -> dict[str, object]:
         document = request.model_dump_json()
         return {
             "job": new_job_id(),
@@ -284,7 +286,7 @@ class JobBoard:
         }
 
 
-def _json(document: Any) -> str:
+def _json(document: object) -> str:
     return json.dumps(document, allow_nan=False)
 
 
@@ -307,7 +309,7 @@ def _record(job_id: str, answer: list[str]) -> JobRecord:
     return JobRecord.model_validate({"id": job_id, "request": request, **values}, extra="ignore")
 
 
-def _votes(answer: list[Any]) -> Mapping[Phase, ShardVotes]:
+def _votes(answer: Sequence[Any]) -> Mapping[Phase, ShardVotes]:  # Any: likewise.
     """From (phase, its hash) one after the other."""
     return {
         Phase(phase): {int(first): json.loads(votes) for first, votes in _pairs(shards).items()}

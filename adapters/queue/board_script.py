@@ -19,7 +19,7 @@ class BoardScript:
         self._script = connection.register_script(source())
         self._names = {"rq": RQ_KEY_PREFIX, "shard_function": SHARD_FUNCTION}
 
-    def __call__(self, command: str, **arguments: Any) -> Any:
+    def __call__(self, command: str, **arguments: object) -> Any:  # Any: each command answers otherwise.
         packed = json.dumps({**self._names, **arguments}, allow_nan=False)
         with server_errors():
             return as_text(self._script(args=[command, packed]))
@@ -30,7 +30,7 @@ def source() -> str:
     return Path(__file__).with_name("board.lua").read_text(encoding="utf-8")
 
 
-def as_text(answer: Any) -> Any:
+def as_text(answer: Any) -> Any:  # Any: Redis's own tree of values.
     if isinstance(answer, bytes):
         return answer.decode()
     if isinstance(answer, list):

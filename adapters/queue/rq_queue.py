@@ -91,5 +91,5 @@ def shard_of(job: Job) -> tuple[str, Shard]:
     return job_id, shard
 
 
-def has_callbacks(job: Any) -> bool:
+def has_callbacks(job: Any) -> bool:  # Any: RQ's private names, which it does not type.
     return bool(job._success_callback_name or job._failure_callback_name or job._stopped_callback_name or job.webhooks)

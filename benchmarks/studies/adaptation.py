@@ -23,7 +23,7 @@ import typer
 from rich.console import Console
 
 from adapters.child_process import end_with
-from adapters.contract.adaptation import AdaptParameters, adapt_request
+from adapters.contract.adapt import AdaptParameters, adapt_request
 from adapters.models.process import set_up
 from adapters.models.training.workshop import Workshop
 from adapters.profiles.shipped import find_profile
@@ -108,7 +108,7 @@ class Study:
         shutil.copytree(run.made / REFERENCES, shared, dirs_exist_ok=True)
         run.personalize()
         run.fine_tune()
-        store = AdaptationStore(self.settings.adaptation_folder)
+        store = AdaptationStore(self.settings.state.adaptations)
         alone = folder / "denoiser-only"
         shutil.copytree(run.made, alone, dirs_exist_ok=True, ignore=shutil.ignore_patterns(CLASSIFIER))
         return {

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from fastapi import APIRouter
 
-from adapters.contract.adaptation import AdaptParameters
+from adapters.contract.adapt import AdaptParameters
 from adapters.profiles.profile import Profile
 from adapters.profiles.shipped import PROFILES, located
 from service.about.schemas import ModelDescription, Models

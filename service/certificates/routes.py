@@ -12,12 +12,7 @@ from adapters.contract.jobs import JobRecord
 from adapters.contract.results import CertifyResult
 from service.body.receive import JSON
 from service.certificates.page import CONTENT_SECURITY_POLICY, certificate_page
-from service.certificates.schemas import (
-    LedgerDescription,
-    PublicKey,
-    VerifyRequest,
-    describe_account,
-)
+from service.certificates.schemas import LedgerDescription, PublicKey, VerifyRequest, describe_account
 from service.certificates.verification import own_public_key, verify_body
 from service.dependencies import KnownJob, ServiceDependency
 from service.errors import NO_CERTIFICATE, ProblemError

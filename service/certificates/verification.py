@@ -6,7 +6,7 @@ from fastapi import Request
 from adapters.certificates.checks import TrustedKey, Verification, verify
 from adapters.certificates.document import MAX_BYTES
 from adapters.certificates.keys import public_key_of
-from adapters.contract.fields import parse_fields
+from adapters.contract.fields import accepted, parse_fields
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError
 from service.body.json_bodies import decode_image, parse_object
@@ -14,7 +14,7 @@ from service.body.receive import JSON, checked_body
 from service.body.stream import whole_body
 from service.certificates.schemas import VerifyRequest
 from service.dependencies import Service
-from service.errors import INVALID_INPUT, STORE_UNAVAILABLE, TOO_LARGE, ProblemError, store_failures
+from service.errors import STORE_UNAVAILABLE, TOO_LARGE, ProblemError, store_failures
 from service.limits import json_limits
 
 PATH = "/certificates/verify"
@@ -36,9 +36,7 @@ def verify_parsed(body: bytes, settings: Settings) -> Verification:
     values = parse_object(body)
     if len(body) - length_of(values.get("image")) > MAX_BYTES:
         raise ProblemError(TOO_LARGE, TOO_LARGE_DETAIL)
-    asked, problems = parse_fields(PATH, VerifyRequest, values, strict=True)
-    if asked is None:
-        raise ProblemError(INVALID_INPUT, errors=problems)
+    asked = accepted(*parse_fields(PATH, VerifyRequest, values, strict=True))
     image = None if asked.image is None else decode_image(asked.image, json_limits(settings))
     return verify(asked.certificate, trusted_key(asked.key, settings), image)
 

@@ -5,13 +5,11 @@ from collections.abc import Mapping
 import anyio.to_thread
 from fastapi import APIRouter, Request
 
-from adapters.contract.fields import parse_fields
-from adapters.contract.plan import Plan, PlanParameters, misfits, plan
+from adapters.contract.plan import Plan, PlanParameters, checked_plan, plan
 from adapters.profiles.fingerprint import engine_digest
 from robustify.errors import QueueUnavailableError
 from service.body.receive import receive_fields
 from service.dependencies import Service, ServiceDependency
-from service.errors import INVALID_INPUT, ProblemError
 from service.openapi import json_body, problems
 
 router = APIRouter(tags=["models"])
@@ -32,11 +30,7 @@ async def plan_radius(request: Request, service: ServiceDependency) -> Plan:
 
 
 def planned(service: Service, values: Mapping[str, object]) -> Plan:
-    parameters, wrong = parse_fields("/plan", PlanParameters, values, strict=True)
-    if parameters is not None:
-        wrong = misfits(parameters, service.profile)
-    if wrong or parameters is None:
-        raise ProblemError(INVALID_INPUT, errors=wrong)
+    parameters = checked_plan(values, True, service.profile)
     return plan(parameters, service.profile, service.settings, measured_speed(service))
 
 

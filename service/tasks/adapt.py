@@ -6,13 +6,13 @@ from contextlib import suppress
 import anyio.to_thread
 from fastapi import APIRouter, Request, Response
 
-from adapters.contract.adaptation import AdaptParameters, adapt_request, parse_adaptation, total_steps
+from adapters.contract.adapt import AdaptParameters, adapt_request, checked_adaptation, total_steps
 from adapters.contract.jobs import AdaptRequest, JobRecord
 from adapters.store.tasks import check_same
 from robustify.errors import UnknownTaskError
 from service.body.receive import receive_fields
 from service.dependencies import Service, ServiceDependency
-from service.errors import INVALID_INPUT, ProblemError, store_failures
+from service.errors import store_failures
 from service.jobs.answering import answer
 from service.jobs.schemas import Job
 from service.limits import ADAPT_WAIT_SECONDS, REGISTER_WAIT_SECONDS
@@ -42,17 +42,9 @@ async def adapt(request: Request, response: Response, service: ServiceDependency
 
 def submit_adaptation(service: Service, values: Mapping[str, object]) -> JobRecord:
     """The job of this request; its task appears when it succeeds."""
-    request = adapt_request(check_fields(service, values), service.profile, service.settings)
+    request = adapt_request(checked_adaptation(values, True, service.profile), service.profile, service.settings)
     check_name(service, request)
     return service.board.submit_adaptation(request, total_steps(request))
-
-
-def check_fields(service: Service, values: Mapping[str, object]) -> AdaptParameters:
-    """The parameters; raises one problem with all that is wrong with them."""
-    parameters, problems = parse_adaptation(values, strict=True, profile=service.profile)
-    if problems or parameters is None:
-        raise ProblemError(INVALID_INPUT, errors=problems)
-    return parameters
 
 
 def check_name(service: Service, request: AdaptRequest) -> None:

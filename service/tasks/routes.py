@@ -5,10 +5,10 @@ from typing import Annotated
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Request
 
-from adapters.contract.fields import parse_fields
+from adapters.contract.fields import accepted, parse_fields
 from service.body.receive import receive_fields
 from service.dependencies import KnownTask, ServiceDependency
-from service.errors import INVALID_INPUT, ProblemError, store_failures
+from service.errors import store_failures
 from service.openapi import json_body, problems
 from service.tasks.actions import delete, figures_of, is_served, make_current
 from service.tasks.schemas import CurrentVersion, TaskDescription, Tasks, Versions, describe_task, describe_version
@@ -48,10 +48,7 @@ def list_versions(task: KnownTask, service: ServiceDependency) -> Versions:
 async def wanted_version(request: Request) -> int:
     """The number that the body names."""
     values = await receive_fields(request)
-    wanted, wrong = parse_fields("/tasks/{name}/current", CurrentVersion, values, strict=True)
-    if wanted is None:
-        raise ProblemError(INVALID_INPUT, errors=wrong)
-    return wanted.version
+    return accepted(*parse_fields("/tasks/{name}/current", CurrentVersion, values, strict=True)).version
 
 
 @router.put(

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from adapters.contract.adaptation import AdaptParameters, adapt_request, stage_steps
+from adapters.contract.adapt import AdaptParameters, adapt_request, stage_steps
+from adapters.contract.certify import CertifyParameters
 from adapters.contract.jobs import AdaptRequest, InputImage, JobRecord, JobStatus
 from adapters.contract.records import JobKind
-from adapters.contract.smoothing import CertifyParameters
-from adapters.preparation import asked_task, job_request
+from adapters.preparation import Question, asked_task, job_request
 from adapters.profiles.shipped import find_profile
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
@@ -22,7 +22,7 @@ from adapters.store.tasks import TaskStore
 from adapters.store.tensors import ImageStore
 from tests.answers import shown
 from workers.adaptation import report
-from workers.adaptation.runner import WORK_FOLDER, adapt
+from workers.adaptation.runner import adapt
 from workers.commands.local import LocalAnswer
 
 StartWorker = Callable[..., Popen[bytes]]
@@ -95,19 +95,20 @@ def submit_certificate(board: JobBoard, settings: Settings, task: str, seed: int
     parameters = CertifyParameters(task=task, n=n, n0=50, sigma=0.25)
     tensor = np.random.default_rng(seed).uniform(size=(3, 32, 32)).astype(np.float32)
     image = InputImage(
-        sha256=ImageStore(settings.state_dir / "images").put(tensor),
+        sha256=ImageStore(settings.state.images).put(tensor),
         height=32,
         width=32,
         source_sha256="0" * 64,
         source_norm=1.0,
     )
-    asked = asked_task(parameters, profile, TaskStore(settings.task_folder))
-    return board.submit(job_request(JobKind.CERTIFY, parameters, asked, image, profile, settings), 100)
+    asked = asked_task(parameters, profile, TaskStore(settings.state.tasks))
+    question = Question(JobKind.CERTIFY, parameters, asked)
+    return board.submit(job_request(question, image, profile, settings), 100)
 
 
 def answered_alone(job: JobRecord, settings: Settings) -> Mapping[str, Any]:
     """What models of this process answer to the same request, with nothing else to do."""
-    image = ImageStore(settings.state_dir / "images").get(job.vote_request.image.sha256)
+    image = ImageStore(settings.state.images).get(job.vote_request.image.sha256)
     return (
         LocalAnswer(job.vote_request, image, settings, lambda done, total: None).certificate().model_dump(mode="json")
     )
@@ -146,7 +147,7 @@ def test_worker_is_killed(
     wait_until(lambda: current(mini_board, job).status.done, SECONDS)
 
     assert result_of(mini_board, job)["adaptation"] == undisturbed
-    assert not list((mini_settings.state_dir / WORK_FOLDER).glob("*"))
+    assert not list((mini_settings.state.adapting).glob("*"))
 
 
 @pytest.mark.usefixtures("little_evidence")
@@ -154,7 +155,7 @@ def test_certificates_come_in_between(
     mini_board: JobBoard, mini_settings: Settings, start_product_worker: StartWorker, wait_until: WaitUntil
 ) -> None:
     """One worker: two tasks answer as on an idle server while a third version is made, each with its own models."""
-    profile, tasks = find_profile("mini"), TaskStore(mini_settings.task_folder)
+    profile, tasks = find_profile("mini"), TaskStore(mini_settings.state.tasks)
     for name, seed in (("first", 1), ("second", 2)):
         request = request_of(mini_settings, name=name, seed=seed, steps=3, fine_tuning_steps=3)
         adapt(request, profile, mini_settings, name, lambda progress: None)
@@ -194,7 +195,7 @@ def test_job_is_canceled(
     mini_board.cancel(job.id)
     other = submit(mini_board, request_of(mini_settings, name="labels alone", steps=0, fine_tuning_steps=0))
     wait_until(lambda: current(mini_board, other).status.done, SECONDS)
-    assert [task.name for task in TaskStore(mini_settings.task_folder).all()] == ["labels alone"]
+    assert [task.name for task in TaskStore(mini_settings.state.tasks).all()] == ["labels alone"]
 
     again = submit(mini_board, request_of(mini_settings, steps=500))
     assert again.id != job.id
@@ -215,7 +216,7 @@ def test_labels_that_the_text_encoder_cannot_read(
         error = current(mini_board, job).error
         assert error is not None
         assert error.type == "invalid-input"
-    assert TaskStore(mini_settings.task_folder).all() == []
+    assert TaskStore(mini_settings.state.tasks).all() == []
 
 
 @pytest.mark.usefixtures("little_evidence")
@@ -224,7 +225,7 @@ def test_disk_is_full(
 ) -> None:
     """The job fails and says so; the version before still answers, and nothing partial can be seen."""
     adapt(request_of(mini_settings), find_profile("mini"), mini_settings, "first", lambda progress: None)
-    tasks, store = TaskStore(mini_settings.task_folder), AdaptationStore(mini_settings.adaptation_folder)
+    tasks, store = TaskStore(mini_settings.state.tasks), AdaptationStore(mini_settings.state.adaptations)
     before = tasks.find("pets and ships")
     worker = start_product_worker(mini_settings)
     wait_until(lambda: len(mini_board.workers()) == 1, SECONDS)
@@ -238,8 +239,8 @@ def test_disk_is_full(
     assert record.error is not None
     assert record.error.type == "store-unavailable"
     assert tasks.find("pets and ships") == before
-    assert [path.name for path in mini_settings.adaptation_folder.glob("[!.]*")] == [before.version().adaptation]
-    assert not list(mini_settings.adaptation_folder.glob(".partial*"))
+    assert [path.name for path in mini_settings.state.adaptations.glob("[!.]*")] == [before.version().adaptation]
+    assert not list(mini_settings.state.adaptations.glob(".partial*"))
     store.get(str(before.version().adaptation))
     answered = submit_certificate(mini_board, mini_settings, "pets and ships", seed=1)
     wait_until(lambda: current(mini_board, answered).status.done, SECONDS)

@@ -44,7 +44,7 @@ def certificate(make_request: MakeRequest) -> Callable[..., JobRequest]:
 
 def undisturbed(request: JobRequest, settings: Settings) -> dict[str, Any]:
     """The document, counted here and now without a queue; but for `seconds`."""
-    image = ImageStore(settings.state_dir / "images").get(request.image.sha256)
+    image = ImageStore(settings.state.images).get(request.image.sha256)
     seed = certificate_seed(settings.noise_secret(), request.certificate_id)
     samples, oracle = GaussianSamples(image, request.sigma, SeededNoise(seed)), LinearOracle(torch.device("cpu"))
     counters = [NoisyVotes(oracle, samples, phase, 2, 50) for phase in (Phase.SELECT, Phase.ESTIMATE)]

@@ -49,7 +49,7 @@ def image() -> np.ndarray:
 
 def votes_of_an_undisturbed_run(request: JobRequest, settings: Settings, phase: Phase) -> list[int]:
     """Counted here and now, without a queue."""
-    image = ImageStore(settings.state_dir / "images").get(request.image.sha256)
+    image = ImageStore(settings.state.images).get(request.image.sha256)
     seed = certificate_seed(settings.noise_secret(), request.certificate_id)
     samples = GaussianSamples(image, request.sigma, SeededNoise(seed))
     count = NoisyVotes(LinearOracle(torch.device("cpu")), samples, phase, 2, 50)

@@ -157,9 +157,9 @@ def test_seed_when_the_secret_is_older_than_the_code(state):
 def test_stores_when_the_state_folder_is_older_than_the_code(state):
     """Tensors, tasks and what was adapted are read from where they lay."""
     own = Settings(profile="oracle-linear", state_dir=state)
-    pets = TaskStore(own.task_folder).find("pets")
+    pets = TaskStore(own.state.tasks).find("pets")
     assert [version.number for version in pets.versions] == [1, 2]
-    adaptation = AdaptationStore(own.adaptation_folder).get(str(pets.version().adaptation))
+    adaptation = AdaptationStore(own.state.adaptations).get(str(pets.version().adaptation))
     assert adaptation.models == "0" * 64
     for job in JOBS.values():
         sha256 = job["result"]["input"]["sha256"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from adapters.contract.adaptation import AFTER, BEFORE, MOST_IMAGES, SIGMAS, VARIANTS, judgements
+from adapters.contract.adapt import AFTER, BEFORE, MOST_IMAGES, SIGMAS, VARIANTS, judgements
 from adapters.contract.results import Figures, JudgedAt
 from adapters.durable_files import write_durably
 from adapters.models.classifiers.clip import ZeroShotClassifier

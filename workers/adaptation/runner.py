@@ -24,7 +24,6 @@ from workers.heartbeat import Heartbeat, Holding
 from workers.stop import NotWantedError, StopFlag
 
 PROGRESS_SECONDS = 0.5
-WORK_FOLDER = "adapting"
 
 log = structlog.get_logger()
 
@@ -50,7 +49,7 @@ def adapt(
 
     An adaptation that did worse than the models were before is kept as a version that does not answer.
     """
-    tasks, store = TaskStore(settings.task_folder), AdaptationStore(settings.adaptation_folder)
+    tasks, store = TaskStore(settings.state.tasks), AdaptationStore(settings.state.adaptations)
     if done := published_before(request, tasks, store, job):
         return done
     workshop = Workshop(profile, settings)
@@ -89,7 +88,7 @@ def published_before(request: AdaptRequest, tasks: TaskStore, store: AdaptationS
 def work_folder(request: AdaptRequest, settings: Settings) -> Path:
     """Where an adaptation is made: the same for the same request, so that work outlives a job that was stopped."""
     name = text_digest(request.model_dump_json())[:16]
-    return settings.state_dir / WORK_FOLDER / name
+    return settings.state.adapting / name
 
 
 def prune(folder: Path, seconds: float) -> None:

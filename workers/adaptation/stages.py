@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from adapters.contract.adaptation import EVALUATE, FINE_TUNE, PERSONALIZE, SYNTHESIZE, stage_steps
+from adapters.contract.adapt import EVALUATE, FINE_TUNE, PERSONALIZE, SYNTHESIZE, stage_steps
 from adapters.contract.certificate import Document
 from adapters.contract.jobs import AdaptRequest
 from adapters.contract.results import Figures

@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from adapters.canonical_json import canonical_bytes
-from adapters.contract.fields import accepted, parse_fields
-from adapters.contract.plan import Plan, PlanParameters, misfits
+from adapters.contract.plan import Plan, checked_plan
 from adapters.contract.plan import plan as plan_of
-from adapters.contract.records import JobKind
+from adapters.contract.records import JobKind, VoteKind
 from adapters.contract.results import CertifyResult, PredictResult
-from adapters.preparation import prepare
+from adapters.preparation import canonical_image, checked, request_of
 from adapters.profiles.shipped import served_profile
 from adapters.settings import Settings
+from adapters.store.tasks import TaskStore
 from robustify.errors import InvalidInputError
 from workers.commands.app import (
     Alpha,
@@ -41,7 +41,11 @@ from workers.commands.app import (
     show,
 )
 from workers.commands.presentation import print_certificate, print_plan, print_prediction
-from workers.server_client import Server
+from workers.server_client import Progress, Server
+
+if TYPE_CHECKING:
+    from workers.commands.local import LocalAnswer
+
 
 CertificatePath = Annotated[Path | None, typer.Option(help="File to save the signed certificate to.")]
 Probabilities = Annotated[list[float] | None, typer.Option("--p", help="Probability of the class; repeat it.")]
@@ -124,11 +128,7 @@ def predicted(image: bytes, fields: Mapping[str, object], server: str | None, pr
     with progress_bar("samples") as advance_to:
         if server:
             return Server(server, say).predict(image, fields, advance_to)
-        request, tensor = prepare(JobKind.PREDICT, image, fields, settings := settings_with(profile=profile))
-        # Imported once the request is in order: the model libraries take seconds.
-        from workers.commands.local import LocalAnswer
-
-        return LocalAnswer(request, tensor, settings, advance_to).prediction()
+        return local_answer(JobKind.PREDICT, image, fields, profile, advance_to).prediction()
 
 
 def certified(image: bytes, fields: Mapping[str, object], server: str | None, profile: str | None) -> CertifyResult:
@@ -136,19 +136,28 @@ def certified(image: bytes, fields: Mapping[str, object], server: str | None, pr
     with progress_bar("samples") as advance_to:
         if server:
             return Server(server, say).certify(image, fields, advance_to)
-        request, tensor = prepare(JobKind.CERTIFY, image, fields, settings := settings_with(profile=profile))
-        from workers.commands.local import LocalAnswer
+        return local_answer(JobKind.CERTIFY, image, fields, profile, advance_to).certificate()
 
-        return LocalAnswer(request, tensor, settings, advance_to).certificate()
+
+def local_answer(
+    kind: VoteKind, image: bytes, fields: Mapping[str, object], profile_name: str | None, on_progress: Progress
+) -> "LocalAnswer":
+    """What this process will answer; everything that can be refused without loading a model is refused before."""
+    settings = settings_with(profile=profile_name)
+    profile = served_profile(settings)
+    question = checked(kind, fields, False, profile, TaskStore(settings.state.tasks))
+    canonical = canonical_image(question, image, profile)
+    request = request_of(question, canonical, profile, settings)
+    # Imported once the request is in order: the model libraries take seconds.
+    from workers.commands.local import LocalAnswer
+
+    return LocalAnswer(request, canonical.tensor, settings, on_progress)
 
 
 def planned(fields: Mapping[str, object], settings: Settings) -> Plan:
     """What a radius costs, as `POST /plan` answers it; raises one error with all that is wrong."""
     profile = served_profile(settings)
-    parameters, problems = parse_fields("plan", PlanParameters, fields, strict=False)
-    if parameters is not None:
-        problems = misfits(parameters, profile)
-    return plan_of(accepted(parameters, problems), profile, settings)
+    return plan_of(checked_plan(fields, False, profile), profile, settings)
 
 
 def read_image(file: Path) -> bytes:

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from adapters.contract.adaptation import adapt_request, parse_adaptation, total_steps
+from adapters.contract.adapt import adapt_request, checked_adaptation, total_steps
 from adapters.contract.answer import certify_result, certify_rule_of, predict_result, settled_tally
-from adapters.contract.fields import accepted
 from adapters.contract.jobs import JobRequest
 from adapters.contract.results import AdaptResult, CertifyResult, PredictResult
 from adapters.models.catalogue import load_models
@@ -71,7 +70,7 @@ class LocalAnswer:
 def adapt_locally(fields: Mapping[str, object], settings: Settings, on_progress: Progress) -> AdaptResult:
     """Adapts to the labels of the fields, and publishes the task in the state folder; returns the result document."""
     profile = served_profile(settings)
-    parameters = accepted(*parse_adaptation(fields, strict=False, profile=profile))
+    parameters = checked_adaptation(fields, False, profile)
     request = adapt_request(parameters, profile, settings)
     set_up(profile, settings)
     started = time.perf_counter()

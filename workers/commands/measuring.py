@@ -10,7 +10,7 @@ import typer
 from pydantic_core import PydanticCustomError
 
 from adapters.contract.labels import check_labels, check_template
-from adapters.contract.smoothing import PredictParameters
+from adapters.contract.predict import PredictParameters
 from adapters.preparation import asked_task
 from adapters.profiles.shipped import served_profile
 from adapters.settings import Settings
@@ -217,4 +217,4 @@ def task_for(class_names: tuple[str, ...], labels: list[str] | None, template: s
 
 def stored_task(name: str, settings: Settings) -> Task:
     """A version of a task of the state folder."""
-    return asked_task(PredictParameters(task=name), served_profile(settings), TaskStore(settings.task_folder)).task
+    return asked_task(PredictParameters(task=name), served_profile(settings), TaskStore(settings.state.tasks)).task

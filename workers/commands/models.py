@@ -14,16 +14,7 @@ from adapters.profiles.profile import Profile
 from adapters.profiles.shipped import PROFILES, find_profile, located
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError, ModelError, ModelFilesError
-from workers.commands.app import (
-    AsJson,
-    ServerUrl,
-    app,
-    megabytes,
-    progress_bar,
-    say,
-    settings_with,
-    show,
-)
+from workers.commands.app import AsJson, ServerUrl, app, megabytes, progress_bar, say, settings_with, show
 from workers.commands.presentation import print_models
 from workers.server_client import ListedModel, ListedModels, Progress, Server
 

@@ -59,7 +59,7 @@ def tensor_of(certificate: Certificate, image: bytes | None, profile: Profile, s
     if image is not None:
         return canonicalise_for(certificate.noise, image, profile.side).tensor
     try:
-        return ImageStore(settings.state_dir / "images").get(certificate.image.sha256)
+        return ImageStore(settings.state.images).get(certificate.image.sha256)
     except StoredImageError as error:
         raise InvalidInputError("the image is not in this state folder: give --image", field="image") from error
 

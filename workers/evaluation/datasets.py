@@ -75,7 +75,7 @@ def read_sheets(folder: Path, split: str | None, side: int) -> Dataset:
     return Dataset(images[: len(labels[split])], labels[split], tuple(labels["class_names"]))
 
 
-def read_labels(path: Path) -> dict[str, list[Any]]:
+def read_labels(path: Path) -> dict[str, list[Any]]:  # Any: names of one, numbers of the others.
     """`class_names`, and for each split the class of each image."""
     try:
         labels: dict[str, list[Any]] = json.loads(path.read_text(encoding="utf-8"))

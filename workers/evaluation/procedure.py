@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from adapters.contract.fields import parse_fields, refusal
-from adapters.contract.smoothing import CertifyParameters, check_certificate
+from adapters.contract.certify import CertifyParameters, check_certificate
+from adapters.contract.fields import accepted, parse_fields
 from robustify.errors import InvalidInputError
 from robustify.types import Bound, Noise, PredictTest, SmoothingParameters
 
@@ -56,8 +56,5 @@ def procedure_of(
         "tolerance": tolerance,
     }
     asked, problems = parse_fields("evaluate", CertifyParameters, values, strict=False)
-    if asked is not None:
-        problems = list(check_certificate(asked, parameters.sigma))
-    if problems or asked is None:
-        raise refusal(problems)
-    return Procedure(asked.bound_used, target_radius, tolerance, noise=noise)
+    found = accepted(asked, problems if asked is None else check_certificate(asked, parameters.sigma))
+    return Procedure(found.bound_used, target_radius, tolerance, noise=noise)

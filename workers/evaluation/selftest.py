@@ -227,7 +227,7 @@ def submit(board: JobBoard, trial: Trial) -> str:
 
 
 def random_trials(claim: Claim, count: int, settings: Settings, alpha: float) -> Iterator[Trial]:
-    profile, store = find_profile(settings.profile), ImageStore(settings.state_dir / "images")
+    profile, store = find_profile(settings.profile), ImageStore(settings.state.images)
     normal = linear_weights((CHANNELS, profile.side, profile.side))
     for index, drawn in enumerate(random_images(count, profile.side)):
         image, margin = tested_image(claim, drawn, exact_margin(drawn), normal)

@@ -29,7 +29,7 @@ CIFAR10_SHARE = 0.4
 CONTEXT_LENGTH = 32
 """CLIP's own 77 tokens would make the text tower a fifth of the cost; the longest prompt of training has 24."""
 JOINT_WEIGHT = 0.3
-MODEL_CONFIG: Mapping[str, Any] = {
+MODEL_CONFIG: Mapping[str, Any] = {  # Any: as open_clip's own configs.
     "embed_dim": 128,
     "vision_cfg": {
         "timm_model_name": "resnet18",
@@ -40,7 +40,7 @@ MODEL_CONFIG: Mapping[str, Any] = {
     },
     "text_cfg": {"context_length": CONTEXT_LENGTH, "vocab_size": 49408, "width": 128, "heads": 4, "layers": 2},
 }
-PREPROCESSING: Mapping[str, Any] = {
+PREPROCESSING: Mapping[str, Any] = {  # Any: likewise.
     "size": 64,
     "mode": "RGB",
     "mean": [0.48, 0.45, 0.4],

@@ -1,7 +1,7 @@
 """Vision models with fixed classes from a folder in timm's layout: `config.json` and `model.safetensors`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def load_torchvision(
     return fixed_classes(with_weights(build, folder), class_names, IMAGENET_MEAN, IMAGENET_STD, device, dtype)
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:  # Any: JSON of the user's own, for timm.
     try:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -54,10 +54,10 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def with_weights(build: Any, folder: Path) -> nn.Module:
+def with_weights(build: Callable[[], nn.Module], folder: Path) -> nn.Module:
     """The network of the config with the weights beside it."""
     try:
-        network: nn.Module = build()
+        network = build()
         network.load_state_dict(load_file(folder / "model.safetensors"))
     except (KeyError, OSError, RuntimeError, TypeError, ValueError, SafetensorError) as error:
         raise ModelFilesError("the classifier cannot be loaded: its files are missing, or not of one model") from error

@@ -37,7 +37,7 @@ def prompt_embedder(profile: Profile, settings: Settings) -> EmbedPrompts:
     source = str(profile.folder / "denoiser")
     if not profile.large_text_encoder:
         return partial(embed_prompts, source)
-    return EmbeddedPrompts(settings.prompt_folder, source, encoder_digest(read_manifest(profile.folder)))
+    return EmbeddedPrompts(settings.state.prompts, source, encoder_digest(read_manifest(profile.folder)))
 
 
 def encoder_digest(manifest: Mapping[str, str]) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline, IFPipeline, IFSuperResolutionPipeline
@@ -64,7 +63,7 @@ class CascadeGenerator:
         ).images
         return (images.float().clamp(-1, 1) + 1) / 2
 
-    def _embed(self, prompts: Sequence[str]) -> dict[str, Any]:
+    def _embed(self, prompts: Sequence[str]) -> dict[str, object]:
         if self._own_embed is not None:
             *own, none = (rows.to(self._base.device, self._base.dtype) for rows in self._own_embed([*prompts, ""]))
             return {"prompt_embeds": torch.stack(own), "negative_prompt_embeds": torch.stack([none] * len(own))}

@@ -28,7 +28,6 @@ from adapters.store.tasks import StoredTask, TaskStore
 from adapters.store.tensors import ImageStore
 from robustify.types import Phase, Task
 from service.app import create_app
-from service.dependencies import image_folder
 from tests.answers import adapted, answer_of
 
 START_SECONDS = 20
@@ -46,7 +45,7 @@ class Api:
 
     @property
     def tasks(self) -> TaskStore:
-        return TaskStore(self.settings.task_folder)
+        return TaskStore(self.settings.state.tasks)
 
     def names(self) -> list[str]:
         """Of the tasks that the API lists."""
@@ -142,7 +141,7 @@ def running_api(settings: Settings, profile: Profile | None = None) -> Iterator[
     """uvicorn in a thread of the tests, asked for a port of its own choice; `profile` stands in for the settings'."""
     assert settings.redis_url is not None
     board = JobBoard(connect(settings.redis_url), settings)
-    app = create_app(settings, board, ImageStore(image_folder(settings)))
+    app = create_app(settings, board, ImageStore(settings.state.images))
     profile = profile or find_profile(settings.profile)
     app.state.service = replace(app.state.service, profile=profile)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off"))
@@ -191,7 +190,7 @@ def store_adaptation(settings: Settings, lora: bytes, models: str) -> str:
         (made / "denoised.png").write_bytes(b"denoised sheet")
         (made / "report.json").write_text(json.dumps({**figures, "no_worse": True, "losses": {}}))
         about = {"references": references, "figures": {**figures, "no_worse": True}}
-        return AdaptationStore(settings.adaptation_folder).add(made, models, about).digest
+        return AdaptationStore(settings.state.adaptations).add(made, models, about).digest
 
 
 @pytest.fixture

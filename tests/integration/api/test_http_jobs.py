@@ -23,7 +23,6 @@ from adapters.profiles.shipped import find_profile
 from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 from adapters.store.tensors import ImageStore
-from service.dependencies import image_folder
 
 if TYPE_CHECKING:
     from tests.integration.api.conftest import Api
@@ -135,7 +134,7 @@ def test_stored_tensor(api: "Api", picture: bytes) -> None:
     """The job names the canonical tensor, which is in the store, and the uploaded file."""
     job = api.client.post("/certify", files={"image": picture}, data={"labels": ["cat", "dog"]}).json()
     image = api.record(job["id"]).vote_request.image
-    tensor = ImageStore(image_folder(api.settings)).get(image.sha256)
+    tensor = ImageStore(api.settings.state.images).get(image.sha256)
     expected = np.asarray(Image.open(io.BytesIO(picture)), dtype=np.float32).transpose(2, 0, 1) / np.float32(255)
     np.testing.assert_array_equal(tensor, expected)
     assert (image.height, image.width, image.source_norm) == (32, 32, 1.0)

@@ -128,7 +128,7 @@ def test_reference_when_it_is_not_listed(adapted: "Api", file: str) -> None:
 def test_reference_when_its_file_is_gone(adapted: "Api") -> None:
     """A picture that was lost is a problem of its own; the others are served."""
     digest = adapted.client.get("/tasks/pets/versions").json()["versions"][1]["adaptation"]
-    os.unlink(adapted.settings.adaptation_folder / digest / "references" / "0000-000.png")
+    os.unlink(adapted.settings.state.adaptations / digest / "references" / "0000-000.png")
     response = adapted.client.get("/tasks/pets/references/0000-000.png")
     assert (response.status_code, response.json()["type"]) == (503, "/problems/task-lost")
     assert adapted.client.get("/tasks/pets/references/0001-000.png").status_code == 200
@@ -137,7 +137,7 @@ def test_reference_when_its_file_is_gone(adapted: "Api") -> None:
 def test_adaptation_when_it_is_damaged(adapted: "Api") -> None:
     """What decides f and is not what it was is not shown, and no path is told."""
     digest = adapted.client.get("/tasks/pets").json()
-    folders = list(adapted.settings.adaptation_folder.glob("[!.]*"))
+    folders = list(adapted.settings.state.adaptations.glob("[!.]*"))
     (folders[0] / "lora.safetensors").write_bytes(b"other")
     response = adapted.client.get(f"/tasks/{digest['id']}/references.png")
     assert (response.status_code, response.json()["type"]) == (503, "/problems/task-lost")

@@ -169,7 +169,7 @@ def test_delete_when_nobody_needs_the_task(own_api: "Api") -> None:
     assert is_problem(own_api.client.get("/tasks/pets"), 404, "unknown-task")
     assert is_problem(own_api.client.delete(f"/tasks/{own.id}"), 404, "unknown-task")
     assert own_api.client.get("/tasks/cats/references.png").status_code == 200
-    assert [path.name for path in own_api.settings.adaptation_folder.glob("[!.]*")] == [other.version().adaptation]
+    assert [path.name for path in own_api.settings.state.adaptations.glob("[!.]*")] == [other.version().adaptation]
 
 
 def test_delete_when_jobs_need_the_task(own_api: "Api", picture: bytes) -> None:
@@ -203,7 +203,7 @@ def test_delete_when_the_task_is_being_adapted(adapting_api: "Api") -> None:
 def test_task_when_it_is_damaged(own_api: "Api", picture: bytes) -> None:
     """A problem without a path, not an answer with other labels."""
     task = own_api.store_task("damaged")
-    (own_api.settings.task_folder / f"{task.id}.json").write_text("{")
+    (own_api.settings.state.tasks / f"{task.id}.json").write_text("{")
     for response in (own_api.client.get("/tasks/damaged"), ask(own_api, picture, task="damaged")):
         assert is_problem(response, 503, "task-lost")
         assert str(own_api.settings.state_dir) not in response.text
@@ -286,7 +286,7 @@ def test_task_in_json_when_it_is_no_name(own_api: "Api") -> None:
 def test_delete_when_the_adaptation_is_gone(own_api: "Api") -> None:
     """A task whose files were lost can be read and deleted all the same; what was in them is a problem."""
     task = own_api.store_task("lost", b"lora")
-    AdaptationStore(own_api.settings.adaptation_folder).delete(str(task.version().adaptation))
+    AdaptationStore(own_api.settings.state.adaptations).delete(str(task.version().adaptation))
     (version,) = own_api.client.get("/tasks/lost/versions").json()["versions"][-1:]
     assert version["figures"] is None
     assert is_problem(own_api.client.get("/tasks/lost/references"), 503, "task-lost")

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from adapters.contract.jobs import InputImage, JobRequest
-from adapters.contract.records import JobKind
-from adapters.contract.smoothing import parse_parameters
-from adapters.preparation import AskedTask, job_request
+from adapters.contract.records import JobKind, VoteKind
+from adapters.preparation import AskedTask, Question, job_request, parse_parameters
 from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from robustify.types import Bound, PredictTest, Task
@@ -16,11 +15,11 @@ MINI = find_profile("mini")
 IMAGE = InputImage(sha256="a" * 64, height=32, width=32, source_sha256="b" * 64, source_norm=1.0)
 
 
-def request(kind: JobKind, settings: Settings | None = None, **values: Any) -> JobRequest:
+def request(kind: VoteKind, settings: Settings | None = None, **values: Any) -> JobRequest:
     parameters, problems = parse_parameters(kind, {"labels": ["cat", "dog"], **values}, strict=True)
     assert parameters is not None, problems
     asked = AskedTask(Task(("cat", "dog")))
-    return job_request(kind, parameters, asked, IMAGE, MINI, settings or Settings(profile="mini"))
+    return job_request(Question(kind, parameters, asked), IMAGE, MINI, settings or Settings(profile="mini"))
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,16 @@ from typing import Any
 import pytest
 
 from adapters.contract import bounds
-from adapters.contract.adaptation import AdaptParameters
+from adapters.contract.adapt import AdaptParameters
 from adapters.contract.fields import FieldProblem, parse_fields
 from adapters.contract.records import JobKind
-from adapters.contract.smoothing import PARAMETERS, parse_parameters
 from adapters.images import MAX_PIXELS, MAX_SCANS, MAX_SIDE, MIN_SIDE
+from adapters.preparation import PARAMETERS, parse_parameters
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.settings import Settings
 from adapters.store.tensors import ImageStore
 from service.app import create_app
-from service.dependencies import image_folder
 from service.limits import MAX_WAIT_SECONDS, form_limits, json_limits
 
 Schema = Mapping[str, Any]
@@ -49,7 +48,7 @@ PREDICT_BOUNDS = {"MAX_PREDICT_SAMPLES": ("n", "maximum"), "DEFAULT_PREDICT_SAMP
 def document() -> Schema:
     """The description as it is served; no queue is asked for it."""
     board = JobBoard(connect("unix:///nowhere"), SETTINGS)
-    return create_app(SETTINGS, board, ImageStore(image_folder(SETTINGS))).openapi()
+    return create_app(SETTINGS, board, ImageStore(SETTINGS.state.images)).openapi()
 
 
 def parse(kind: JobKind, values: Mapping[str, Any]) -> list[FieldProblem]:
@@ -205,5 +204,5 @@ def test_cancel_when_it_is_described(document: Schema) -> None:
 def test_description_when_it_is_asked_for_twice(document: Schema) -> None:
     """It is the same."""
     board = JobBoard(connect("unix:///nowhere"), SETTINGS)
-    app = create_app(SETTINGS, board, ImageStore(image_folder(SETTINGS)))
+    app = create_app(SETTINGS, board, ImageStore(SETTINGS.state.images))
     assert app.openapi() == app.openapi() == document

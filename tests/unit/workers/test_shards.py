@@ -68,7 +68,7 @@ class Bench:
 
     @cached_property
     def runner(self) -> ShardRunner:
-        store = ImageStore(self.settings.state_dir / "images")
+        store = ImageStore(self.settings.state.images)
         return ShardRunner(self.board, store, self.loaded, self.heartbeat, self.stop)
 
     def run(self, job: JobRecord, phase: Phase) -> JobRecord:
@@ -277,7 +277,7 @@ def test_the_files_of_the_models_change(bench: Bench, submit: Callable[..., JobR
 def test_the_image_is_lost(bench: Bench, submit: Callable[..., JobRecord]) -> None:
     """The job fails after some attempts and says so."""
     job = submit(JobKind.PREDICT, n=100)
-    shutil.rmtree(bench.settings.state_dir / "images")
+    shutil.rmtree(bench.settings.state.images)
     for _ in range(ATTEMPTS):
         bench.run(job, Phase.PREDICT)
     error = bench.record(job).error

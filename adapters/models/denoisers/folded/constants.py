@@ -72,6 +72,6 @@ class TimeConstants(nn.Module):
 
 
 @torch.no_grad()
-def with_weights(constants: nn.Module, overrides: Weights, *inputs: torch.Tensor) -> Any:
+def with_weights(constants: nn.Module, overrides: Weights, *inputs: torch.Tensor) -> Any:  # Any: as torch says.
     """What the constants are with these weights in place of the UNet's own."""
     return functional_call(constants, {f"unet.{name}": value for name, value in overrides.items()}, inputs)

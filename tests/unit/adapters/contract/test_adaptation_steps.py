@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.contract.adaptation import (
+from adapters.contract.adapt import (
     EVALUATE,
     FINE_TUNE,
     PERSONALIZE,

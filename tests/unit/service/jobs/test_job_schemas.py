@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from adapters.contract.adaptation import AdaptParameters, adapt_request
+from adapters.contract.adapt import AdaptParameters, adapt_request
 from adapters.contract.jobs import InputImage, JobRecord, JobRequest, JobStatus
 from adapters.contract.records import JobKind
 from adapters.profiles.shipped import find_profile

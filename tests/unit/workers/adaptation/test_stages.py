@@ -9,7 +9,7 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 
-from adapters.contract.adaptation import AdaptParameters, adapt_request, stage_steps
+from adapters.contract.adapt import AdaptParameters, adapt_request, stage_steps
 from adapters.contract.jobs import AdaptRequest
 from adapters.models.generators.cascade import Sampling
 from adapters.models.training.workshop import Workshop

@@ -54,7 +54,7 @@ def noisy() -> torch.Tensor:
 
 @pytest.fixture
 def store(tmp_path: Path) -> AdaptationStore:
-    return AdaptationStore(Settings(state_dir=tmp_path).adaptation_folder)
+    return AdaptationStore(Settings(state_dir=tmp_path).state.adaptations)
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@
 
 import unicodedata
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from adapters.contract.bounds import MAX_NAME_LENGTH
-from adapters.contract.fields import FieldProblem, parse_fields
+from adapters.contract.fields import FieldProblem, accepted, parse_fields
 from adapters.contract.jobs import AdaptRequest
 from adapters.contract.labels import ID_LETTERS, Labels, Template, clean, folded
 from adapters.contract.records import JobKind
@@ -104,12 +104,10 @@ class AdaptParameters(BaseModel):
     )
 
 
-def parse_adaptation(
-    values: Mapping[str, object], strict: bool, profile: Profile
-) -> tuple[AdaptParameters | None, list[FieldProblem]]:
-    """The parameters, or else what is wrong with each field, alone or for this profile."""
-    parameters, problems = parse_fields(f"/{JobKind.ADAPT}", AdaptParameters, values, strict)
-    return parameters, problems if parameters is None else list(check_profile(parameters, profile))
+def checked_adaptation(values: Mapping[str, object], strict: bool, profile: Profile) -> AdaptParameters:
+    """What is asked; raises FieldsError with all that is wrong with the fields, alone or for this profile."""
+    parameters, wrong = parse_fields(f"/{JobKind.ADAPT}", AdaptParameters, values, strict)
+    return accepted(parameters, wrong if parameters is None else check_profile(parameters, profile))
 
 
 def check_profile(parameters: AdaptParameters, profile: Profile) -> Iterator[FieldProblem]:
@@ -129,7 +127,7 @@ def check_profile(parameters: AdaptParameters, profile: Profile) -> Iterator[Fie
 
 def adapt_request(parameters: AdaptParameters, profile: Profile, settings: Settings) -> AdaptRequest:
     """The request with all defaults filled in."""
-    given: Mapping[str, Any] = parameters.model_dump(exclude_none=True)
+    given: Mapping[str, object] = parameters.model_dump(exclude_none=True)
     defaults = profile.adaptation.fitted(parameters.shots or profile.adaptation.shots)
     values = {
         name: given.get(name, getattr(defaults, name)) for name in AdaptRequest.model_fields if hasattr(defaults, name)

@@ -4,14 +4,11 @@ from typing import Any
 
 import pytest
 
+from adapters.contract.certify import CertifyParameters
+from adapters.contract.predict import PredictParameters
 from adapters.contract.records import JobKind
-from adapters.contract.smoothing import (
-    CertifyParameters,
-    PredictParameters,
-    SmoothedParameters,
-    check_fit,
-    parse_parameters,
-)
+from adapters.contract.smoothing import SmoothedParameters
+from adapters.preparation import check_fit, parse_parameters
 from adapters.profiles.shipped import find_profile
 from robustify.smoothing.anytime import radius_in_sight
 from robustify.smoothing.planning import fewest_anytime_samples

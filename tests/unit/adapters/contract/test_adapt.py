@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from adapters.contract.adaptation import AdaptParameters, adapt_request
+from adapters.contract.adapt import AdaptParameters, adapt_request
 from adapters.contract.labels import folded
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.shipped import find_profile
