@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from rich.console import Console
 
-from workers.commands import cli
+from workers.commands import app, cli
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ Command = Callable[..., Done]
 
 def command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs `robustify` with arguments of any kind, told as it would print them."""
-    monkeypatch.setattr(cli, "messages", Console(stderr=True, width=200))
+    monkeypatch.setattr(app, "messages", Console(stderr=True, width=200))
 
     def run(*arguments: object) -> Done:
         monkeypatch.setattr(sys, "argv", ["robustify", *map(str, arguments)])

@@ -1,11 +1,13 @@
 """`params` of a job: what was asked, with every default filled in and the task's version pinned."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field
 
 from adapters.contract.jobs import AdaptRequest, JobRequest
-from adapters.contract.records import Record
+from adapters.contract.records import JobKind, Record
 from robustify.types import DEFAULT_TEMPLATE, Bound, Noise, PredictTest
 
 
@@ -60,13 +62,13 @@ class EffectiveAdapt(Record):
     publish: Literal["if-no-worse", "always"] = Field(examples=["if-no-worse"])
 
 
-def effective_predict(request: JobRequest) -> EffectivePredict:
-    return EffectivePredict.model_validate(request.model_dump(include=set(EffectivePredict.model_fields)))
+Effective = EffectivePredict | EffectiveCertify | EffectiveAdapt
+EFFECTIVE: Mapping[JobKind, type[Effective]] = MappingProxyType(
+    {JobKind.PREDICT: EffectivePredict, JobKind.CERTIFY: EffectiveCertify, JobKind.ADAPT: EffectiveAdapt}
+)
 
 
-def effective_certify(request: JobRequest) -> EffectiveCertify:
-    return EffectiveCertify.model_validate(request.model_dump(include=set(EffectiveCertify.model_fields)))
-
-
-def effective_adapt(request: AdaptRequest) -> EffectiveAdapt:
-    return EffectiveAdapt.model_validate(request.model_dump(include=set(EffectiveAdapt.model_fields)))
+def effective(request: JobRequest | AdaptRequest) -> Effective:
+    """Those of a request."""
+    shown = EFFECTIVE[request.kind]
+    return shown.model_validate(request.model_dump(include=set(shown.model_fields)))

@@ -6,17 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, RootModel
 
-from adapters.contract.effective import (
-    EffectiveAdapt,
-    EffectiveCertify,
-    EffectivePredict,
-    effective_adapt,
-    effective_certify,
-    effective_predict,
-)
-from adapters.contract.jobs import AdaptRequest, JobError, JobRecord, JobStatus
+from adapters.contract.effective import EffectiveAdapt, EffectiveCertify, EffectivePredict, effective
+from adapters.contract.jobs import JobError, JobRecord, JobStatus
 from adapters.contract.records import JobKind
-from adapters.contract.results import AdaptResult, CertifyResult, PredictResult
+from adapters.contract.results import AdaptResult, CertifyResult, PredictResult, Result
 from service.errors import problem_type
 
 EXAMPLE_ID = "q7m2x9d4k1v8c3n6b5z0h2j4w8"
@@ -53,11 +46,15 @@ class AnyJob(BaseModel):
     """What every job has. Wait for `done`, not for a certain status. Times are ISO 8601 in UTC."""
 
     id: str = Field(examples=[EXAMPLE_ID])
+    kind: JobKind = Field(examples=["predict"])
     status: JobStatus = Field(examples=["succeeded"])
     done: bool = Field(description="Whether it has come to its end, whatever that is.", examples=[True])
     created_at: str = Field(examples=["2026-11-29T17:50:35.123Z"])
     started_at: str | None = Field(description="Null while it waits.", examples=["2026-11-29T17:50:35.170Z"])
     ended_at: str | None = Field(description="Null until it is done.", examples=["2026-11-29T17:50:36.470Z"])
+    progress: AnyProgress
+    params: EffectivePredict | EffectiveCertify | EffectiveAdapt
+    result: Result | None = Field(description="Null unless the job succeeded.")
     error: JobError | None = Field(description="Why it failed; null unless it did.")
     links: Links
 
@@ -102,37 +99,27 @@ class JobProgress(BaseModel):
 
 def describe_job(record: JobRecord) -> Job:
     """What a client sees of a job."""
-    path, request, result = job_path(record.id), record.request, record.result
-    common = AnyJob(
-        id=record.id,
-        status=record.status,
-        done=record.status.done,
-        created_at=iso_time(record.created_at),
-        started_at=None if record.started_at is None else iso_time(record.started_at),
-        ended_at=None if record.ended_at is None else iso_time(record.ended_at),
-        error=None if record.error is None else describe_error(record.error),
-        links=Links(self=path, events=f"{path}/events", cancel=path),
-    )
-    shared = {name: getattr(common, name) for name in AnyJob.model_fields}
-    if isinstance(request, AdaptRequest):
-        assert isinstance(result, AdaptResult | None)
-        return Job(AdaptJob(**shared, progress=steps_of(record), params=effective_adapt(request), result=result))
-    if request.kind is JobKind.CERTIFY:
-        assert isinstance(result, CertifyResult | None)
-        return Job(CertifyJob(**shared, progress=samples_of(record), params=effective_certify(request), result=result))
-    assert isinstance(result, PredictResult | None)
-    return Job(PredictJob(**shared, progress=samples_of(record), params=effective_predict(request), result=result))
+    path = job_path(record.id)
+    fields = {
+        "id": record.id,
+        "kind": record.request.kind,
+        "status": record.status,
+        "done": record.status.done,
+        "created_at": iso_time(record.created_at),
+        "started_at": None if record.started_at is None else iso_time(record.started_at),
+        "ended_at": None if record.ended_at is None else iso_time(record.ended_at),
+        "progress": describe_progress(record),
+        "params": effective(record.request),
+        "result": record.result,
+        "error": None if record.error is None else describe_error(record.error),
+        "links": Links(self=path, events=f"{path}/events", cancel=path),
+    }
+    return Job.model_validate(fields)
 
 
 def describe_progress(record: JobRecord) -> Progress | AdaptProgress:
-    return steps_of(record) if record.request.kind is JobKind.ADAPT else samples_of(record)
-
-
-def samples_of(record: JobRecord) -> Progress:
-    return Progress(done=record.samples_done, total=record.samples_total)
-
-
-def steps_of(record: JobRecord) -> AdaptProgress:
+    if record.request.kind is not JobKind.ADAPT:
+        return Progress(done=record.samples_done, total=record.samples_total)
     return AdaptProgress(
         done=record.samples_done,
         total=record.samples_total,

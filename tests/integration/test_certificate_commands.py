@@ -145,7 +145,7 @@ def test_replay_without_what_it_takes(command: Command, certificate: Path, tmp_p
 def test_verify_where_nothing_is_set_up(certificate: Path, tmp_path: Path) -> None:
     """It loads no model library, and makes no state folder."""
     script = (
-        "import sys; from workers.cli import app\n"
+        "import sys; from workers.commands.cli import app\n"
         "sys.argv = ['robustify', 'verify', sys.argv[1], '--image', sys.argv[2]]\n"
         "try: app()\nexcept SystemExit as end: print(end.code)\n"
         "print(sorted({'torch', 'diffusers', 'transformers', 'open_clip', 'timm'} & set(sys.modules)))"

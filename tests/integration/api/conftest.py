@@ -26,6 +26,7 @@ from adapters.settings import Settings
 from adapters.store.adaptations import LORA, AdaptationStore
 from adapters.store.tasks import StoredTask, TaskStore
 from adapters.store.tensors import ImageStore
+from robustify.smoothing.rules import Outcome
 from robustify.types import Phase, Task
 from service.app import create_app
 from tests.answers import adapted, answer_of
@@ -83,7 +84,8 @@ class Api:
             if shards is None and phase == "select":
                 self.board.select(job_id, 0)
         if shards is None:
-            assert self.board.finish(job_id, answer_of(self.board, job_id, outcome="predicted", index=0))
+            outcome = "predicted" if record.request.kind == "predict" else Outcome.ABSTAINED
+            assert self.board.finish(job_id, answer_of(self.board, job_id, outcome=outcome, index=0))
         return self.record(job_id)
 
     def record(self, job_id: str) -> JobRecord:
@@ -179,7 +181,8 @@ def store_adaptation(settings: Settings, lora: bytes, models: str) -> str:
         | {"prompt": f"This is a photo of a {label}"}
         for index, label in enumerate(("cat", "dog"))
     ]
-    figures = {"before": [{"sigma": 0.25, "accuracy": 0.5}], "after": [{"sigma": 0.25, "accuracy": 0.6}]}
+    judged = {"sigma": 0.25, "images": 4, "certified_accuracy": {"0.0": 0.5}, "acr": 0.1}
+    figures = {"before": [{**judged, "accuracy": 0.5}], "after": [{**judged, "accuracy": 0.6}]}
     with TemporaryDirectory() as folder:
         made = Path(folder)
         (made / LORA).write_bytes(lora)
