@@ -7,7 +7,7 @@ from adapters.store.adaptations import AdaptationStore, StoredAdaptation
 KEPT = 32
 
 
-class Adaptations:
+class AdaptationCache:
     """Those that were read are kept in mind, so that their large files are checked once and not at each picture."""
 
     def __init__(self, store: AdaptationStore) -> None:

@@ -15,7 +15,7 @@ from adapters.store.tasks import TaskStore
 from adapters.store.tensors import ImageStore
 from robustify.errors import QueueUnavailableError
 from service.about import docs, health, models
-from service.adaptation_cache import Adaptations
+from service.adaptation_cache import AdaptationCache
 from service.certificates import routes as certificates
 from service.dependencies import Service
 from service.errors import install_error_handlers
@@ -47,7 +47,7 @@ def create_app(settings: Settings, board: JobBoard, store: ImageStore) -> FastAP
         board,
         store,
         TaskStore(settings.state.tasks),
-        Adaptations(AdaptationStore(settings.state.adaptations)),
+        AdaptationCache(AdaptationStore(settings.state.adaptations)),
     )
     install_error_handlers(app)
     for routes in (jobs, plan, certificates, adapt, tasks, references, models, health, docs):

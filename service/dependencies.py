@@ -18,7 +18,7 @@ from adapters.store.adaptations import StoredAdaptation
 from adapters.store.tasks import StoredTask, TaskStore, Version
 from adapters.store.tensors import ImageStore
 from robustify.errors import UnknownTaskError
-from service.adaptation_cache import Adaptations
+from service.adaptation_cache import AdaptationCache
 from service.errors import NOT_ADAPTED, UNKNOWN_JOB, ProblemError, store_failures
 from service.limits import DECODERS
 
@@ -34,7 +34,7 @@ class Service:
     board: JobBoard
     store: ImageStore
     tasks: TaskStore
-    adaptations: Adaptations
+    adaptations: AdaptationCache
     decoders: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(DECODERS))
 
     async def job(self, job_id: str) -> JobRecord | None:

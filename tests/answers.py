@@ -6,7 +6,7 @@ from adapters.contract.answer import answered_image, answering_model, label_vote
 from adapters.contract.jobs import JobRecord
 from adapters.contract.next_step import Standing
 from adapters.contract.records import JobKind
-from adapters.contract.results import AdaptedModels, AdaptResult, CertifyResult, MadeTask, PredictResult, Voted
+from adapters.contract.results import AdaptedFrom, AdaptResult, CertifyResult, MadeTask, PredictResult, Voted
 from adapters.queue.board import JobBoard
 from robustify.smoothing.rules import Outcome
 from robustify.types import Phase
@@ -68,7 +68,7 @@ def adapted(name: str = "pets", **changes: object) -> AdaptResult:
         task=MadeTask(id="0" * 16, name=name, version=1, current=1),
         adaptation="a" * 64,
         figures=None,
-        model=AdaptedModels(profile="mini", models="m" * 64),
+        model=AdaptedFrom(profile="mini", models="m" * 64),
         seconds=1.0,
     )
     return made.model_copy(update=changes)

@@ -121,7 +121,7 @@ class ShardRunner:
             raise
         except Exception as error:
             log.exception("next_step_failed", job=job_id)
-            self._fail_after_attempts(job_id, "next-step", problem_of(error))
+            self._fail_after_attempts(job_id, "next-step", failure_of(error))
 
     def _receipt(self, job_id: str, shard: Shard) -> VoteReceipt | None:
         """What became of the votes; None when the shard is not for this worker."""
@@ -185,7 +185,7 @@ class ShardRunner:
         log.error("shard_failed", job=job_id, shard=shard.key, exc_info=error)
         self._failures += 1
         self._rests_until = time.monotonic() + RESTING_LEASES * self._model.settings.lease_seconds
-        self._fail_after_attempts(job_id, shard.key, problem_of(error))
+        self._fail_after_attempts(job_id, shard.key, failure_of(error))
         if self._failures >= FAILURES:
             log.error("worker_given_up", worker=self._heartbeat.owner, failures=self._failures)
             self._stop.fail()
@@ -228,6 +228,6 @@ class ShardRunner:
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-def problem_of(error: Exception) -> JobError:
+def failure_of(error: Exception) -> JobError:
     """What a client is told of an exception."""
     return INPUT_LOST if isinstance(error, StoredImageError) else INTERNAL_ERROR

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from adapters.contract.bounds import MAX_NAME_LENGTH
 from adapters.contract.fields import FieldProblem, accepted, parse_fields
 from adapters.contract.jobs import AdaptRequest
-from adapters.contract.labels import ID_LETTERS, Labels, Template, clean, folded
+from adapters.contract.labels import ID_LETTERS, Labels, Template, case_folded, clean
 from adapters.contract.records import JobKind
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.profile import Profile
@@ -42,7 +42,7 @@ def check_name(name: str) -> str:
             f"A name begins with a letter or a digit and has letters, digits and {NAME_MARKS.strip()} only: no slashes "
             "and no emoji."
         )
-    if looks_like_id(folded(cleaned)):
+    if looks_like_id(case_folded(cleaned)):
         raise _refusal(f"A name must not look like an id, which has {ID_LETTERS} hexadecimal digits.")
     return cleaned
 

@@ -51,7 +51,7 @@ def check_label(label: str, number: int) -> str:
 
 def check_distinct(labels: Sequence[str]) -> None:
     """Refuses labels that a person or CLIP's tokenizer would read as one."""
-    pairs = {*repeats(folded(label) for label in labels), *repeats(clip_words(label) for label in labels)}
+    pairs = {*repeats(case_folded(label) for label in labels), *repeats(clip_words(label) for label in labels)}
     if pairs:
         named = name_pairs(labels, sorted(pairs))
         raise _refusal(f"Some are the same but for case, width, spaces or the like: {named}. Keep one of each.")
@@ -101,7 +101,7 @@ def clean(text: str, what: str, longest: int) -> str:
     return cleaned.strip()
 
 
-def folded(label: str) -> str:
+def case_folded(label: str) -> str:
     """Labels that a person would read as one have one folded form."""
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).casefold()).split())
 
@@ -130,13 +130,13 @@ Template = Annotated[
 
 def task_id(name: str) -> str:
     """The server's name for a task: names that a person would read as one are one."""
-    return hashlib.sha256(folded(name).encode()).hexdigest()[:ID_LETTERS]
+    return hashlib.sha256(case_folded(name).encode()).hexdigest()[:ID_LETTERS]
 
 
 def class_indices(class_names: Sequence[str], labels: Sequence[str]) -> list[int]:
     """The class that each label stands for, whatever its case and spaces. Raises InvalidInputError for others."""
-    known = {folded(name): index for index, name in enumerate(class_names)}
-    keys = [folded(label) for label in labels]
+    known = {case_folded(name): index for index, name in enumerate(class_names)}
+    keys = [case_folded(label) for label in labels]
     if unknown := [place for place, key in enumerate(keys) if key not in known]:
         raise InvalidInputError(
             f"labels that are none of the {len(class_names)} classes: {name_labels(labels, unknown)}"
@@ -148,7 +148,7 @@ def class_indices(class_names: Sequence[str], labels: Sequence[str]) -> list[int
 
 def suggestion(label: str, class_names: Sequence[str]) -> str:
     """Classes of a similar name, as the end of a message."""
-    by_key = {folded(name): name for name in class_names}
+    by_key = {case_folded(name): name for name in class_names}
     near = [by_key[key] for key in get_close_matches(label, by_key, SUGGESTIONS)]
     return f". Similar to {label!r}: {', '.join(near)}" if near else ""
 

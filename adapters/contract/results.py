@@ -159,7 +159,7 @@ class MadeTask(Record):
     current: int = Field(description="The one that answers.", examples=[2])
 
 
-class AdaptedModels(Record):
+class AdaptedFrom(Record):
     """What was adapted."""
 
     profile: str = Field(examples=["mini"])
@@ -177,7 +177,7 @@ class AdaptResult(Record):
         description="The digest of what was made; null for labels alone.", examples=[EXAMPLE_DIGEST]
     )
     figures: Figures | None = Field(description="Null for labels alone.")
-    model: AdaptedModels
+    model: AdaptedFrom
     seconds: float = Field(examples=[310.5])
 
 

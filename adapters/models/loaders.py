@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 
 import torch
 
-from adapters.models.classifiers.black_box import RemoteClassifier
+from adapters.models.classifiers.black_box import BlackBox
 from adapters.models.classifiers.clip import ClipModel, load_clip
 from adapters.models.classifiers.efficientnet_lite import load_lite0
 from adapters.models.classifiers.fixed import FixedClasses
@@ -20,7 +20,7 @@ from adapters.models.denoisers.folded.support import UnknownPartError
 from adapters.models.denoisers.prompts import prompt_embedder
 from adapters.models.denoisers.unconditional import load_unconditional
 from adapters.models.loaded import Models, Parts
-from adapters.models.lru_cache import Resident
+from adapters.models.lru_cache import LruCache
 from adapters.models.training.adapted import AdaptedModels, adapt_models
 from adapters.profiles.profile import SUPER_RESOLUTION
 from adapters.profiles.weights import FFDNET, LITE0
@@ -32,7 +32,7 @@ from robustify.types import Task
 KEPT_CLASSIFIERS = 64
 """Of tasks without anything of their own but the choice of classes, or the features of their labels."""
 
-AnyClassifier = ClipModel | FixedClasses | RemoteClassifier
+AnyClassifier = ClipModel | FixedClasses | BlackBox
 """What a kind of classifier is loaded as: from a task to the classifier that tells its labels apart."""
 Serve = Callable[[OneStepDenoiser], OneStepDenoiser | FoldedDenoiser]
 """From a denoiser, or the same with what a task has of its own, to the one that answers."""
@@ -51,7 +51,7 @@ CLASSIFIERS: Mapping[str, Callable[[Parts], AnyClassifier]] = {
         parts.folder / "classifier", parts.class_names, parts.device, parts.dtype
     ),
     "efficientnet-lite0": lambda parts: load_lite0(LITE0.checked_path(), parts.class_names, parts.device, parts.dtype),
-    "remote": lambda parts: RemoteClassifier.from_settings(parts.settings),
+    "remote": lambda parts: BlackBox.from_settings(parts.settings),
 }
 
 
@@ -98,7 +98,7 @@ def adaptable_models(denoiser: OneStepDenoiser, serve: Serve, clip: ClipModel, p
         adapted = adapt_models(denoiser, clip, models, task, stored)
         return ServedModels(adapted, serve(adapted.denoiser))
 
-    resident = Resident(load_task, lambda task: task.extra_bytes, parts.settings.max_task_bytes)
+    resident = LruCache(load_task, lambda task: task.extra_bytes, parts.settings.max_task_bytes)
     return Models(lambda task: resident(task).denoiser, lambda task: resident(task).adapted.classifier, parts.device)
 
 

@@ -8,7 +8,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Resident(Generic[K, V]):
+class LruCache(Generic[K, V]):
     """Loads what is asked for and keeps it; what was not asked for longest goes first. The latest always stays.
 
     Values may grow: their sizes are asked for again whenever one of them is.

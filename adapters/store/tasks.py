@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from adapters.contract.labels import ID_LETTERS, folded, task_id
+from adapters.contract.labels import ID_LETTERS, case_folded, task_id
 from adapters.durable_files import locked, sync, write_durably
 from robustify.errors import StoredTaskError, TaskConflictError, UnknownTaskError
 from robustify.types import Task
@@ -104,7 +104,7 @@ class TaskStore:
         for path in self._root.glob("*.json"):
             with suppress(UnknownTaskError, StoredTaskError):
                 tasks.append(read(path))
-        return sorted(tasks, key=lambda task: folded(task.name))
+        return sorted(tasks, key=lambda task: case_folded(task.name))
 
     def publish(
         self,

@@ -22,7 +22,7 @@ PAUSE_GROWTH = 1.2
 
 
 @dataclass(frozen=True)
-class Wait:
+class PreferredWait:
     """Seconds to wait; `applied` is the preference that was honoured, if the client had one."""
 
     seconds: float
@@ -42,7 +42,7 @@ async def answer(
     return describe_job(record)
 
 
-def set_headers(response: Response, record: JobRecord, wait: Wait) -> None:
+def set_headers(response: Response, record: JobRecord, wait: PreferredWait) -> None:
     """What was made of the client's wish to wait, and when to look again."""
     if wait.applied:
         response.headers["Preference-Applied"] = wait.applied
@@ -50,7 +50,7 @@ def set_headers(response: Response, record: JobRecord, wait: Wait) -> None:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS[record.request.kind])
 
 
-def preferred_wait(request: Request, default_seconds: int) -> Wait:
+def preferred_wait(request: Request, default_seconds: int) -> PreferredWait:
     """`wait=N`, capped; `respond-async` alone is no wait; what is not understood is ignored, as the RFC asks.
 
     Parts of a second are understood too.
@@ -62,8 +62,8 @@ def preferred_wait(request: Request, default_seconds: int) -> Wait:
     wanted = preferences.get("wait", "")
     if SECONDS.fullmatch(wanted):
         seconds = min(float(wanted), MAX_WAIT_SECONDS)
-        return Wait(seconds, f"wait={seconds:g}")
-    return Wait(0, "respond-async") if "respond-async" in preferences else Wait(default_seconds)
+        return PreferredWait(seconds, f"wait={seconds:g}")
+    return PreferredWait(0, "respond-async") if "respond-async" in preferences else PreferredWait(default_seconds)
 
 
 async def wait_until_done(service: Service, record: JobRecord, seconds: float, request: Request) -> JobRecord:

@@ -11,7 +11,7 @@ import structlog
 
 from adapters.canonical_json import text_digest
 from adapters.contract.jobs import AdaptRequest, JobRecord
-from adapters.contract.results import AdaptedModels, AdaptResult, Figures, MadeTask
+from adapters.contract.results import AdaptedFrom, AdaptResult, Figures, MadeTask
 from adapters.models.training.workshop import Workshop
 from adapters.profiles.profile import Profile
 from adapters.queue.board import JobBoard
@@ -108,7 +108,7 @@ def adapt_result(request: AdaptRequest, made: Adaptation, seconds: float) -> Ada
         task=MadeTask(id=task.id, name=task.name, version=made.version, current=task.current),
         adaptation=made.digest,
         figures=made.figures,
-        model=AdaptedModels(profile=request.profile, models=request.models),
+        model=AdaptedFrom(profile=request.profile, models=request.models),
         seconds=seconds,
     )
 

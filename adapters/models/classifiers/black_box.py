@@ -46,7 +46,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class RemoteClassifier:
+class BlackBox:
     """The black box at `url`, asked by at most `calls` threads at once; a call may be tried `ATTEMPTS` times."""
 
     url: str
@@ -56,16 +56,14 @@ class RemoteClassifier:
     pause_seconds: float = PAUSE_SECONDS
 
     @staticmethod
-    def from_settings(settings: Settings) -> "RemoteClassifier":
+    def from_settings(settings: Settings) -> "BlackBox":
         """Raises ModelError where no address is set."""
         if settings.classifier_url is None:
             raise ModelError("no black box is named: set ROBUSTIFY_CLASSIFIER_URL")
         token = settings.classifier_token
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
         client = httpx.Client(timeout=settings.classifier_timeout_seconds, headers=headers, follow_redirects=False)
-        return RemoteClassifier(
-            settings.classifier_url, client, Budget(settings.classifier_budget), settings.classifier_calls
-        )
+        return BlackBox(settings.classifier_url, client, Budget(settings.classifier_budget), settings.classifier_calls)
 
     def for_task(self, task: Task) -> "RemoteVotes":
         return RemoteVotes(self, task.labels)
@@ -104,7 +102,7 @@ class RemoteVotes:
     The images are clamped and rounded to 8 bits: what is sent is part of f.
     """
 
-    classifier: RemoteClassifier
+    classifier: BlackBox
     labels: tuple[str, ...]
 
     def __call__(self, x0: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,7 @@ from adapters.models.denoisers.folded.constants import TextConstants, TimeConsta
 from adapters.models.denoisers.folded.folding import Folding, Folds, Placement
 from adapters.models.denoisers.folded.network import FoldedUNet, ScaleAndShift
 from adapters.models.denoisers.folded.support import check_foldable
-from adapters.models.lru_cache import Resident
+from adapters.models.lru_cache import LruCache
 from robustify.denoising import remove_noise
 
 SIGMA_BYTES = 32 << 20
@@ -29,7 +29,7 @@ class FoldedDenoiser:
         self._folding = folding
         self._network = folding.network(with_weights(TextConstants(source.unet), source.overrides, self._rows))
         self._own_bytes = bytes_of(self._network, besides=folding.shared)
-        self._networks: Resident[float, TimedNetwork] = Resident(self._fold_in_time, TimedNetwork.size, SIGMA_BYTES)
+        self._networks: LruCache[float, TimedNetwork] = LruCache(self._fold_in_time, TimedNetwork.size, SIGMA_BYTES)
 
     def __call__(self, x: torch.Tensor, sigma: float) -> torch.Tensor:
         """Images (B, 3, H, W) in [0, 1] of such with noise sigma; H and W as the UNet needs them."""

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from adapters.contract.adapt import AdaptParameters, adapt_request
-from adapters.contract.labels import folded
+from adapters.contract.labels import case_folded
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
@@ -85,7 +85,7 @@ def test_name_that_cannot(name: str) -> None:
 )
 def test_names_that_a_person_reads_as_one(pair: tuple[str, str]) -> None:
     """They stand for the same task."""
-    first, second = (folded(parameters(name=name).name) for name in pair)
+    first, second = (case_folded(parameters(name=name).name) for name in pair)
 
     assert first == second
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from adapters.contract.labels import REFUSED_CATEGORIES, Labels, Template, check_labels, check_template, folded
+from adapters.contract.labels import REFUSED_CATEGORIES, Labels, Template, case_folded, check_labels, check_template
 
 LABELS = TypeAdapter[list[str]](Labels)
 TEMPLATE = TypeAdapter[str](Template)
@@ -84,7 +84,7 @@ def test_any_text(texts: list[str]) -> None:
     except ValidationError:
         return
     assert len(labels) == len(texts) >= 2
-    assert len({folded(label) for label in labels}) == len(labels)
+    assert len({case_folded(label) for label in labels}) == len(labels)
     assert all(1 <= len(label) <= 100 and label == label.strip() for label in labels)
     assert not {unicodedata.category(character) for label in labels for character in label} & REFUSED_CATEGORIES
     assert LABELS.validate_python(labels) == labels

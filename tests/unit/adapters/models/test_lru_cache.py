@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.models.lru_cache import Resident
+from adapters.models.lru_cache import LruCache
 
 
 class Loading:
@@ -25,7 +25,7 @@ def loading() -> Loading:
 
 def test_value_when_it_is_asked_for_again(loading: Loading) -> None:
     """It is loaded once."""
-    resident = Resident(loading, len, max_bytes=6)
+    resident = LruCache(loading, len, max_bytes=6)
 
     assert [resident(key) for key in ("aa", "bb", "aa", "bb")] == ["aa", "bb", "aa", "bb"]
     assert loading.loaded == ["aa", "bb"]
@@ -33,7 +33,7 @@ def test_value_when_it_is_asked_for_again(loading: Loading) -> None:
 
 def test_value_when_there_is_no_room(loading: Loading) -> None:
     """What was not asked for longest goes, and only as much as must."""
-    resident = Resident(loading, len, max_bytes=6)
+    resident = LruCache(loading, len, max_bytes=6)
     for key in ("aa", "bb", "cc", "aa", "dd"):
         resident(key)
     resident("aa")
@@ -46,7 +46,7 @@ def test_value_when_there_is_no_room(loading: Loading) -> None:
 
 def test_value_when_a_large_one_comes(loading: Loading) -> None:
     """It takes the place of several small ones."""
-    resident = Resident(loading, len, max_bytes=6)
+    resident = LruCache(loading, len, max_bytes=6)
     for key in ("a", "b", "cc", "large", "b", "cc", "a"):
         resident(key)
 
@@ -56,14 +56,14 @@ def test_value_when_a_large_one_comes(loading: Loading) -> None:
 @pytest.mark.parametrize("max_bytes", [0, 3])
 def test_value_that_is_over_the_limit(loading: Loading, max_bytes: int) -> None:
     """The latest always stays, alone."""
-    resident = Resident(loading, len, max_bytes)
+    resident = LruCache(loading, len, max_bytes)
     assert [resident(key) for key in ("large", "large", "huger", "large")] == ["large", "large", "huger", "large"]
     assert loading.loaded == ["large", "huger", "large"]
 
 
 def test_value_that_cannot_be_loaded(loading: Loading) -> None:
     """Nothing is kept of it, and what was there stays."""
-    resident = Resident(loading, len, max_bytes=6)
+    resident = LruCache(loading, len, max_bytes=6)
     resident("aa")
     with pytest.raises(FileNotFoundError):
         resident("refused")
@@ -80,7 +80,7 @@ def test_value_that_grows() -> None:
         loaded.append(key)
         return [key]
 
-    resident = Resident(load, len, max_bytes=3)
+    resident = LruCache(load, len, max_bytes=3)
     for key in ("a", "b"):
         resident(key)
     assert resident.held_bytes == 2

@@ -3,7 +3,7 @@
 import pytest
 from fastapi import Request
 
-from service.jobs.answering import Wait, preferred_wait
+from service.jobs.answering import PreferredWait, preferred_wait
 
 
 def request_with(*prefer: str) -> Request:
@@ -14,29 +14,29 @@ def request_with(*prefer: str) -> Request:
 @pytest.mark.parametrize(
     ("prefer", "wait"),
     [
-        ((), Wait(10)),
-        (("wait=3",), Wait(3, "wait=3")),
-        (("Wait = 3",), Wait(3, "wait=3")),
-        (('wait="3"',), Wait(3, "wait=3")),
-        (("wait=0.5",), Wait(0.5, "wait=0.5")),
-        (("wait=3; x=y",), Wait(3, "wait=3")),
-        (("handling=lenient, wait=3",), Wait(3, "wait=3")),
-        (("handling=lenient", "wait=3"), Wait(3, "wait=3")),
-        (("wait=3, wait=4",), Wait(3, "wait=3")),
-        (("wait=0",), Wait(0, "wait=0")),
-        (("wait=100000",), Wait(60, "wait=60")),
-        (("respond-async",), Wait(0, "respond-async")),
-        (("respond-async, wait=5",), Wait(5, "wait=5")),
-        (("wait=-1",), Wait(10)),
-        (("wait=abc",), Wait(10)),
-        (("wait=nan",), Wait(10)),
-        (("wait=1e9",), Wait(10)),
-        (("wait=²",), Wait(10)),
-        (("wait",), Wait(10)),
-        (("wait=" + "9" * 5000,), Wait(10)),
-        ((",;=",), Wait(10)),
+        ((), PreferredWait(10)),
+        (("wait=3",), PreferredWait(3, "wait=3")),
+        (("Wait = 3",), PreferredWait(3, "wait=3")),
+        (('wait="3"',), PreferredWait(3, "wait=3")),
+        (("wait=0.5",), PreferredWait(0.5, "wait=0.5")),
+        (("wait=3; x=y",), PreferredWait(3, "wait=3")),
+        (("handling=lenient, wait=3",), PreferredWait(3, "wait=3")),
+        (("handling=lenient", "wait=3"), PreferredWait(3, "wait=3")),
+        (("wait=3, wait=4",), PreferredWait(3, "wait=3")),
+        (("wait=0",), PreferredWait(0, "wait=0")),
+        (("wait=100000",), PreferredWait(60, "wait=60")),
+        (("respond-async",), PreferredWait(0, "respond-async")),
+        (("respond-async, wait=5",), PreferredWait(5, "wait=5")),
+        (("wait=-1",), PreferredWait(10)),
+        (("wait=abc",), PreferredWait(10)),
+        (("wait=nan",), PreferredWait(10)),
+        (("wait=1e9",), PreferredWait(10)),
+        (("wait=²",), PreferredWait(10)),
+        (("wait",), PreferredWait(10)),
+        (("wait=" + "9" * 5000,), PreferredWait(10)),
+        ((",;=",), PreferredWait(10)),
     ],
 )
-def test_preferences(prefer: tuple[str, ...], wait: Wait) -> None:
+def test_preferences(prefer: tuple[str, ...], wait: PreferredWait) -> None:
     """The first `wait` that can be read counts, up to a minute; other preferences change nothing."""
     assert preferred_wait(request_with(*prefer), 10) == wait

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from pydantic import SecretStr
 
-from adapters.models.classifiers.black_box import Budget, RemoteClassifier
+from adapters.models.classifiers.black_box import BlackBox, Budget
 from adapters.settings import Settings
 from robustify.errors import ModelError
 from robustify.types import Task
@@ -23,7 +23,7 @@ TASK = Task(("dark", "bright"))
 IMAGES = torch.tensor([0.1, 0.9, 0.2, 0.8]).view(4, 1, 1, 1).expand(4, 3, 8, 8)
 
 
-class BlackBox(ThreadingHTTPServer):
+class ServedBox(ThreadingHTTPServer):
     """Says whether an image is bright; `respond` may say something else for the call of that number."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class BlackBox(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: BlackBox
+    server: ServedBox
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -73,8 +73,8 @@ def label_of(content_type: str, body: bytes) -> str:
 
 
 @pytest.fixture
-def box() -> Iterator[BlackBox]:
-    with BlackBox() as server:
+def box() -> Iterator[ServedBox]:
+    with ServedBox() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
@@ -83,25 +83,25 @@ def box() -> Iterator[BlackBox]:
 
 
 @pytest.fixture
-def remote(box: BlackBox) -> Iterator[RemoteClassifier]:
-    classifier = RemoteClassifier.from_settings(Settings(classifier_url=box.url, classifier_calls=2))
+def remote(box: ServedBox) -> Iterator[BlackBox]:
+    classifier = BlackBox.from_settings(Settings(classifier_url=box.url, classifier_calls=2))
     yield replace(classifier, pause_seconds=0.01)
     classifier.client.close()
 
 
-def test_votes_when_all_goes_well(remote: RemoteClassifier) -> None:
+def test_votes_when_all_goes_well(remote: BlackBox) -> None:
     """One-hot logits of the labels that came back, in the order of the images."""
     assert remote.for_task(TASK)(IMAGES).tolist() == [[1, 0], [0, 1], [1, 0], [0, 1]]
 
 
-def test_answer_of_this_services_own_predict(box: BlackBox, remote: RemoteClassifier) -> None:
+def test_answer_of_this_services_own_predict(box: ServedBox, remote: BlackBox) -> None:
     """The label of a job's result is understood; an abstention is no vote."""
     box.respond = lambda call: (200, {"status": "succeeded", "result": {"label": "bright" if call == 1 else None}})
     logits = remote.for_task(TASK)(IMAGES[:2].flip(0))
     assert logits[~logits.isnan().any(dim=1)].tolist() == [[0, 1]]
 
 
-def test_call_that_fails_and_then_succeeds(box: BlackBox, remote: RemoteClassifier) -> None:
+def test_call_that_fails_and_then_succeeds(box: ServedBox, remote: BlackBox) -> None:
     """It is made again."""
     box.respond = lambda call: (503, {}) if call < 3 else None
     assert remote.for_task(TASK)(IMAGES[:1]).tolist() == [[1, 0]]
@@ -112,9 +112,7 @@ def test_call_that_fails_and_then_succeeds(box: BlackBox, remote: RemoteClassifi
     ("answer", "calls"),
     [((500, {}), 3), ((403, {}), 1), ((200, b"<html>"), 1), ((200, {"label": "grey"}), 1), ((200, [1]), 1)],
 )
-def test_answer_that_is_no_vote(
-    box: BlackBox, remote: RemoteClassifier, answer: tuple[int, object], calls: int
-) -> None:
+def test_answer_that_is_no_vote(box: ServedBox, remote: BlackBox, answer: tuple[int, object], calls: int) -> None:
     """NaN, which counts against the class; only what may pass is asked again."""
     box.respond = lambda call: answer
     assert remote.for_task(TASK)(IMAGES[:1]).isnan().all()
@@ -123,19 +121,19 @@ def test_answer_that_is_no_vote(
 
 def test_black_box_that_is_not_there() -> None:
     """No votes, and no exception."""
-    classifier = RemoteClassifier.from_settings(Settings(classifier_url="http://127.0.0.1:9/"))
+    classifier = BlackBox.from_settings(Settings(classifier_url="http://127.0.0.1:9/"))
     with classifier.client:
         assert replace(classifier, pause_seconds=0.01).for_task(TASK)(IMAGES[:1]).isnan().all()
 
 
-def test_budget_when_it_is_spent(box: BlackBox, remote: RemoteClassifier) -> None:
+def test_budget_when_it_is_spent(box: ServedBox, remote: BlackBox) -> None:
     """So many calls are made and no more; images without a call have no vote."""
     logits = replace(remote, budget=Budget(3)).for_task(TASK)(IMAGES)
     assert box.calls == 3
     assert logits.isnan().any(dim=1).sum() == 1
 
 
-def test_calls_under_way_when_there_are_many(box: BlackBox, remote: RemoteClassifier) -> None:
+def test_calls_under_way_when_there_are_many(box: ServedBox, remote: BlackBox) -> None:
     """Never more at once than allowed."""
     box.seconds = 0.05
     images = torch.linspace(0, 1, 8).view(8, 1, 1, 1).expand(8, 3, 4, 4)
@@ -143,16 +141,16 @@ def test_calls_under_way_when_there_are_many(box: BlackBox, remote: RemoteClassi
     assert box.most_under_way == 2
 
 
-def test_padding_of_a_batch(box: BlackBox, remote: RemoteClassifier) -> None:
+def test_padding_of_a_batch(box: ServedBox, remote: BlackBox) -> None:
     """The same image is paid for once in a batch."""
     assert remote.for_task(TASK)(IMAGES[:1].expand(5, -1, -1, -1)).tolist() == [[1, 0]] * 5
     assert box.calls == 1
 
 
-def test_token_when_one_is_set(box: BlackBox) -> None:
+def test_token_when_one_is_set(box: ServedBox) -> None:
     """It is sent as the black box expects it."""
     settings = Settings(classifier_url=box.url, classifier_token=SecretStr("t0ken"))
-    classifier = RemoteClassifier.from_settings(settings)
+    classifier = BlackBox.from_settings(settings)
     with classifier.client:
         classifier.for_task(TASK)(IMAGES[:1])
     assert box.authorization == "Bearer t0ken"
@@ -161,4 +159,4 @@ def test_token_when_one_is_set(box: BlackBox) -> None:
 def test_black_box_without_an_address() -> None:
     """ModelError that names the setting."""
     with pytest.raises(ModelError, match="ROBUSTIFY_CLASSIFIER_URL"):
-        RemoteClassifier.from_settings(Settings())
+        BlackBox.from_settings(Settings())
