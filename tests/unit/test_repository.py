@@ -113,6 +113,13 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+def test_method_when_it_imports_something():
+    """The method knows no vendor and no transport: numpy, scipy, torch and the standard library are all that it has."""
+    paths = [path for path in (ROOT / "robustify").rglob("*.py")]
+    names = {name for path in paths for name in imported(path)}
+    assert names - sys.stdlib_module_names == {"robustify", "numpy", "scipy", "torch"}
+
+
 def test_map_when_modules_come_and_go():
     """docs/map.md names every module of the four packages once, and none that is gone."""
     on_disk, in_map = modules_on_disk(), modules_in_the_map()
