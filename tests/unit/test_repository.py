@@ -135,6 +135,11 @@ def test_readme_when_it_names_make_targets():
     assert {first or second for first, second in named} - targets == set()
 
 
+def test_readme_when_it_grows():
+    """It can be read in five minutes: the map and the rest are pages of their own."""
+    assert len(read("README.md").splitlines()) < 150
+
+
 def test_configuration_when_settings_change():
     """docs/configuration.md has one row for every setting, with its environment variable and its default."""
     rows = re.findall(r"^\| `(ROBUSTIFY_\w+)` \| `?([^|`]*)`? \|", read("docs/configuration.md"), re.MULTILINE)
