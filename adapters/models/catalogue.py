@@ -5,7 +5,7 @@ Model libraries are imported when a model is loaded: they take seconds, and an o
 
 import torch
 
-from adapters.models.loaded import Models, Parts
+from adapters.models.loaded import Models, Placement
 from adapters.models.oracles import oracle_models
 from adapters.models.process import set_up
 from adapters.profiles.profile import Profile
@@ -17,6 +17,6 @@ def load_models(profile: Profile, settings: Settings) -> Models:
     device = set_up(profile, settings)
     if profile.classifier == "oracle":
         return oracle_models(profile, device)
-    from adapters.models.loaders import load_parts
+    from adapters.models.loaders import load_profile
 
-    return load_parts(Parts(profile, settings, device, getattr(torch, settings.dtype)))
+    return load_profile(Placement(profile, settings, device, getattr(torch, settings.dtype)))

@@ -28,8 +28,8 @@ class Models:
 
 
 @dataclass(frozen=True)
-class Parts:
-    """A profile, the settings, and the device and number format that they mean."""
+class Placement:
+    """Where and how the models of a profile are loaded: its settings, and the device and number format that they mean."""
 
     profile: Profile
     settings: Settings

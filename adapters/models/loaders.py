@@ -19,7 +19,7 @@ from adapters.models.denoisers.folded.folding import Folds
 from adapters.models.denoisers.folded.support import UnknownPartError
 from adapters.models.denoisers.prompts import prompt_embedder
 from adapters.models.denoisers.unconditional import load_unconditional
-from adapters.models.loaded import Models, Parts
+from adapters.models.loaded import Models, Placement
 from adapters.models.lru_cache import LruCache
 from adapters.models.training.adapted import AdaptedModels, adapt_models
 from adapters.profiles.profile import SUPER_RESOLUTION
@@ -37,21 +37,25 @@ AnyClassifier = ClipModel | FixedClasses | BlackBox
 Serve = Callable[[OneStepDenoiser], OneStepDenoiser | FoldedDenoiser]
 """From a denoiser, or the same with what a task has of its own, to the one that answers."""
 
-DENOISERS: Mapping[str, Callable[[Parts], Denoiser]] = {
-    "unconditional": lambda parts: load_unconditional(
-        parts.folder / "denoiser", parts.settings.timestep_rule, parts.device, parts.dtype
+DENOISERS: Mapping[str, Callable[[Placement], Denoiser]] = {
+    "unconditional": lambda placement: load_unconditional(
+        placement.folder / "denoiser", placement.settings.timestep_rule, placement.device, placement.dtype
     ),
-    "ffdnet": lambda parts: load_ffdnet(FFDNET.checked_path(), parts.device, parts.dtype),
-    "identity": lambda parts: identity_denoiser,
+    "ffdnet": lambda placement: load_ffdnet(FFDNET.checked_path(), placement.device, placement.dtype),
+    "identity": lambda placement: identity_denoiser,
 }
-CLASSIFIERS: Mapping[str, Callable[[Parts], AnyClassifier]] = {
-    "clip": lambda parts: load_clip(f"local-dir:{parts.folder / 'clip'}", parts.device, parts.dtype),
-    "timm": lambda parts: load_timm(parts.folder / "classifier", parts.class_names, parts.device, parts.dtype),
-    "torchvision": lambda parts: load_torchvision(
-        parts.folder / "classifier", parts.class_names, parts.device, parts.dtype
+CLASSIFIERS: Mapping[str, Callable[[Placement], AnyClassifier]] = {
+    "clip": lambda placement: load_clip(f"local-dir:{placement.folder / 'clip'}", placement.device, placement.dtype),
+    "timm": lambda placement: load_timm(
+        placement.folder / "classifier", placement.class_names, placement.device, placement.dtype
     ),
-    "efficientnet-lite0": lambda parts: load_lite0(LITE0.checked_path(), parts.class_names, parts.device, parts.dtype),
-    "remote": lambda parts: BlackBox.from_settings(parts.settings),
+    "torchvision": lambda placement: load_torchvision(
+        placement.folder / "classifier", placement.class_names, placement.device, placement.dtype
+    ),
+    "efficientnet-lite0": lambda placement: load_lite0(
+        LITE0.checked_path(), placement.class_names, placement.device, placement.dtype
+    ),
+    "remote": lambda placement: BlackBox.from_settings(placement.settings),
 }
 
 
@@ -68,54 +72,56 @@ class ServedModels:
         return self.adapted.extra_bytes + folded
 
 
-def load_parts(parts: Parts) -> Models:
+def load_profile(placement: Placement) -> Models:
     """The models of a profile, for any task."""
-    classifier = CLASSIFIERS[parts.profile.classifier](parts)
-    if parts.profile.denoiser != SUPER_RESOLUTION:
-        return unadapted_models(DENOISERS[parts.profile.denoiser](parts), classifier, parts)
-    denoiser, serve = load_super_resolution(parts)
+    classifier = CLASSIFIERS[placement.profile.classifier](placement)
+    if placement.profile.denoiser != SUPER_RESOLUTION:
+        return unadapted_models(DENOISERS[placement.profile.denoiser](placement), classifier, placement)
+    denoiser, serve = load_super_resolution(placement)
     if isinstance(classifier, ClipModel):
-        return adaptable_models(denoiser, serve, classifier, parts)
-    return unadapted_models(serve(denoiser), classifier, parts)
+        return adaptable_models(denoiser, serve, classifier, placement)
+    return unadapted_models(serve(denoiser), classifier, placement)
 
 
-def unadapted_models(denoiser: Denoiser, classifier: AnyClassifier, parts: Parts) -> Models:
+def unadapted_models(denoiser: Denoiser, classifier: AnyClassifier, placement: Placement) -> Models:
     """Models of which a task has nothing but its labels."""
 
     @lru_cache(KEPT_CLASSIFIERS)
     def classifier_for(task: Task) -> Classifier:
         return classifier.zero_shot(task) if isinstance(classifier, ClipModel) else classifier.for_task(task)
 
-    return Models(lambda task: denoiser, classifier_for, parts.device)
+    return Models(lambda task: denoiser, classifier_for, placement.device)
 
 
-def adaptable_models(denoiser: OneStepDenoiser, serve: Serve, clip: ClipModel, parts: Parts) -> Models:
+def adaptable_models(denoiser: OneStepDenoiser, serve: Serve, clip: ClipModel, placement: Placement) -> Models:
     """Models that a task may have weights of its own for."""
-    store, models = AdaptationStore(parts.settings.state.adaptations), parts.profile.model_digest
+    store, models = AdaptationStore(placement.settings.state.adaptations), placement.profile.model_digest
 
     def load_task(task: Task) -> ServedModels:
         stored = store.get(task.adaptation) if task.adaptation else None
         adapted = adapt_models(denoiser, clip, models, task, stored)
         return ServedModels(adapted, serve(adapted.denoiser))
 
-    resident = LruCache(load_task, lambda task: task.extra_bytes, parts.settings.max_task_bytes)
-    return Models(lambda task: resident(task).denoiser, lambda task: resident(task).adapted.classifier, parts.device)
+    resident = LruCache(load_task, lambda task: task.extra_bytes, placement.settings.max_task_bytes)
+    return Models(
+        lambda task: resident(task).denoiser, lambda task: resident(task).adapted.classifier, placement.device
+    )
 
 
-def load_super_resolution(parts: Parts) -> tuple[OneStepDenoiser, Serve]:
+def load_super_resolution(placement: Placement) -> tuple[OneStepDenoiser, Serve]:
     """The profile's denoiser, and what makes the one that answers of it or of a task's.
 
     Weights are folded in float32 on the CPU, and the folded ones go to the device. A UNet with parts that cannot be
     folded answers as it is.
     """
-    profile, settings = parts.profile, parts.settings
-    source, k = str(parts.folder / "denoiser"), profile.correction_factor(settings)
+    profile, settings = placement.profile, placement.settings
+    source, k = str(placement.folder / "denoiser"), profile.correction_factor(settings)
     embed = prompt_embedder(profile, settings)
     load = partial(load_one_step_denoiser, source, profile.prompt, k, settings.timestep_rule, embed=embed)
     if settings.folded:
         pristine = load(device=torch.device("cpu"), dtype=torch.float32)
         try:
-            return pristine, DenoiserFolder(pristine, parts.device, parts.dtype, Folds())
+            return pristine, DenoiserFolder(pristine, placement.device, placement.dtype, Folds())
         except UnknownPartError as error:
             logging.getLogger(__name__).warning("the denoiser is served as it is: %s", error)
-    return load(device=parts.device, dtype=parts.dtype), lambda denoiser: denoiser
+    return load(device=placement.device, dtype=placement.dtype), lambda denoiser: denoiser

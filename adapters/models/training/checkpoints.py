@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save
 from adapters.durable_files import write_durably
 
 STEP = "step"
-Parts = Mapping[str, Mapping[str, torch.Tensor]]
+Tensors = Mapping[str, Mapping[str, torch.Tensor]]
 """Part of the state -> its tensors by name."""
 
 
@@ -20,7 +20,7 @@ class Checkpoint:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def save(self, step: int, parts: Parts, **notes: str) -> None:
+    def save(self, step: int, parts: Tensors, **notes: str) -> None:
         tensors = {
             f"{part}.{name}": tensor.detach().clone().contiguous()
             for part, named in parts.items()

@@ -17,7 +17,7 @@ from adapters.models.catalogue import load_models
 from adapters.models.classifiers.clip import load_clip
 from adapters.models.denoisers.diffusion import OneStepDenoiser
 from adapters.models.denoisers.folded.denoiser import FoldedDenoiser
-from adapters.models.loaded import Parts
+from adapters.models.loaded import Placement
 from adapters.models.loaders import ServedModels, load_super_resolution
 from adapters.models.training.adapted import adapt_models
 from adapters.profiles.profile import BUNDLED, Profile
@@ -46,8 +46,8 @@ def noisy() -> torch.Tensor:
     return torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
-def parts_of(profile: Profile, settings: Settings) -> Parts:
-    return Parts(profile, settings, torch.device("cpu"), getattr(torch, settings.dtype))
+def placed(profile: Profile, settings: Settings) -> Placement:
+    return Placement(profile, settings, torch.device("cpu"), getattr(torch, settings.dtype))
 
 
 @torch.inference_mode()
@@ -73,7 +73,7 @@ def test_denoiser_when_it_cannot_be_folded(tmp_path: Path, caplog: pytest.LogCap
     config = tmp_path / "denoiser" / "unet" / "config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "act_fn": "mish"}))
     with caplog.at_level(logging.WARNING):
-        denoiser, serve = load_super_resolution(parts_of(replace(MINI, folder=tmp_path), Settings(dtype="bfloat16")))
+        denoiser, serve = load_super_resolution(placed(replace(MINI, folder=tmp_path), Settings(dtype="bfloat16")))
 
     assert serve(denoiser) is denoiser
     assert isinstance(denoiser.unet, UNet2DConditionModel)
@@ -84,7 +84,7 @@ def test_denoiser_when_it_cannot_be_folded(tmp_path: Path, caplog: pytest.LogCap
 @torch.inference_mode()
 def test_memory_of_a_task_with_a_prompt_of_its_own(noisy: torch.Tensor) -> None:
     """What is folded for it counts, and grows with the first image of each sigma; a task without one shares all."""
-    denoiser, serve = load_super_resolution(parts_of(MINI, Settings()))
+    denoiser, serve = load_super_resolution(placed(MINI, Settings()))
     clip = load_clip(f"local-dir:{BUNDLED / 'clip'}", torch.device("cpu"), torch.float32)
     adapted = adapt_models(denoiser, clip, MINI.model_digest, TASKS[0], None)
     prompted = replace(adapted, denoiser=replace(denoiser, prompt_rows=denoiser.prompt_rows.flip(0)))
