@@ -29,7 +29,7 @@ class Models:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where and how the models of a profile are loaded: its settings, and the device and number format that they mean."""
+    """Where and how a profile is loaded: the settings, and the device and number format that they mean."""
 
     profile: Profile
     settings: Settings
