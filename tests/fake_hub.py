@@ -4,14 +4,30 @@ import hashlib
 import json
 import shutil
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import pytest
+
+from adapters.profiles.profile import BUNDLED
+from adapters.profiles.shipped import DEEPFLOYD
+
 COMMIT = "c0ffee" + "0" * 34
 LARGE_BYTES = 100_000
 """From here on a file is one of the large ones, whose sha256 the hub tells."""
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator["FakeHub"]:
+    """The bundled models under the names of the paper's: they are of the same layout."""
+    denoiser, clip, generator = (source.repo for source in DEEPFLOYD.sources)
+    with FakeHub(tmp_path / "hub") as server:
+        for repo, name in ((denoiser, "denoiser"), (clip, "clip"), (generator, "generator")):
+            server.add(repo, BUNDLED / name)
+        yield server
 
 
 class FakeHub(ThreadingHTTPServer):

@@ -14,9 +14,14 @@ import redis
 
 from adapters.child_process import die_with_parent
 from adapters.queue.board import JobBoard
+from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 from robustify.errors import QueueUnavailableError
 from tests.command_line import Command, command_line
+from tests.fake_hub import hub
+from tests.queue_fixtures import connection, emptied, make_request, queue_server
+
+__all__ = ["connection", "hub", "make_request", "queue_server"]
 
 StartWorker = Callable[..., subprocess.Popen[bytes]]
 WaitUntil = Callable[..., None]
@@ -28,9 +33,9 @@ START_SECONDS = 60.0
 
 
 @pytest.fixture
-def queue_settings(queue_settings: Settings) -> Settings:
+def queue_settings(queue_server: EmbeddedServer, tmp_path: Path) -> Settings:
     """With leases so short that tests can wait for their end, and batches so small that there is a lot to interrupt."""
-    return queue_settings.model_copy(update={"lease_seconds": 1.0, "batch_size": 50})
+    return emptied(queue_server, tmp_path).model_copy(update={"lease_seconds": 1.0, "batch_size": 50})
 
 
 @pytest.fixture
