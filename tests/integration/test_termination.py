@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.child_process import die_with_parent
+from tests.interruptible import interruptible
 
 WaitUntil = Callable[..., None]
 
@@ -45,7 +45,7 @@ def test_a_signal(
         cwd=tmp_path,
         env={**os.environ, "TMPDIR": str(temporary), "ROBUSTIFY_STATE_DIR": str(tmp_path / "state")},
         stdout=subprocess.DEVNULL,
-        preexec_fn=die_with_parent(),
+        preexec_fn=interruptible(),
     )
     try:
         wait_until(lambda: len(descendants(robustify.pid)) >= processes)

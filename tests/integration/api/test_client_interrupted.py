@@ -16,9 +16,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.child_process import die_with_parent
 from adapters.contract.jobs import JobStatus
 from adapters.contract.records import JobKind
+from tests.interruptible import interruptible
 from workers.server_client import Server, image_body
 
 ROBUSTIFY = Path(sys.executable).with_name("robustify")
@@ -39,7 +39,7 @@ def start_client(picture: bytes, tmp_path: Path) -> Iterator[Callable[[str, str]
             env={**os.environ, "ROBUSTIFY_STATE_DIR": str(tmp_path)},
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=die_with_parent(),
+            preexec_fn=interruptible(),
         )
         clients.append(client)
         return client
