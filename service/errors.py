@@ -221,7 +221,7 @@ def problem_response(error: ProblemError) -> Response:
     return JSONResponse(body.model_dump(exclude_none=True), kind.status, headers, media_type=MEDIA_TYPE)
 
 
-def problem_of(error: RobustifyError) -> ProblemError:
+def client_problem(error: RobustifyError) -> ProblemError:
     """The problem that a failure of the layers below is to a client; raises a failure that no client can cause."""
     match error:
         case UnsupportedImageError():
@@ -286,7 +286,7 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 
 async def _on_expected_failure(request: Request, error: Exception) -> Response:
     assert isinstance(error, RobustifyError)
-    problem = problem_of(error)
+    problem = client_problem(error)
     if problem.kind.status >= 500:
         log.warning("answered with %s: %r", problem.kind.slug, error.__cause__ or error)
     return problem_response(problem)

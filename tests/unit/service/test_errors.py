@@ -27,8 +27,8 @@ from service.errors import (
     INVALID_INPUT,
     PROBLEM_KINDS,
     ProblemError,
+    client_problem,
     install_error_handlers,
-    problem_of,
     sentence,
     store_failures,
 )
@@ -142,7 +142,7 @@ def test_many_fields() -> None:
 
 def test_no_fields() -> None:
     """A problem without a field at fault has no list of fields."""
-    assert "errors" not in answer_to(problem_of(QueueFullError(""))).json()
+    assert "errors" not in answer_to(client_problem(QueueFullError(""))).json()
 
 
 def test_every_problem_is_documented() -> None:
