@@ -83,20 +83,3 @@ class Prediction:
     votes: Sequence[int]
     n: int
     alpha: float
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """What CERTIFY returns: with probability at least 1 - alpha, no perturbation with L2 norm below `radius`
-    changes the class.
-
-    `index` is the class chosen by the selection samples; `radius` is None when CERTIFY abstains. Radii are in [0, 1]
-    pixel units; `p_lower` is the lower confidence bound of the class's probability.
-    """
-
-    index: int
-    radius: float | None
-    p_lower: float
-    selection_votes: Sequence[int]
-    votes: Sequence[int]
-    parameters: SmoothingParameters

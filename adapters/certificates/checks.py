@@ -12,11 +12,11 @@ from adapters.images import canonicalise_for
 from adapters.profiles.fingerprint import function_digest
 from adapters.store.tensors import tensor_digest
 from robustify.errors import InvalidInputError, UnreadableImageError
-from robustify.smoothing.algorithms import select
-from robustify.smoothing.claims import Counts, claim_of
+from robustify.smoothing.claims import Counts, recomputed_verdict
+from robustify.smoothing.decisions import select
 from robustify.smoothing.rules import Outcome, Verdict
 from robustify.smoothing.seeds import commitment
-from robustify.smoothing.statistics import RELATIVE_STEP, rounded_down
+from robustify.smoothing.statistics import rounded_down, source_radius
 from robustify.types import Noise
 
 TOLERANCE = 1e-8
@@ -173,7 +173,7 @@ def recomputed_claim(certificate: Certificate) -> Verdict:
         target_radius=smoothing.target_radius,
         tolerance=smoothing.tolerance,
     )
-    return claim_of(certificate.bound.name, counts)
+    return recomputed_verdict(certificate.bound.name, counts)
 
 
 def check_bound(certificate: Certificate, claim: Verdict) -> Check:
@@ -196,7 +196,7 @@ def check_source_radius(certificate: Certificate) -> Check:
     if certificate.noise is Noise.LATTICE:
         passed = certificate.radius_source_pixels is None
         return Check("source_radius", passed, "With lattice noise nothing is claimed of the pixels of the file.")
-    expected = None if certificate.radius is None else certificate.radius / norm * (1 - RELATIVE_STEP)
+    expected = source_radius(certificate.radius, norm, certificate.noise)
     passed = agrees(certificate.radius_source_pixels, expected)
     detail = f"The radius in source pixels {'is' if passed else 'is not'} the radius divided by the norm {norm:.6f}."
     return Check("source_radius", passed, detail)

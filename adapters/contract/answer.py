@@ -4,19 +4,17 @@ from collections.abc import Iterable, Sequence
 
 from adapters.contract.jobs import InputImage, JobRequest
 from adapters.contract.results import AnsweredImage, AnsweringModel, CertifyResult, LabelVotes, PredictResult, Voted
-from robustify.smoothing.algorithms import decide
+from robustify.smoothing.algorithms import first_settling_look
+from robustify.smoothing.certify_rules import certify_rule
 from robustify.smoothing.looks import Tally
-from robustify.smoothing.rules import CertifyRule, Selection, certify_rule
-from robustify.smoothing.rules import settled_tally as settled_by_rule
-from robustify.smoothing.sequential import decide_so_far
-from robustify.smoothing.sequential import settled_tally as settled_prediction
-from robustify.smoothing.statistics import RELATIVE_STEP
-from robustify.types import Noise, Prediction, PredictTest
+from robustify.smoothing.predict_rules import predict_rule
+from robustify.smoothing.rules import CertifyRule, ForClass, PredictRule, Selection
+from robustify.smoothing.statistics import source_radius
 
 
 def predict_result(request: JobRequest, tally: Tally, seconds: float) -> PredictResult:
     """A label, or an abstention."""
-    prediction = predicted(request, tally)
+    prediction = predict_rule_of(request).prediction(tally)
     return PredictResult(
         outcome="abstained" if prediction.index is None else "predicted",
         label=label_of(request, prediction.index),
@@ -35,12 +33,6 @@ def predict_result(request: JobRequest, tally: Tally, seconds: float) -> Predict
     )
 
 
-def predicted(request: JobRequest, tally: Tally) -> Prediction:
-    if request.test is PredictTest.SEQUENTIAL:
-        return decide_so_far(tally.votes, tally.samples, request.n, request.alpha)
-    return decide(tally.votes, request.n, request.alpha)
-
-
 def certify_result(request: JobRequest, selection: Selection, tally: Tally, seconds: float) -> CertifyResult:
     """A label and a radius, or an outcome without one that still names the chosen label; its certificate is not issued
     yet. No label is named when not one selection sample voted.
@@ -52,7 +44,7 @@ def certify_result(request: JobRequest, selection: Selection, tally: Tally, seco
         label=label_of(request, index),
         index=index,
         radius=verdict.radius,
-        radius_source_pixels=source_radius(verdict.radius, request),
+        radius_source_pixels=source_radius(verdict.radius, request.image.source_norm, request.noise),
         target_radius=request.target_radius,
         tolerance=request.tolerance,
         sigma=request.sigma,
@@ -77,17 +69,8 @@ def addressed(outcome: Voted, request: JobRequest) -> Voted:
     own = {"model": answering_model(request), "input": answered_image(request.image)}
     if isinstance(outcome, PredictResult):
         return outcome.model_copy(update=own)
-    return outcome.model_copy(update={**own, "radius_source_pixels": source_radius(outcome.radius, request)})
-
-
-def source_radius(radius: float | None, request: JobRequest) -> float | None:
-    """The radius for the decoded pixels of the file, R / ||W||_2, rounded down.
-
-    None with lattice noise: resize and crop of another picture give no whole levels.
-    """
-    if radius is None or request.noise is Noise.LATTICE:
-        return None
-    return radius / request.image.source_norm * (1 - RELATIVE_STEP)
+    of_file = source_radius(outcome.radius, request.image.source_norm, request.noise)
+    return outcome.model_copy(update={**own, "radius_source_pixels": of_file})
 
 
 def label_of(request: JobRequest, index: int | None) -> str | None:
@@ -113,17 +96,22 @@ def answered_image(image: InputImage) -> AnsweredImage:
     return AnsweredImage(sha256=image.sha256, height=image.height, width=image.width, source_sha256=image.source_sha256)
 
 
+def predict_rule_of(request: JobRequest) -> PredictRule:
+    """The rule of a prediction."""
+    return predict_rule(request.test, request.n, request.alpha, request.step)
+
+
 def certify_rule_of(request: JobRequest) -> CertifyRule:
     """The rule of a certificate."""
     return certify_rule(request.smoothing, request.bound, request.target_radius, request.tolerance, request.step)
 
 
-def settled_tally(request: JobRequest, selection: Selection | None, parts: Iterable[Sequence[int]]) -> Tally | None:
+def settling_tally(request: JobRequest, selection: Selection | None, parts: Iterable[Sequence[int]]) -> Tally | None:
     """The votes to answer with; None where more are needed than there are.
 
     `parts` are the votes between a look and the next, without a gap: `request.step` samples each, or all where the
     request has none. `selection` is that of a certificate.
     """
     if selection is None:
-        return settled_prediction(parts, request.n, request.alpha, request.step or request.n)
-    return settled_by_rule(certify_rule_of(request), selection, parts)
+        return first_settling_look(predict_rule_of(request), parts)
+    return first_settling_look(ForClass(certify_rule_of(request), selection), parts)

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from adapters.contract.answer import settled_tally
+from adapters.contract.answer import settling_tally
 from adapters.contract.jobs import JobRecord, JobRequest
 from adapters.contract.records import JobKind
-from robustify.smoothing.algorithms import select
+from robustify.smoothing.decisions import select
 from robustify.smoothing.looks import Tally
 from robustify.smoothing.rules import Selection
 from robustify.types import Phase
@@ -80,7 +80,7 @@ def next_step(standing: Standing | None) -> Step:
         return choice(standing, request)
     # 3. and 4.
     selection = selection_of(standing, request)
-    tally = settled_tally(request, selection, votes_between_looks(standing, request))
+    tally = settling_tally(request, selection, votes_between_looks(standing, request))
     return Wait() if tally is None else Finish(selection, tally)
 
 

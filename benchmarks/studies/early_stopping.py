@@ -22,10 +22,11 @@ import typer
 from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from benchmarks.studies.recording import record, tally, votes_of
-from robustify.smoothing.algorithms import decide
-from robustify.smoothing.rules import CertifyRule, Outcome, Verdict, certify_by, certify_rule
-from robustify.smoothing.sequential import predict_sequentially
-from robustify.types import DEFAULT_TEMPLATE, Bound, SmoothingParameters, Task
+from robustify.smoothing.algorithms import certify, predict
+from robustify.smoothing.certify_rules import certify_rule
+from robustify.smoothing.predict_rules import predict_rule
+from robustify.smoothing.rules import CertifyRule, Outcome, Verdict
+from robustify.types import DEFAULT_TEMPLATE, Bound, PredictTest, SmoothingParameters, Task
 from workers.evaluation.datasets import Dataset, read_dataset
 from workers.evaluation.runs import Evaluation, Row
 
@@ -67,8 +68,8 @@ class Votes:
 
     def certify(self, rule: CertifyRule) -> tuple[Verdict, int]:
         """(what CERTIFY says under the rule, all samples that it took)."""
-        selection, tally = certify_by(rule, lambda first, count: self.selection, self.count)
-        return rule.verdict(selection, tally), rule.parameters.n0 + tally.samples
+        found = certify(rule, lambda first, count: self.selection, self.count)
+        return found.verdict, rule.parameters.n0 + found.tally.samples
 
     def fixed_radius(self, parameters: SmoothingParameters, bound: Bound = Bound.CLOPPER_PEARSON) -> float:
         """After all samples; 0 where it abstains."""
@@ -112,8 +113,10 @@ def tolerance_record(images: Sequence[Votes], parameters: SmoothingParameters, s
 
 def predict_record(images: Sequence[Votes], sigma: float, step: int) -> Record:
     """Sequential PREDICT against the fixed test of the same samples."""
-    early = [predict_sequentially(votes.count, PREDICT_CAP, ALPHA, step) for votes in images]
-    fixed = [decide(votes.count(0, PREDICT_CAP), PREDICT_CAP, ALPHA) for votes in images]
+    sequential = predict_rule(PredictTest.SEQUENTIAL, PREDICT_CAP, ALPHA, step)
+    paper = predict_rule(PredictTest.FIXED, PREDICT_CAP, ALPHA)
+    early = [predict(sequential, votes.count) for votes in images]
+    fixed = [predict(paper, votes.count) for votes in images]
     both = [(one, other) for one, other in zip(early, fixed, strict=True) if None not in (one.index, other.index)]
     return {
         "sigma": sigma,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from robustify.counting import VoteCounter
 from robustify.evaluation.metrics import ImageOutcome, average_certified_radius, certified_accuracies
 from robustify.smoothing.algorithms import certify
+from robustify.smoothing.certify_rules import certify_rule
 from robustify.types import Phase, SmoothingParameters
 
 
@@ -31,12 +32,13 @@ def judge(
     on_image: Callable[[], None] = lambda: None,
 ) -> Evidence:
     """CERTIFY for every image: `counters` gives the votes of an image and phase."""
+    rule = certify_rule(parameters)
     outcomes, shares = [], []
     for image, label in enumerate(labels):
         on_image()
-        found = certify(counters(image, Phase.SELECT), counters(image, Phase.ESTIMATE), parameters)
-        outcomes.append(ImageOutcome(label, found.index, found.radius))
-        shares.append(found.votes[label] / parameters.n)
+        found = certify(rule, counters(image, Phase.SELECT), counters(image, Phase.ESTIMATE))
+        outcomes.append(ImageOutcome(label, found.selection.index, found.verdict.radius))
+        shares.append(found.tally.votes[label] / parameters.n)
     return Evidence(
         sigma=parameters.sigma,
         images=len(outcomes),

@@ -1,59 +1,83 @@
-"""PREDICT and CERTIFY: Algorithm 1 of the paper (Cohen et al., 2019), over any function that counts votes.
+"""PREDICT and CERTIFY as they are served: Algorithm 1 of the paper, under a rule that says when it may stop.
 
-`n` is the number of samples planned. A sample whose vote did not come back, or was not finite, counts against the class
-that is claimed: a fault may cost radius, never truth.
+Read it beside Algorithm 1, whose lines are named here. Under the rules of the paper (`FixedTest`, and `AllSamples` by
+Clopper-Pearson) there is one look, at n, and what is decided then is in `decisions.py`. A rule that looks before n too
+has a test or a bound that allows for it. What a rule is stands in `rules.py`; the rules are in `predict_rules.py` and
+`certify_rules.py`. Votes come from any function that counts them: nothing is known here of images and models.
+
+More careful than the paper: a sample without a vote counts against the class that is claimed, and a class that no
+selection sample voted for is not claimed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from robustify.counting import VoteCounter
-from robustify.smoothing.statistics import certified_radius, lower_confidence_bound, two_sided_p_value
-from robustify.types import Certificate, Prediction, SmoothingParameters
+from robustify.smoothing.decisions import select
+from robustify.smoothing.looks import Tally, counted, tallies
+from robustify.smoothing.rules import CertifyRule, ForClass, PredictRule, Selection, StoppingRule, Verdict
+from robustify.types import Prediction
 
 
-def predict(count_votes: VoteCounter, n: int, alpha: float) -> Prediction:
-    """The class that the smoothed classifier returns, or abstain; wrong with probability at most alpha."""
-    return decide(count_votes(0, n), n, alpha)
+@dataclass(frozen=True)
+class Certified:
+    """What CERTIFY found: the class that was chosen, the votes that it stopped with, and what they say of the class."""
+
+    selection: Selection
+    tally: Tally
+    verdict: Verdict
 
 
-def certify(
-    count_selection_votes: VoteCounter, count_estimation_votes: VoteCounter, parameters: SmoothingParameters
-) -> Certificate:
-    """A class and a radius within which it does not change, or abstain; wrong with probability at most alpha."""
-    selection_votes = count_selection_votes(0, parameters.n0)
-    index = select(selection_votes)
-    votes = count_estimation_votes(0, parameters.n)
-    return bound_radius(index, selection_votes, votes, parameters)
+def predict(rule: PredictRule, count_votes: VoteCounter) -> Prediction:
+    """The class that the smoothed classifier returns, or abstain; wrong with probability at most alpha.
+
+    1. Count votes under noise, `step` samples after the other (line 2).
+    2. Stop at the first look that settles the answer, at n at the latest.
+    3. Is the lead of the top class significant at the level alpha? Return it, or abstain (lines 3 to 9).
+    """
+    # 1.
+    parts = counted(count_votes, rule.step, rule.n)
+    # 2.
+    tally = first_settling_look(rule, parts)
+    assert tally is not None
+    # 3.
+    return rule.prediction(tally)
 
 
-def decide(votes: Sequence[int], n: int, alpha: float) -> Prediction:
-    """PREDICT once the votes are in: is the lead of the top class over all that could be its rival significant?"""
-    check_votes(votes, n)
-    index = select(votes)
-    runner_up = max((count for other, count in enumerate(votes) if other != index), default=0)
-    missing = n - sum(votes)
-    p_value = two_sided_p_value(votes[index], runner_up + missing)
-    abstains = p_value > alpha or votes[index] <= runner_up + missing
-    return Prediction(None if abstains else index, p_value, tuple(votes), n, alpha)
+def certify(rule: CertifyRule, count_selection_votes: VoteCounter, count_estimation_votes: VoteCounter) -> Certified:
+    """A class and a radius within which it does not change, or no radius; wrong with probability at most alpha.
+
+    1. Count n0 selection votes under noise (line 12).
+    2. Choose the class with most of them (line 13). It stays, whatever the estimation votes say.
+    3. Count estimation votes, under noise that is independent of that of 1, `step` samples after the other (line 14).
+       Only because of that may the class be taken as given when its probability is bounded.
+    4. Stop at the first look that settles the answer, at n at the latest.
+    5. Bound the probability of the class from below; the bound gives a radius, or it does not (lines 15 to 20).
+    """
+    # 1.
+    selection_votes = count_selection_votes(0, rule.parameters.n0)
+    # 2.
+    selection = Selection(select(selection_votes), selection_votes)
+    # 3.
+    parts = counted(count_estimation_votes, rule.step, rule.parameters.n)
+    # 4.
+    tally = first_settling_look(ForClass(rule, selection), parts)
+    assert tally is not None
+    # 5.
+    return Certified(selection, tally, rule.verdict(selection, tally))
 
 
-def select(votes: Sequence[int]) -> int:
-    """The class with the most votes; of equals, the first."""
-    return max(range(len(votes)), key=lambda index: votes[index])
+def first_settling_look(rule: StoppingRule, parts: Iterable[Sequence[int]]) -> Tally | None:
+    """The votes to answer with; None where more are needed than there are.
 
+    `parts` are the votes between a look and the next, from the first sample on and without a gap: `rule.step` samples
+    each, fewer before n. They may be counted as they are asked for, or have been recorded by other workers.
 
-def bound_radius(
-    index: int, selection_votes: Sequence[int], votes: Sequence[int], parameters: SmoothingParameters
-) -> Certificate:
-    """CERTIFY once the votes are in; a class that no selection sample voted for is not claimed."""
-    check_votes(selection_votes, parameters.n0)
-    check_votes(votes, parameters.n)
-    p_lower = max(0.0, lower_confidence_bound(votes[index], parameters.n, parameters.alpha) - parameters.slack)
-    radius = certified_radius(p_lower, parameters.sigma) if selection_votes[index] else None
-    return Certificate(index, radius, p_lower, tuple(selection_votes), tuple(votes), parameters)
-
-
-def check_votes(votes: Sequence[int], n: int) -> None:
-    """More votes than samples mean that something was counted twice: no answer may be given."""
-    if not votes or min(votes) < 0 or sum(votes) > n:
-        raise ValueError(f"votes {list(votes)} do not fit {n} planned samples")
+    1. Add the parts up, one tally a look.
+    2. The answer is that of the first look which settles it, and that of n in any case. What settled it first stands,
+       whatever else is known by then: nobody chooses between looks.
+    """
+    # 1.
+    looks = tallies(parts, rule.step, rule.n)
+    # 2.
+    return next((tally for tally in looks if tally.samples == rule.n or rule.is_settled(tally)), None)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robustify.smoothing.algorithms import check_votes
 from robustify.smoothing.anytime import TargetTest, test_at_looks
+from robustify.smoothing.certify_rules import TargetRadius, certify_rule
+from robustify.smoothing.decisions import check_votes
 from robustify.smoothing.looks import Tally
-from robustify.smoothing.rules import CertifyRule, Selection, TargetRadius, Verdict, certify_rule
+from robustify.smoothing.rules import CertifyRule, Selection, Verdict
 from robustify.types import Bound, SmoothingParameters
 
 
@@ -47,11 +48,11 @@ class TargetAtOneLook(TargetRadius):
         return test_at_looks(self.radius, parameters.sigma, parameters.alpha, looks, parameters.slack)
 
 
-def claim_of(bound: str, counts: Counts) -> Verdict:
-    """The claim of these counts by the bound of this name; ValueError for counts that do not fit, or another name."""
+def recomputed_verdict(bound: str, counts: Counts) -> Verdict:
+    """The verdict on these counts by the bound of this name; ValueError for counts that do not fit, or another name."""
     check_votes(counts.selection_votes, counts.parameters.n0)
     check_votes(counts.votes, counts.samples)
-    rule = rule_of(known_bound(bound), counts)
+    rule = rule_at_look(known_bound(bound), counts)
     if isinstance(rule, TargetRadius) and not rule.is_settled(counts.selection, counts.tally):
         raise ValueError(f"the votes of {counts.samples} samples do not settle the target radius")
     return rule.verdict(counts.selection, counts.tally)
@@ -63,7 +64,7 @@ def known_bound(name: str) -> Bound:
     return Bound(name)
 
 
-def rule_of(bound: Bound, counts: Counts) -> CertifyRule:
+def rule_at_look(bound: Bound, counts: Counts) -> CertifyRule:
     """The rule as it stood at the look at which these counts were taken."""
     parameters, samples, is_anytime = counts.parameters, counts.samples, bound is Bound.ANYTIME
     if not 0 < samples <= parameters.n:

@@ -1,11 +1,11 @@
-"""Votes as they add up, and the first look at which they settle the answer.
+"""Votes as they add up from look to look.
 
 A look is taken every `step` samples and at the cap, over the samples from the first on, without a gap. The looks are
-planned beforehand and none is left out: the answer is that of the first look which settles it, in whatever order, on
-however many workers, and however often the votes were counted.
+planned beforehand and none is left out, so that which is the first to settle an answer (`algorithms`) does not depend
+on the order, the number of workers or how often the votes were counted.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from robustify.counting import VoteCounter
@@ -36,8 +36,3 @@ def tallies(parts: Iterable[Sequence[int]], step: int, cap: int) -> Iterator[Tal
         samples = min(samples + step, cap)
         votes = tuple(part) if votes is None else tuple(one + more for one, more in zip(votes, part, strict=True))
         yield Tally(samples, votes)
-
-
-def first_settled(tallies: Iterable[Tally], cap: int, is_settled: Callable[[Tally], bool]) -> Tally | None:
-    """The first tally that settles the answer, as that of all samples does in any case; None where there is none."""
-    return next((tally for tally in tallies if tally.samples == cap or is_settled(tally)), None)

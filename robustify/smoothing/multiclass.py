@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from robustify.smoothing.algorithms import check_votes
+from robustify.smoothing.decisions import check_votes
 from robustify.smoothing.statistics import (
     RELATIVE_STEP,
     certified_radius,

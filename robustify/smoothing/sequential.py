@@ -1,4 +1,4 @@
-"""PREDICT that stops as soon as the answer is clear: n is a cap.
+"""The test of PREDICT that may be looked at before n, and stops as soon as the answer is clear: n is a cap.
 
 The class in the lead is compared with each rival by the mixture test of `anytime` with p0 = 1/2, over the votes for
 either: it is returned when every rival is rejected. Let c be the class that the smoothed classifier returns. To return
@@ -10,35 +10,15 @@ end. By the union bound an answer is wrong with probability at most alpha, whene
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from robustify.counting import VoteCounter
-from robustify.smoothing.algorithms import check_votes, decide, select
 from robustify.smoothing.anytime import log_evidence
-from robustify.smoothing.looks import Tally, counted, first_settled, tallies
+from robustify.smoothing.decisions import check_votes, decide, select
 from robustify.types import Prediction
 
 EARLY_SHARE = 0.5
-
-
-def predict_sequentially(count_votes: VoteCounter, n: int, alpha: float, step: int) -> Prediction:
-    """The class that the smoothed classifier returns, or abstain after n samples; looks every `step` samples."""
-    if min(n, step) < 1:
-        raise ValueError(f"{n} samples in steps of {step}")
-    tally = settled_tally(counted(count_votes, step, n), n, alpha, step)
-    assert tally is not None
-    return decide_so_far(tally.votes, tally.samples, n, alpha)
-
-
-def settled_tally(parts: Iterable[Sequence[int]], n: int, alpha: float, step: int) -> Tally | None:
-    """The votes with which it stops; None where it needs more parts (see `tallies`) than there are."""
-
-    def is_settled(tally: Tally) -> bool:
-        return decide_so_far(tally.votes, tally.samples, n, alpha).index is not None
-
-    return first_settled(tallies(parts, step, n), n, is_settled)
 
 
 def decide_so_far(votes: Sequence[int], samples: int, n: int, alpha: float) -> Prediction:

@@ -4,6 +4,8 @@ import math
 
 from scipy.stats import beta, binom, binomtest, norm
 
+from robustify.types import Noise
+
 RELATIVE_STEP = 1e-9
 MAX_STEPS = 60
 
@@ -61,6 +63,17 @@ def required_probability(radius: float, sigma: float) -> float:
             return probability
         step *= 2
     raise ValueError(f"radius {radius} is out of reach for sigma {sigma}, whatever the number of samples")
+
+
+def source_radius(radius: float | None, source_norm: float, noise: Noise) -> float | None:
+    """The radius for the decoded pixels of the file, R / ||W||_2, rounded down; W is resize and crop, a linear map.
+
+    A change of the pixels by less is a change of the canonical tensor by less than R. None where there is no radius,
+    and with lattice noise: resize and crop of another picture give no whole levels.
+    """
+    if radius is None or noise is Noise.LATTICE:
+        return None
+    return radius / source_norm * (1 - RELATIVE_STEP)
 
 
 def rounded_down(radius: float, digits: int = 4) -> float:

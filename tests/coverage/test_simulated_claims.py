@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from robustify.smoothing.algorithms import bound_radius, decide
+from robustify.smoothing.algorithms import certify, predict
 from robustify.smoothing.anytime import radius_in_sight
-from robustify.smoothing.rules import CertifyRule, Outcome, Verdict, certify_by, certify_rule
-from robustify.smoothing.sequential import predict_sequentially
-from robustify.types import Bound, SmoothingParameters
+from robustify.smoothing.certify_rules import certify_rule
+from robustify.smoothing.decisions import bound_radius, decide
+from robustify.smoothing.predict_rules import predict_rule
+from robustify.smoothing.rules import CertifyRule, Outcome, Verdict
+from robustify.types import Bound, PredictTest, SmoothingParameters
 
 ALPHA, SIGMA, N, STEP = 0.02, 0.5, 300, 50
 PARAMETERS = SmoothingParameters(SIGMA, n0=10, n=N, alpha=ALPHA)
@@ -47,10 +49,8 @@ def tally_of(votes: np.ndarray) -> list[int]:
 
 
 def verdict_of(rule: CertifyRule, votes: np.ndarray) -> Verdict:
-    selection, tally = certify_by(
-        rule, lambda first, count: SELECTED, lambda first, count: tally_of(votes[first : first + count])
-    )
-    return rule.verdict(selection, tally)
+    found = certify(rule, lambda first, count: SELECTED, lambda first, count: tally_of(votes[first : first + count]))
+    return found.verdict
 
 
 def exceeds(rule: CertifyRule, radius: float) -> Claim:
@@ -76,7 +76,8 @@ def radius_after(samples: int, votes: int) -> float:
 
 
 def wrong_early_answer(votes: np.ndarray) -> bool:
-    prediction = predict_sequentially(lambda first, count: tally_of(votes[first : first + count]), N, ALPHA, STEP)
+    rule = predict_rule(PredictTest.SEQUENTIAL, N, ALPHA, STEP)
+    prediction = predict(rule, lambda first, count: tally_of(votes[first : first + count]))
     return prediction.index not in (None, 0)
 
 

@@ -15,8 +15,8 @@ from adapters.models.oracles import LinearOracle, linear_weights
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from adapters.store.tensors import ImageStore
+from robustify.smoothing.algorithms import certify
 from robustify.smoothing.noise import SeededNoise
-from robustify.smoothing.rules import certify_by
 from robustify.smoothing.samples import GaussianSamples
 from robustify.smoothing.seeds import certificate_seed
 from robustify.smoothing.votes import NoisyVotes
@@ -48,7 +48,8 @@ def undisturbed(request: JobRequest, settings: Settings) -> dict[str, Any]:
     seed = certificate_seed(settings.noise_secret(), request.certificate_id)
     samples, oracle = GaussianSamples(image, request.sigma, SeededNoise(seed)), LinearOracle(torch.device("cpu"))
     counters = [NoisyVotes(oracle, samples, phase, 2, 50) for phase in (Phase.SELECT, Phase.ESTIMATE)]
-    result = certify_result(request, *certify_by(certify_rule_of(request), *counters), seconds=0.0)
+    found = certify(certify_rule_of(request), *counters)
+    result = certify_result(request, found.selection, found.tally, seconds=0.0)
     return result.model_dump(mode="json")
 
 

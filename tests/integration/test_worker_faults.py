@@ -21,7 +21,7 @@ from adapters.queue.keys import queue_name
 from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 from adapters.store.tensors import ImageStore
-from robustify.smoothing.algorithms import bound_radius
+from robustify.smoothing.decisions import bound_radius
 from robustify.smoothing.noise import SeededNoise
 from robustify.smoothing.samples import GaussianSamples
 from robustify.smoothing.seeds import certificate_seed

@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("robustify", "adapters", "workers", "service")
 MODEL_LIBRARIES = ("torch", "torchvision", "diffusers", "transformers", "open_clip", "timm")
 GLOSSARY_WORDS = (
-    "task", "job", "shard", "sample", "vote", "batch", "profile", "fingerprint", "certificate", "abstain",
+    "task", "job", "shard", "sample", "vote", "batch", "profile", "fingerprint", "certificate", "abstain", "rule",
+    "tally", "claim", "verdict",
 )  # fmt: skip
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))

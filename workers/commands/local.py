@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from adapters.contract.adapt import adapt_request, checked_adaptation, total_steps
-from adapters.contract.answer import certify_result, certify_rule_of, predict_result, settled_tally
+from adapters.contract.answer import certify_result, certify_rule_of, predict_result, predict_rule_of
 from adapters.contract.jobs import JobRequest
 from adapters.contract.results import AdaptResult, CertifyResult, PredictResult
 from adapters.models.catalogue import load_models
@@ -15,8 +15,8 @@ from adapters.profiles.shipped import served_profile
 from adapters.queue.keys import new_job_id
 from adapters.settings import Settings
 from robustify.counting import VoteCounter
-from robustify.smoothing.looks import counted
-from robustify.smoothing.rules import certify_by
+from robustify.smoothing.algorithms import certify, predict
+from robustify.smoothing.looks import Tally
 from robustify.types import Phase
 from workers.adaptation.runner import adapt, adapt_result
 from workers.counting import LoadedModel
@@ -35,17 +35,14 @@ class LocalAnswer:
         self.started = time.perf_counter()
 
     def prediction(self) -> PredictResult:
-        request = self.request
-        parts = counted(self.counter(Phase.PREDICT, 0), request.step or request.n, request.n)
-        tally = settled_tally(request, None, parts)
-        assert tally is not None
-        return predict_result(request, tally, self.seconds())
+        found = predict(predict_rule_of(self.request), self.counter(Phase.PREDICT, 0))
+        return predict_result(self.request, Tally(found.n, tuple(found.votes)), self.seconds())
 
     def certificate(self) -> CertifyResult:
         request = self.request
         counters = self.counter(Phase.SELECT, 0), self.counter(Phase.ESTIMATE, request.n0)
-        selection, tally = certify_by(certify_rule_of(request), *counters)
-        return self.model.certified(request, certify_result(request, selection, tally, self.seconds()))
+        found = certify(certify_rule_of(request), *counters)
+        return self.model.certified(request, certify_result(request, found.selection, found.tally, self.seconds()))
 
     def counter(self, phase: Phase, done_before: int) -> VoteCounter:
         """Counts the votes of a phase, and tells the progress."""

@@ -23,10 +23,11 @@ from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.shipped import served_profile
 from robustify.errors import InvalidInputError, RobustifyError
 from robustify.pipeline import identity_denoiser
-from robustify.smoothing.algorithms import predict, select
-from robustify.smoothing.rules import certify_by
+from robustify.smoothing.algorithms import certify, predict
+from robustify.smoothing.decisions import select
+from robustify.smoothing.predict_rules import predict_rule
+from robustify.smoothing.rules import PredictRule
 from robustify.smoothing.seeds import certificate_seed
-from robustify.smoothing.sequential import predict_sequentially
 from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Phase, PredictTest
 from workers.counting import LoadedModel, samples_of
@@ -191,25 +192,19 @@ class Evaluator:
 
     def certify(self, image: np.ndarray) -> Found:
         rule = self.evaluation.rule
-        selection, tally = certify_by(rule, self.counter(image, Phase.SELECT), self.counter(image, Phase.ESTIMATE))
-        verdict = rule.verdict(selection, tally)
+        found = certify(rule, self.counter(image, Phase.SELECT), self.counter(image, Phase.ESTIMATE))
         return {
-            "answer": selection.index,
-            "radius": verdict.radius,
-            "p_lower": verdict.p_lower,
-            "selection_votes": tuple(selection.votes),
-            "votes": tuple(tally.votes),
-            "outcome": verdict.outcome.value,
-            "samples": rule.parameters.n0 + tally.samples,
+            "answer": found.selection.index,
+            "radius": found.verdict.radius,
+            "p_lower": found.verdict.p_lower,
+            "selection_votes": tuple(found.selection.votes),
+            "votes": tuple(found.tally.votes),
+            "outcome": found.verdict.outcome.value,
+            "samples": rule.parameters.n0 + found.tally.samples,
         }
 
     def predict(self, image: np.ndarray) -> Found:
-        count, parameters = self.counter(image, Phase.PREDICT), self.evaluation.parameters
-        step = self.model.profile.samples_per_batch(self.model.settings)
-        if self.evaluation.procedure.test is PredictTest.SEQUENTIAL:
-            prediction = predict_sequentially(count, parameters.n, parameters.alpha, step)
-        else:
-            prediction = predict(count, parameters.n, parameters.alpha)
+        prediction = predict(self.predict_rule, self.counter(image, Phase.PREDICT))
         return {
             "answer": prediction.index,
             "radius": None,
@@ -218,6 +213,15 @@ class Evaluator:
             "outcome": "abstained" if prediction.index is None else "predicted",
             "samples": prediction.n,
         }
+
+    @property
+    def predict_rule(self) -> PredictRule:
+        """Of PREDICT, with a look after every batch where its test may stop early."""
+        test, parameters = self.evaluation.procedure.test, self.evaluation.parameters
+        assert test is not None
+        batch = self.model.profile.samples_per_batch(self.model.settings)
+        step = batch if test is PredictTest.SEQUENTIAL else None
+        return predict_rule(test, parameters.n, parameters.alpha, step)
 
     def counter(self, image: np.ndarray, phase: Phase) -> NoisyVotes:
         noise_id = hashlib.sha256(image.tobytes()).hexdigest()

@@ -22,7 +22,8 @@ from robustify.evaluation.metrics import (
     distinct_answers,
     silence_rate,
 )
-from robustify.smoothing.rules import CertifyRule, certify_rule
+from robustify.smoothing.certify_rules import certify_rule
+from robustify.smoothing.rules import CertifyRule
 from robustify.types import Bound, SmoothingParameters, Task
 from workers.evaluation.procedure import Procedure
 

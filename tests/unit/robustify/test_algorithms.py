@@ -1,16 +1,32 @@
+"""The drivers of PREDICT and CERTIFY: what they ask for, where they stop, and that it is what the rules say."""
+
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
 
-from robustify.smoothing.algorithms import bound_radius, certify, decide, predict, select
-from robustify.types import SmoothingParameters
+from robustify.counting import VoteCounter
+from robustify.smoothing.algorithms import certify, first_settling_look, predict
+from robustify.smoothing.certify_rules import certify_rule
+from robustify.smoothing.decisions import bound_radius, decide
+from robustify.smoothing.looks import Tally
+from robustify.smoothing.multiclass import bound_two_sided
+from robustify.smoothing.predict_rules import predict_rule
+from robustify.smoothing.rules import CertifyRule, ForClass, Outcome, PredictRule, Selection, StoppingRule
+from robustify.smoothing.sequential import decide_so_far
+from robustify.types import Bound, PredictTest, SmoothingParameters
 
 PARAMETERS = SmoothingParameters(sigma=0.25, n0=100, n=1000, alpha=0.001)
+PAPER = certify_rule(PARAMETERS)
+AT_N = (Bound.CLOPPER_PEARSON, Bound.MULTICLASS)
+EARLY = (
+    certify_rule(PARAMETERS, Bound.ANYTIME, target_radius=0.25, step=150),
+    certify_rule(PARAMETERS, Bound.ANYTIME, tolerance=0.1, step=150),
+)
+RULES = (*(certify_rule(PARAMETERS, bound) for bound in AT_N), *EARLY)
 
 
 @dataclass
@@ -23,9 +39,53 @@ class FixedVotes:
         return [round(share * count) for share in self.shares]
 
 
+@dataclass
+class RecordedVotes:
+    """Votes of samples with these classes in their order; -1 has no vote. Keeps what was asked for."""
+
+    classes: Sequence[int]
+    number: int = 3
+    asked: list[tuple[int, int]] = field(default_factory=list)
+
+    def __call__(self, first: int, count: int) -> Sequence[int]:
+        self.asked.append((first, count))
+        drawn = self.classes[first : first + count]
+        return [sum(one == other for one in drawn) for other in range(self.number)]
+
+
+@dataclass(frozen=True)
+class EnoughVotes:
+    """A StoppingRule: the first class has so many votes."""
+
+    votes: int
+    n: int = 35
+    step: int = 10
+
+    def is_settled(self, tally: Tally) -> bool:
+        return tally.votes[0] >= self.votes
+
+
+def paper_test(n: int = 100, alpha: float = 0.001) -> PredictRule:
+    return predict_rule(PredictTest.FIXED, n, alpha)
+
+
+def drawn(seed: int, n: int, p: float, missing: float = 0.0) -> list[int]:
+    """Classes of n samples: the first with probability p, else one of two others; some are missing."""
+    rng = np.random.default_rng(seed)
+    classes = rng.choice(3, size=n, p=[p, (1 - p) * 0.75, (1 - p) * 0.25])
+    classes[rng.random(n) < missing] = -1
+    found: list[int] = classes.tolist()
+    return found
+
+
+def in_parts(votes: VoteCounter, rule: StoppingRule) -> list[Sequence[int]]:
+    """All votes that a rule could ask for, as workers record them."""
+    return [votes(first, min(rule.step, rule.n - first)) for first in range(0, rule.n, rule.step)]
+
+
 def test_predict_returns_a_clear_winner() -> None:
     """A class with nine of ten votes is predicted."""
-    prediction = predict(FixedVotes([0.1, 0.9]), 100, 0.001)
+    prediction = predict(paper_test(), FixedVotes([0.1, 0.9]))
 
     assert prediction.index == 1
     assert prediction.p_value < 0.001
@@ -33,95 +93,125 @@ def test_predict_returns_a_clear_winner() -> None:
 
 def test_predict_abstains_on_a_tie() -> None:
     """Equal votes are no answer, and not the first label."""
-    assert predict(FixedVotes([0.5, 0.5]), 100, 0.001).index is None
+    assert predict(paper_test(), FixedVotes([0.5, 0.5])).index is None
 
 
-def test_predict_counts_missing_votes_for_the_rival() -> None:
-    """60 of 100 votes for one class, with 40 samples lost, might have been 60 to 40: abstain."""
-    assert decide([60, 0], 60, 0.001).index == 0
-    assert decide([60, 0], 100, 0.001).index is None
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+@pytest.mark.parametrize("p", [0.4, 0.55, 0.7, 0.9])
+def test_predict_with_the_test_of_the_paper_is_the_decision_on_all_votes(p: float, missing: float) -> None:
+    """It counts n samples at once and says what they say, to the last bit."""
+    votes = RecordedVotes(drawn(1, 100, p, missing))
+    prediction = predict(paper_test(), votes)
+
+    assert votes.asked == [(0, 100)]
+    assert prediction == decide(votes(0, 100), 100, 0.001)
 
 
-def test_predict_without_any_vote_abstains() -> None:
-    """When every sample was lost or not finite, there is no answer."""
-    assert decide([0, 0, 0], 100, 0.001).index is None
+@given(st.integers(0, 1000), st.floats(0.3, 1), st.integers(1, 120))
+def test_predict_with_the_sequential_test_stops_at_the_first_look_that_settles(seed: int, p: float, step: int) -> None:
+    """The answer is that of this look, and no sample beyond it is counted."""
+    votes = RecordedVotes(drawn(seed, 100, p, missing=0.02))
+    prediction = predict(predict_rule(PredictTest.SEQUENTIAL, 100, 0.01, step), votes)
+    counted = list(votes.asked)
+
+    looks = [min(look, 100) for look in range(step, 100 + step, step)]
+    found = [decide_so_far(votes(0, look), look, 100, 0.01) for look in looks]
+    first = next((one for one in found if one.index is not None), found[-1])
+    assert prediction == first
+    assert counted == [(start, min(step, 100 - start)) for start in range(0, prediction.n, step)]
 
 
-def test_predict_of_a_fair_coin_errs_no_more_often_than_alpha() -> None:
-    """With two equally likely classes, any answer is an error: at most alpha of 20,000 runs answer."""
-    rng, alpha, runs = np.random.default_rng(2), 0.01, 20_000
-    answers = sum(decide([int(k), 100 - int(k)], 100, alpha).index is not None for k in rng.binomial(100, 0.5, runs))
-
-    assert answers <= binom.ppf(0.9999, runs, alpha)
+@pytest.mark.parametrize("test", PredictTest)
+def test_predict_is_what_recorded_votes_say(test: PredictTest) -> None:
+    """Counted as they are asked for, or all recorded before anybody looks: the look is the same."""
+    rule = predict_rule(test, 100, 0.001, 10 if test is PredictTest.SEQUENTIAL else None)
+    for seed, p in enumerate((0.4, 0.6, 0.8, 0.95)):
+        votes = RecordedVotes(drawn(seed, 100, p))
+        tally = first_settling_look(rule, in_parts(votes, rule))
+        assert tally is not None
+        assert rule.prediction(tally) == predict(rule, votes)
 
 
 def test_certify_gives_the_radius_of_algorithm_1() -> None:
     """Unanimous votes certify sigma * Phi^-1(alpha^(1/n)), rounded down."""
-    certificate = certify(FixedVotes([0, 1]), FixedVotes([0, 1]), PARAMETERS)
+    found = certify(PAPER, FixedVotes([0, 1]), FixedVotes([0, 1]))
 
-    assert certificate.index == 1
-    assert certificate.radius == pytest.approx(0.25 * 2.4630, abs=1e-4)
+    assert found.selection == Selection(1, [0, 100])
+    assert found.tally == Tally(1000, (0, 1000))
+    assert found.verdict.outcome is Outcome.CERTIFIED
+    assert found.verdict.radius == pytest.approx(0.25 * 2.4630, abs=1e-4)
 
 
 def test_certify_keeps_the_class_of_the_selection() -> None:
     """When estimation favours another class than selection chose, CERTIFY abstains and never switches."""
-    certificate = certify(FixedVotes([1, 0]), FixedVotes([0.1, 0.9]), PARAMETERS)
+    found = certify(PAPER, FixedVotes([1, 0]), FixedVotes([0.1, 0.9]))
 
-    assert certificate.index == 0
-    assert certificate.radius is None
-
-
-def test_certify_counts_missing_votes_against_the_class() -> None:
-    """The bound uses the planned n: 900 votes of 900 that came back count as 900 of 1000."""
-    whole = bound_radius(0, [100, 0], [1000, 0], PARAMETERS)
-    partial = bound_radius(0, [100, 0], [900, 0], PARAMETERS)
-    against = bound_radius(0, [100, 0], [900, 100], PARAMETERS)
-
-    assert partial.radius == against.radius
-    assert partial.radius is not None
-    assert whole.radius is not None
-    assert partial.radius < whole.radius
+    assert found.selection.index == 0
+    assert found.verdict.outcome is Outcome.ABSTAINED
+    assert found.verdict.radius is None
 
 
-def test_certify_without_selection_votes_abstains() -> None:
-    """A class that was chosen by no vote at all is not certified, whatever the estimation says."""
-    assert bound_radius(0, [0, 0], [1000, 0], PARAMETERS).radius is None
+@pytest.mark.parametrize("missing", [0.0, 0.05])
+@pytest.mark.parametrize("p", [0.4, 0.6, 0.95])
+def test_certify_of_all_samples_is_the_bound_of_all_votes(p: float, missing: float) -> None:
+    """With either bound it counts each phase at once, and says what the votes say, to the last bit."""
+    selection, votes = RecordedVotes(drawn(3, 100, 0.9, missing)), RecordedVotes(drawn(4, 1000, p, missing))
+    one, two = (certify(certify_rule(PARAMETERS, bound), selection, votes) for bound in AT_N)
+
+    assert (selection.asked, votes.asked) == ([(0, 100)] * 2, [(0, 1000)] * 2)
+    counts = 0, selection(0, 100), votes(0, 1000), PARAMETERS
+    one_sided, two_sided = bound_radius(*counts), bound_two_sided(*counts)
+    assert (one.selection, one.tally) == (two.selection, two.tally)
+    assert (one.verdict.radius, one.verdict.p_lower, one.verdict.p_upper) == (*astuple(one_sided), None)
+    assert (two.verdict.radius, two.verdict.p_lower, two.verdict.p_upper) == astuple(two_sided)
 
 
-def test_certify_without_any_vote_abstains() -> None:
-    """A model whose every output is NaN certifies nothing."""
-    assert bound_radius(0, [0, 0], [0, 0], PARAMETERS).radius is None
+@pytest.mark.parametrize("rule", EARLY)
+@pytest.mark.parametrize("p", [0.5, 0.8, 0.9, 0.99])
+def test_certify_that_may_stop_early_is_what_recorded_votes_say(rule: CertifyRule, p: float) -> None:
+    """It stops at the first look that settles it, whatever else is recorded, and counts nothing beyond it."""
+    votes = RecordedVotes(drawn(5, 1000, p, missing=0.01))
+    found = certify(rule, FixedVotes([1, 0, 0]), votes)
+    counted = list(votes.asked)
+
+    before = [Tally(look, tuple(votes(0, look))) for look in range(150, found.tally.samples, 150)]
+    assert not any(rule.is_settled(found.selection, tally) for tally in before)
+    assert counted == [(start, min(150, 1000 - start)) for start in range(0, found.tally.samples, 150)]
+    assert found.tally == Tally(found.tally.samples, tuple(votes(0, found.tally.samples)))
+    chosen = ForClass(rule, found.selection)
+    assert first_settling_look(chosen, in_parts(votes, chosen)) == found.tally
+    assert found.verdict == rule.verdict(found.selection, found.tally)
 
 
-@pytest.mark.parametrize("votes", [[1001, 0], [600, 401], [-1, 5], []])
-def test_votes_that_do_not_fit_the_plan_are_refused(votes: list[int]) -> None:
-    """More votes than samples mean that something counted twice: no certificate."""
-    with pytest.raises(ValueError, match="do not fit"):
-        bound_radius(0, [100, 0], votes, PARAMETERS)
+@pytest.mark.parametrize("rule", RULES)
+def test_certify_when_no_selection_sample_voted(rule: CertifyRule) -> None:
+    """It counts up to the first look all the same, and abstains whatever the votes say."""
+    votes = RecordedVotes([0] * 1000)
+    found = certify(rule, RecordedVotes([-1] * 100), votes)
+
+    assert votes.asked == [(0, rule.step)]
+    assert found.tally == Tally(rule.step, (rule.step, 0, 0))
+    assert not found.selection.is_supported
+    assert (found.verdict.outcome, found.verdict.radius) == (Outcome.ABSTAINED, None)
 
 
-@given(st.lists(st.integers(0, 50), min_size=2, max_size=6), st.data())
-def test_losing_votes_never_gains_radius(votes: list[int], data: st.DataObject) -> None:
-    """Whatever subset of the votes comes back, the radius is at most that of all of them."""
-    n = sum(votes) + 1
-    parameters = SmoothingParameters(sigma=0.5, n0=10, n=n, alpha=0.01)
-    kept = [data.draw(st.integers(0, count)) for count in votes]
-    index = select(votes)
-    selection = [1] + [0] * (len(votes) - 1)
-    selection[index], selection[0] = selection[0], selection[index]
-
-    full = bound_radius(index, selection, votes, parameters).radius or 0.0
-    faulty = bound_radius(index, selection, kept, parameters).radius or 0.0
-
-    assert faulty <= full
+@pytest.mark.parametrize("rule", RULES)
+def test_certify_when_something_was_counted_twice(rule: CertifyRule) -> None:
+    """There is no answer at all."""
+    with pytest.raises(ValueError, match="fit"):
+        certify(rule, FixedVotes([1, 0, 0]), FixedVotes([1, 0.5, 0]))
 
 
-def test_certificates_of_a_known_classifier_err_no_more_often_than_alpha() -> None:
-    """For p just at the certified level, the radius exceeds the true one in at most alpha of 20,000 runs."""
-    rng, runs = np.random.default_rng(3), 20_000
-    parameters = SmoothingParameters(sigma=1.0, n0=10, n=200, alpha=0.01)
-    true_radius = 0.6744897501960817
-    counts = rng.binomial(200, 0.75, runs)
-    radii = {int(k): bound_radius(0, [10, 0], [int(k), 200 - int(k)], parameters).radius for k in np.unique(counts)}
+@pytest.mark.parametrize("later", [[], [[0, 10]], [[10, 0], [5, 0]]])
+def test_first_settling_look_when_later_votes_would_change_it(later: list[list[int]]) -> None:
+    """What settled the answer first stands, whatever else is known by then."""
+    assert first_settling_look(EnoughVotes(14), [[5, 5], [9, 1], *later]) == Tally(20, (14, 6))
 
-    assert sum((radii[int(k)] or 0.0) > true_radius for k in counts) <= binom.ppf(0.9999, runs, 0.01)
+
+def test_first_settling_look_when_nothing_is_clear() -> None:
+    """It takes all samples; while some are missing there is no answer."""
+    never, at_once = EnoughVotes(99, n=20), EnoughVotes(0, n=20)
+
+    assert first_settling_look(never, [[5, 5]]) is None
+    assert first_settling_look(at_once, []) is None
+    assert first_settling_look(never, [[5, 5], [5, 5]]) == Tally(20, (10, 10))

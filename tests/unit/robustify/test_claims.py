@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from robustify.smoothing.algorithms import bound_radius
 from robustify.smoothing.anytime import Decision, radius_in_sight, target_test
-from robustify.smoothing.claims import Counts, claim_of
+from robustify.smoothing.claims import Counts, recomputed_verdict
+from robustify.smoothing.decisions import bound_radius
 from robustify.smoothing.multiclass import bound_two_sided
 from robustify.smoothing.rules import Outcome, Verdict
 from robustify.types import SmoothingParameters
@@ -15,29 +15,32 @@ PARAMETERS = SmoothingParameters(sigma=0.25, n0=100, n=1000, alpha=0.001)
 COUNTS = Counts(1, (10, 90, 0), (60, 900, 40), 1000, PARAMETERS)
 
 
-def test_claim_of_a_fixed_number_of_samples() -> None:
+def test_verdict_on_a_fixed_number_of_samples() -> None:
     """It is that of CERTIFY with the same bound."""
     fixed = bound_radius(1, COUNTS.selection_votes, COUNTS.votes, PARAMETERS)
     two_sided = bound_two_sided(1, COUNTS.selection_votes, COUNTS.votes, PARAMETERS)
 
-    assert claim_of("clopper-pearson", COUNTS) == Verdict(Outcome.CERTIFIED, fixed.radius, fixed.p_lower)
-    assert claim_of("multiclass", COUNTS) == Verdict(
+    assert recomputed_verdict("clopper-pearson", COUNTS) == Verdict(Outcome.CERTIFIED, fixed.radius, fixed.p_lower)
+    assert recomputed_verdict("multiclass", COUNTS) == Verdict(
         Outcome.CERTIFIED, two_sided.radius, two_sided.p_lower, two_sided.p_upper
     )
 
 
 @pytest.mark.parametrize("bound", ["clopper-pearson", "multiclass"])
-def test_claim_of_votes_that_support_none(bound: str) -> None:
+def test_verdict_on_votes_that_support_none(bound: str) -> None:
     """It is to abstain: for a class in the minority, and for one that no selection sample voted for."""
     minority = replace(COUNTS, votes=(900, 60, 40))
     unsupported = replace(COUNTS, selection_votes=(0, 0, 0))
 
-    assert [claim_of(bound, counts).outcome for counts in (minority, unsupported)] == ["abstained", "abstained"]
+    assert [recomputed_verdict(bound, counts).outcome for counts in (minority, unsupported)] == [
+        "abstained",
+        "abstained",
+    ]
 
 
 @pytest.mark.parametrize(("samples", "radius"), [(300, 0.25), (600, 0.25), (1000, 0.25), (1000, 0.31)])
 @pytest.mark.parametrize("share", [0.3, 0.85, 0.9, 0.97])
-def test_claim_of_a_target_that_was_looked_at_often(samples: int, radius: float, share: float) -> None:
+def test_verdict_on_a_target_that_was_looked_at_often(samples: int, radius: float, share: float) -> None:
     """It is the decision of the test with all its looks, wherever it was open no claim is made."""
     votes = round(share * samples)
     counts = replace(COUNTS, votes=(samples - votes, votes, 0), samples=samples, target_radius=radius)
@@ -46,17 +49,17 @@ def test_claim_of_a_target_that_was_looked_at_often(samples: int, radius: float,
 
     if decision is None:
         with pytest.raises(ValueError, match="do not settle"):
-            claim_of("anytime", counts)
+            recomputed_verdict("anytime", counts)
     else:
         certified = decision is Decision.CERTIFIED
         expected = Verdict(Outcome(decision), radius if certified else None, test.p0 if certified else 0.0)
-        assert claim_of("anytime", counts) == expected
+        assert recomputed_verdict("anytime", counts) == expected
 
 
-def test_claim_of_a_radius_within_a_tolerance() -> None:
+def test_verdict_on_a_radius_within_a_tolerance() -> None:
     """It is the radius that was in sight at that look, at the cap too."""
     for samples, votes in ((400, (10, 380, 10)), (1000, (60, 900, 40))):
-        claim = claim_of("anytime", replace(COUNTS, votes=votes, samples=samples, tolerance=0.05))
+        claim = recomputed_verdict("anytime", replace(COUNTS, votes=votes, samples=samples, tolerance=0.05))
         assert claim.radius == radius_in_sight(votes[1], samples, 1000, 0.25, 0.001).radius
 
 
@@ -74,7 +77,7 @@ def test_claim_of_a_radius_within_a_tolerance() -> None:
         ("anytime", {"target_radius": 99.0}, "out of reach"),
     ],
 )
-def test_claim_of_counts_that_do_not_fit(bound: str, changes: dict[str, object], message: str) -> None:
+def test_verdict_on_counts_that_do_not_fit(bound: str, changes: dict[str, object], message: str) -> None:
     """None is made."""
     with pytest.raises(ValueError, match=message):
-        claim_of(bound, replace(COUNTS, **changes))  # type: ignore[arg-type]
+        recomputed_verdict(bound, replace(COUNTS, **changes))  # type: ignore[arg-type]

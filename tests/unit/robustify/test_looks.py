@@ -1,10 +1,8 @@
-"""Votes as they add up, and the look at which counting ends."""
+"""Votes as they add up from look to look."""
 
 from collections.abc import Sequence
 
-import pytest
-
-from robustify.smoothing.looks import Tally, counted, first_settled, tallies
+from robustify.smoothing.looks import Tally, counted, tallies
 
 
 def test_tallies_when_the_last_part_is_short() -> None:
@@ -28,18 +26,3 @@ def test_counted_when_it_is_stopped() -> None:
     assert asked == [(0, 10)]
     assert list(parts) == [[10, 0], [5, 0]]
     assert asked == [(0, 10), (10, 10), (20, 5)]
-
-
-@pytest.mark.parametrize("later", [[], [[0, 10]], [[10, 0], [5, 0]]])
-def test_first_settled_when_later_votes_would_change_it(later: list[list[int]]) -> None:
-    """What settled the answer first stands, whatever else is known by then."""
-    looks = tallies([[5, 5], [9, 1], *later], step=10, cap=35)
-
-    assert first_settled(looks, 35, lambda tally: tally.votes[0] >= 14) == Tally(20, (14, 6))
-
-
-def test_first_settled_when_nothing_is_clear() -> None:
-    """It takes all samples; while some are missing there is no answer."""
-    assert first_settled(tallies([[5, 5]], 10, 20), 20, lambda tally: False) is None
-    assert first_settled(tallies([], 10, 20), 20, lambda tally: True) is None
-    assert first_settled(tallies([[5, 5], [5, 5]], 10, 20), 20, lambda tally: False) == Tally(20, (10, 10))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, multinomial, norm
 
-from robustify.smoothing.algorithms import bound_radius
+from robustify.smoothing.decisions import bound_radius
 from robustify.smoothing.multiclass import RIVALS_SHARE, bound_two_sided, radius_between, upper_bound_of_rivals
 from robustify.smoothing.statistics import certified_radius, lower_confidence_bound, upper_confidence_bound
 from robustify.types import SmoothingParameters

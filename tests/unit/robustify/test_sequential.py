@@ -10,8 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from robustify.smoothing.algorithms import decide
-from robustify.smoothing.sequential import decide_so_far, predict_sequentially
+from robustify.counting import VoteCounter
+from robustify.smoothing.algorithms import predict
+from robustify.smoothing.decisions import decide
+from robustify.smoothing.predict_rules import predict_rule
+from robustify.smoothing.sequential import decide_so_far
+from robustify.types import Prediction, PredictTest
 
 ALPHA = 0.001
 
@@ -28,6 +32,10 @@ class RecordedVotes:
         self.asked.append((first, count))
         drawn = self.classes[first : first + count]
         return [sum(one == other for one in drawn) for other in range(self.number)]
+
+
+def predict_sequentially(votes: VoteCounter, n: int, alpha: float, step: int) -> Prediction:
+    return predict(predict_rule(PredictTest.SEQUENTIAL, n, alpha, step), votes)
 
 
 def chances_to_answer(shares: Sequence[float], n: int, alpha: float) -> dict[int | None, float]:

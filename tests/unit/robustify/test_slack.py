@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from robustify.smoothing.certify_rules import certify_rule
 from robustify.smoothing.looks import Tally
-from robustify.smoothing.rules import Outcome, Selection, Verdict, certify_rule
+from robustify.smoothing.rules import Outcome, Selection, Verdict
 from robustify.types import Bound, SmoothingParameters
 
 EXACT = SmoothingParameters(sigma=0.25, n0=100, n=1000, alpha=0.001)

@@ -16,9 +16,11 @@ from robustify.smoothing.statistics import (
     lower_confidence_bound,
     required_probability,
     rounded_down,
+    source_radius,
     two_sided_p_value,
     upper_confidence_bound,
 )
+from robustify.types import Noise
 
 
 def exact_tail(successes: int, trials: int, p: float) -> mpmath.mpf:
@@ -150,6 +152,21 @@ def test_printed_radius_is_never_more_than_the_radius(radius: float, digits: int
 
     assert printed <= radius
     assert radius - printed < 10.0**-digits * (1 + 1e-6) + 1e-12
+
+
+@given(st.floats(1e-6, 10), st.floats(1e-3, 100))
+def test_source_radius_is_the_radius_by_the_norm_rounded_down(radius: float, norm: float) -> None:
+    """R / ||W|| in rational numbers is not exceeded, and missed by no more than a few billionths."""
+    found, exact = source_radius(radius, norm, Noise.GAUSSIAN), Fraction(radius) / Fraction(norm)
+
+    assert found is not None
+    assert exact * (1 - Fraction(2, 10**9)) <= Fraction(found) <= exact
+
+
+@pytest.mark.parametrize(("radius", "noise"), [(None, Noise.GAUSSIAN), (None, Noise.LATTICE), (0.5, Noise.LATTICE)])
+def test_source_radius_when_nothing_is_claimed_of_the_file(radius: float | None, noise: Noise) -> None:
+    """There is none without a radius, and none with lattice noise."""
+    assert source_radius(radius, 0.5, noise) is None
 
 
 def test_largest_radius_is_that_of_unanimous_votes() -> None:

@@ -28,7 +28,7 @@ from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from adapters.store.tensors import tensor_digest
 from robustify.errors import InvalidInputError, ModelFilesError, RobustifyError
-from robustify.smoothing.claims import Counts, claim_of
+from robustify.smoothing.claims import Counts, recomputed_verdict
 from robustify.smoothing.looks import Tally
 from robustify.smoothing.rules import Selection
 from robustify.smoothing.statistics import rounded_down
@@ -162,7 +162,7 @@ def test_certificate_when_another_bound_was_used(picture: bytes, bound: str, aim
     samples = 400 if bound == "anytime" else 1000
     votes = (samples // 50, samples - samples // 50, 0)
     parameters = SmoothingParameters(0.25, 100, 1000, 0.001)
-    claim = claim_of(
+    claim = recomputed_verdict(
         bound, Counts(1, (2, 97, 1), votes, samples, parameters, aim.get("target_radius"), aim.get("tolerance"))
     )
 

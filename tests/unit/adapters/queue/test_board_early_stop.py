@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import pytest
 import redis
@@ -14,7 +15,8 @@ from adapters.contract.records import JobKind
 from adapters.contract.results import PredictResult
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
-from robustify.smoothing.looks import Tally, first_settled, tallies
+from robustify.smoothing.algorithms import first_settling_look
+from robustify.smoothing.looks import Tally
 from robustify.types import Bound, Phase, PredictTest
 from tests.answers import answer_of, standing_of
 
@@ -23,6 +25,17 @@ STEP, N = 10, 45
 STARTS = range(0, N, STEP)
 ENOUGH = 17
 """Votes for the first label that settle the answer of these tests."""
+
+
+@dataclass(frozen=True)
+class EnoughVotes:
+    """Stops when the first label has enough votes."""
+
+    n: int = N
+    step: int = STEP
+
+    def is_settled(self, tally: Tally) -> bool:
+        return tally.votes[0] >= ENOUGH
 
 
 @pytest.fixture
@@ -165,14 +178,14 @@ def test_job_when_its_worker_dies_before_it_looks(
 
 def look(board: JobBoard, job: JobRecord) -> None:
     """What a worker does after each shard."""
-    settled = first_settled(tallies(looked_at(board, job), STEP, N), N, lambda tally: tally.votes[0] >= ENOUGH)
+    settled = first_settling_look(EnoughVotes(), looked_at(board, job))
     if settled is not None:
         board.finish(job.id, answer_of(board, job.id, settled.samples))
 
 
 def expected_result(votes: list[int]) -> dict[str, object]:
     parts = [[count, 0] for count in votes]
-    settled = first_settled(tallies(parts, STEP, N), N, lambda tally: tally.votes[0] >= ENOUGH)
+    settled = first_settling_look(EnoughVotes(), parts)
     assert isinstance(settled, Tally)
     return {"votes": list(settled.votes), "samples_used": settled.samples}
 

@@ -8,10 +8,12 @@ import pytest
 from scipy.stats import norm
 
 from robustify.counting import VoteCounter
-from robustify.smoothing.algorithms import bound_radius
+from robustify.smoothing.algorithms import certify, first_settling_look
+from robustify.smoothing.certify_rules import certify_rule
+from robustify.smoothing.decisions import bound_radius
 from robustify.smoothing.looks import Tally
 from robustify.smoothing.multiclass import bound_two_sided
-from robustify.smoothing.rules import Outcome, Selection, certify_by, certify_rule, settled_tally
+from robustify.smoothing.rules import ForClass, Outcome, Selection
 from robustify.smoothing.statistics import certified_radius
 from robustify.types import Bound, SmoothingParameters
 
@@ -33,9 +35,8 @@ def votes_with(p: float, seed: int = 0, missing: float = 0.0) -> VoteCounter:
 
 def certified(p: float, **method: Any) -> tuple[Tally, Outcome, float | None]:
     rule = certify_rule(PARAMETERS, **method)
-    selection, tally = certify_by(rule, lambda first, count: [count, 0, 0], votes_with(p))
-    verdict = rule.verdict(selection, tally)
-    return tally, verdict.outcome, verdict.radius
+    found = certify(rule, lambda first, count: [count, 0, 0], votes_with(p))
+    return found.tally, found.verdict.outcome, found.verdict.radius
 
 
 @pytest.mark.parametrize("bound", [Bound.CLOPPER_PEARSON, Bound.MULTICLASS])
@@ -107,8 +108,8 @@ def test_aim_when_votes_are_missing(aim: dict[str, float]) -> None:
     rule = certify_rule(PARAMETERS, Bound.ANYTIME, **aim, step=50)
     ends = []
     for missing in (0.0, 0.04):
-        _, tally = certify_by(rule, lambda first, count: [count, 0, 0], votes_with(0.97, missing=missing))
-        ends.append((tally.samples, rule.verdict(CHOSEN, tally).radius or 0.0))
+        found = certify(rule, lambda first, count: [count, 0, 0], votes_with(0.97, missing=missing))
+        ends.append((found.tally.samples, found.verdict.radius or 0.0))
 
     assert ends[0][0] <= ends[1][0]
     assert ends[0][1] >= ends[1][1]
@@ -118,7 +119,7 @@ def test_aim_when_votes_are_missing(aim: dict[str, float]) -> None:
 def test_aim_when_no_selection_sample_voted(aim: dict[str, float]) -> None:
     """No class is claimed: it ends at the first look with an abstention."""
     rule = certify_rule(PARAMETERS, Bound.ANYTIME, **aim, step=50)
-    tally = settled_tally(rule, NOBODY, [[50, 0, 0]])
+    tally = first_settling_look(ForClass(rule, NOBODY), [[50, 0, 0]])
 
     assert tally == Tally(50, (50, 0, 0))
     assert rule.verdict(NOBODY, tally).outcome is Outcome.ABSTAINED
@@ -152,7 +153,7 @@ def test_target_radius_when_it_is_just_out_of_reach() -> None:
     parameters = SmoothingParameters(sigma=0.25, n0=100, n=500, alpha=0.05)
     rule = certify_rule(parameters, Bound.ANYTIME, target_radius=0.25, step=10)
     p = float(norm.cdf(1)) - 1e-6
-    ends = [certify_by(rule, lambda first, count: [count, 0, 0], votes_with(p, seed)) for seed in range(400)]
-    wrong = sum(rule.verdict(selection, tally).outcome is Outcome.CERTIFIED for selection, tally in ends)
+    ends = [certify(rule, lambda first, count: [count, 0, 0], votes_with(p, seed)) for seed in range(400)]
+    wrong = sum(found.verdict.outcome is Outcome.CERTIFIED for found in ends)
 
     assert 0 < wrong <= 33  # The 99.9 % quantile of Binomial(400, 0.05).

@@ -1,0 +1,55 @@
+"""PREDICT under each rule: when it looks, and what it says then."""
+
+import pytest
+
+from robustify.smoothing.decisions import decide
+from robustify.smoothing.looks import Tally
+from robustify.smoothing.predict_rules import predict_rule
+from robustify.smoothing.sequential import decide_so_far
+from robustify.types import PredictTest
+
+ALPHA = 0.001
+
+
+@pytest.mark.parametrize("votes", [(100, 0), (90, 10), (67, 33), (50, 50), (60, 0), (0, 0)])
+def test_fixed_test_when_all_votes_are_in(votes: tuple[int, int]) -> None:
+    """It looks once, at n, with the whole of alpha: the decision of Algorithm 1."""
+    rule = predict_rule(PredictTest.FIXED, 100, ALPHA)
+
+    assert (rule.n, rule.alpha, rule.step) == (100, ALPHA, 100)
+    assert rule.prediction(Tally(100, votes)) == decide(votes, 100, ALPHA)
+
+
+def test_fixed_test_when_the_first_votes_are_clear() -> None:
+    """Nothing settles it before n."""
+    assert not predict_rule(PredictTest.FIXED, 100, ALPHA).is_settled(Tally(99, (99, 0)))
+
+
+@pytest.mark.parametrize(
+    ("samples", "votes"), [(20, (20, 0)), (20, (15, 5)), (60, (40, 15)), (60, (57, 1)), (100, (69, 31))]
+)
+def test_sequential_test_when_it_is_looked_at(samples: int, votes: tuple[int, int]) -> None:
+    """It is settled exactly where there is an answer, which is that of the votes so far."""
+    rule = predict_rule(PredictTest.SEQUENTIAL, 100, ALPHA, 20)
+    expected = decide_so_far(votes, samples, 100, ALPHA)
+
+    assert (rule.n, rule.alpha, rule.step) == (100, ALPHA, 20)
+    assert rule.prediction(Tally(samples, votes)) == expected
+    assert rule.is_settled(Tally(samples, votes)) is (expected.index is not None)
+
+
+@pytest.mark.parametrize(("test", "step"), [(PredictTest.SEQUENTIAL, None), (PredictTest.FIXED, 10)])
+def test_rule_when_its_parts_do_not_fit(test: PredictTest, step: int | None) -> None:
+    """The test of fixed n is never looked at early, and the sequential one says when."""
+    with pytest.raises(ValueError, match="has a step"):
+        predict_rule(test, 100, ALPHA, step)
+
+
+@pytest.mark.parametrize(
+    ("test", "n", "step"),
+    [(PredictTest.SEQUENTIAL, 0, 1), (PredictTest.SEQUENTIAL, 10, 0), (PredictTest.FIXED, 0, None)],
+)
+def test_rule_when_it_has_no_samples(test: PredictTest, n: int, step: int | None) -> None:
+    """It is refused, before anything is counted."""
+    with pytest.raises(ValueError, match="in steps of"):
+        predict_rule(test, n, ALPHA, step)
