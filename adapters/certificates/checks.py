@@ -71,19 +71,41 @@ def verify_file(data: bytes, trusted: TrustedKey | None = None, image: bytes | N
 
 def verify(document: object, trusted: TrustedKey | None = None, image: bytes | None = None) -> Verification:
     """The checks of a parsed certificate; those of the image only if its file is given."""
+    # What makes a certificate valid. All of it is checked with no model and no server:
+    #
+    # 1. It has every field of this format and no other, each within its bounds.
+    # 2. It is unchanged since it was signed: Ed25519 over the canonical JSON (RFC 8785) of all but the signature. Whose
+    #    key it is can only be said of one that is known from elsewhere.
+    # 3. Its fingerprint is the digest of what decides f: engine, labels, template, adaptation, sigma and kind of noise.
+    # 4. Each phase has a count for each label, and no more votes than samples.
+    # 5. The class is the one that most selection votes chose, and a radius goes with "certified" and nothing else.
+    # 6. Bound and radius are what the named rule says of these counts (`robustify/smoothing/claims.py`).
+    # 7. The radius for the pixels of the file is R / ||W||_2, and none with lattice noise.
+    # 8. If a file is given: it has the canonical tensor of the certificate, and is the one that was sent, or another
+    #    for whose pixels both radii hold.
+    #
+    # What it cannot show is that the votes were counted of this f: that takes a replay with the revealed seed.
     try:
         certificate = read_certificate(document)
     except InvalidInputError as error:
         return unreadable(str(error))
     assert isinstance(document, dict)
     checks: Iterable[Check] = (
+        # 1.
         Check("format", True, "It has every field of this format."),
+        # 2.
         check_signature(document, certificate, trusted),
+        # 3.
         check_fingerprint(certificate),
+        # 4.
         check_counts(certificate),
+        # 5.
         check_outcome(certificate),
+        # 6.
         *check_claim(certificate),
+        # 7.
         check_source_radius(certificate),
+        # 8.
         *(() if image is None else check_image(certificate, image)),
     )
     return Verification(tuple(checks), certificate)

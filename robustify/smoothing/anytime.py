@@ -23,6 +23,23 @@ from scipy.special import xlogy
 
 from robustify.smoothing.statistics import certified_radius, lower_confidence_bound, required_probability
 
+# How a target radius R is decided, step by step (`target_test`):
+#
+# 1. R holds where p >= p0 = Phi(R / sigma) (Theorem 1 of Cohen et al., 2019, with 1 - p for the rivals). p0 is rounded
+#    up, and the slack of the noise is added.
+# 2. "p <= p0" is rejected at any look with E_N(A; p0) >= 1 / alpha, of which this takes 1 - `LAST_LOOK_SHARE`.
+# 3. At the cap it is also rejected by a Clopper-Pearson bound of p0 or more, with the rest of alpha.
+# 4. "p >= p0" is rejected in the mirror, by 2 and 3 for the votes against the class and 1 - p0.
+# 5. E and the bound grow with the votes: the fewest that reject, one number for each look, are all that is kept.
+# 6. Votes that came are compared with these numbers. Samples without a vote count against what is claimed.
+# 7. Where not even unanimous votes from here to the cap could certify, it ends undecided.
+#
+# How a radius without a target is bounded (`radius_in_sight`):
+#
+# 8. p_lower is the largest p0 that is rejected as in 2; at the cap, where it is larger, the bound of 3.
+# 9. Less the slack of the noise it gives sigma * Phi^-1(p_lower), which may be claimed whenever and why ever one stops.
+# 10. What may still come: the radius of unanimous votes up to the cap, or of the mirrored bound if it is smaller.
+
 LAST_LOOK_SHARE = 0.1
 NODES = 64
 HALF_WIDTH = 7.0
@@ -70,10 +87,12 @@ class TargetTest:
             raise ValueError(f"{samples} samples are not a look of this test")
         if min(votes, missing) < 0 or votes + missing > samples:
             raise ValueError(f"{votes} votes and {missing} missing do not fit {samples} samples")
+        # 6.
         if votes >= self.certify_from[look]:
             return Decision.CERTIFIED
         if votes + missing <= self.reject_up_to[look]:
             return Decision.NOT_CERTIFIED
+        # 7.
         return Decision.UNDECIDED if samples - votes > self.losses_allowed else None
 
     @property
@@ -102,10 +121,13 @@ def target_test(radius: float, sigma: float, alpha: float, cap: int, step: int, 
 
 def test_at_looks(radius: float, sigma: float, alpha: float, looks: np.ndarray, slack: float) -> TargetTest:
     """The test with these looks (L,), ascending; what it says at one does not depend on those before the last."""
+    # 1.
     p0 = required_probability(radius, sigma) + slack
     if p0 >= 1:
         raise ValueError(f"radius {radius} is out of reach for sigma {sigma}, whatever the number of samples")
+    # 2., 3. and 5.
     certify_from = fewest_votes(p0, alpha, looks)
+    # 4. and 5.
     reject_up_to = looks - fewest_votes(1 - p0, alpha, looks)
     for array in (looks, certify_from, reject_up_to):
         array.setflags(write=False)
@@ -114,8 +136,10 @@ def test_at_looks(radius: float, sigma: float, alpha: float, looks: np.ndarray, 
 
 def fewest_votes(p0: float, alpha: float, looks: np.ndarray) -> np.ndarray:
     """(L,) at each look, the fewest votes that reject "p0 at most"; one more than the samples where none do."""
+    # 2.
     parts = np.array_split(looks, math.ceil(len(looks) / LOOKS_AT_ONCE))
     votes = np.concatenate([fewest_at_any_look(p0, (1 - LAST_LOOK_SHARE) * alpha, part) for part in parts])
+    # 3.
     votes[-1] = min(votes[-1], fewest_at_last_look(p0, LAST_LOOK_SHARE * alpha, int(looks[-1])))
     return votes
 
@@ -144,22 +168,33 @@ def fewest_at_last_look(p0: float, alpha: float, samples: int) -> int:
 def log_evidence(votes: np.ndarray, samples: np.ndarray, p0: float) -> np.ndarray:
     """log E_N(A; p0) from below: (L,) for the votes A (L,) of N samples (L,). Too low by 0.01 at most where E > 1.
 
-    The closed form has incomplete beta functions of large arguments; this has sums of positive numbers only. With
-    q = sin(t)^2 Jeffreys' prior is uniform in t, and the log of the likelihood ratio is concave in t: on each interval
-    between two nodes it is at least its chord, whose exponential integrates to at least the geometric mean of its
-    ends. What is left out of the integral, and `LOG_SLACK`, only make E smaller.
+    The closed form has incomplete beta functions of large arguments; this has sums of positive numbers only.
+
+    1. With q = sin(t)^2 Jeffreys' prior is uniform in t; cut off at p0, from arcsin(sqrt(p0)) to pi / 2.
+    2. The integral is taken about the peak of the likelihood. What is left out of it is positive: E only gets smaller.
+    3. The log of the likelihood ratio at the nodes, A log(q / p0) + (N - A) log((1 - q) / (1 - p0)).
+    4. It is concave in t: between two nodes it is at least its chord, whose exponential integrates to at least the
+       geometric mean of its ends.
+    5. The sum over the intervals, each with its share of the prior, in logs about the largest.
+    6. `LOG_SLACK` is more than all of this may round up.
     """
+    # 1.
     start = math.asin(math.sqrt(p0))
+    # 2.
     peak = np.maximum(np.arcsin(np.sqrt(votes / samples)), start)
     reach = HALF_WIDTH / (2 * np.sqrt(samples))
     left, right = np.maximum(peak - reach, start), np.minimum(peak + reach, math.pi / 2)
     nodes = left[:, None] + (right - left)[:, None] * np.linspace(0, 1, NODES + 1)
+    # 3.
     log_ratio = xlogy(votes[:, None], np.sin(nodes) ** 2 / p0)
     log_ratio += xlogy((samples - votes)[:, None], np.cos(nodes) ** 2 / (1 - p0))
+    # 4.
     chords = (log_ratio[:, 1:] + log_ratio[:, :-1]) / 2
+    # 5.
     highest = chords.max(axis=1)
     share = (right - left) / NODES / (math.pi / 2 - start)
     result: np.ndarray = highest + np.log(np.exp(chords - highest[:, None]).sum(axis=1) * share)
+    # 6.
     return result - LOG_SLACK * (1000 + samples)
 
 
@@ -217,9 +252,11 @@ def radius_in_sight(
     one still possible is that of unanimous votes from here to the cap, or that of the upper bound of p if it is less:
     with probability 1 - alpha no number of samples would certify more. Samples without a vote count against the class.
     """
+    # 8. and 9.
     radius = certified_radius(bound_so_far(votes, samples, cap, alpha) - slack, sigma)
     if samples == cap:
         return RadiusInSight(radius, radius)
+    # 10.
     unanimous = bound_so_far(votes + cap - samples, cap, cap, alpha)
     plausible = anytime_upper_bound(votes, samples, alpha)
     return RadiusInSight(radius, certified_radius(min(unanimous, plausible) - slack, sigma))
@@ -227,6 +264,7 @@ def radius_in_sight(
 
 def bound_so_far(votes: int, samples: int, cap: int, alpha: float) -> float:
     """The lower bound of p at any look; at the cap the larger of its two, which share alpha."""
+    # 8.
     at_any_look = anytime_lower_bound(votes, samples, (1 - LAST_LOOK_SHARE) * alpha)
     if samples < cap:
         return at_any_look

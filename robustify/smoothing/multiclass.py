@@ -47,17 +47,28 @@ def bound_two_sided(
 ) -> TwoSidedBound:
     """CERTIFY with both bounds, once the votes are in.
 
-    The class's bound fails with probability at most (1 - `RIVALS_SHARE`) alpha. Each of the K - 1 rivals has its own,
-    with an equal part of the rest (Bonferroni), and none is picked by its votes, which would be to test more than
-    once. What is left of 1 bounds all rivals too, and costs no alpha: so this is never worse than CERTIFY at 0.9
-    alpha, and the larger of the two radii for an alpha that both share. Samples without a vote count against the
-    class, and for each rival.
+    1. Votes that cannot be are refused.
+    2. p_lower: the Clopper-Pearson bound of the class, which fails with probability at most (1 - `RIVALS_SHARE`) alpha.
+       Samples without a vote count against the class; what the drawn noise may miss of p is taken off.
+    3. p_upper: each of the K - 1 rivals has a Clopper-Pearson bound of its own, with an equal part of the rest of alpha
+       (Bonferroni), and the largest counts. None is picked by its votes, which would be to test more than once. Samples
+       without a vote count for each rival; what the noise may miss is added.
+    4. 1 - p_lower bounds all rivals too, wherever p_lower is right, and costs no alpha. So this is never worse than
+       CERTIFY at 0.9 alpha, and the larger of the two radii for an alpha that both share.
+    5. The radius between both (Theorem 1). It is wrong only where 2 or 3 fails: with probability at most alpha. A class
+       that no selection sample voted for is not claimed.
     """
+    # 1.
     check_votes(selection_votes, parameters.n0)
     check_votes(votes, parameters.n)
+    # 2.
     n, alpha, slack = parameters.n, parameters.alpha, parameters.slack
     p_lower = max(0.0, lower_confidence_bound(votes[index], n, (1 - RIVALS_SHARE) * alpha) - slack)
-    p_upper = min(1 - p_lower, upper_bound_of_rivals(index, votes, n, RIVALS_SHARE * alpha) + slack)
+    # 3.
+    of_rivals = upper_bound_of_rivals(index, votes, n, RIVALS_SHARE * alpha) + slack
+    # 4.
+    p_upper = min(1 - p_lower, of_rivals)
+    # 5.
     radius = radius_between(p_lower, p_upper, parameters.sigma) if selection_votes[index] else None
     return TwoSidedBound(radius, p_lower, p_upper)
 
@@ -70,11 +81,19 @@ def upper_bound_of_rivals(index: int, votes: Sequence[int], n: int, alpha: float
 
 
 def radius_between(p_lower: float, p_upper: float, sigma: float) -> float | None:
-    """sigma / 2 (Phi^-1(p_lower) - Phi^-1(p_upper)), rounded down; None unless positive, and both are in (0, 1)."""
+    """sigma / 2 (Phi^-1(p_lower) - Phi^-1(p_upper)), rounded down; None unless positive, and both are in (0, 1).
+
+    1. NaN, and what is no probability, have no radius.
+    2. Where p_upper is 1 - p_lower both quantiles are one, Phi^-1(1 - p) = -Phi^-1(p): CERTIFY's radius.
+    3. Else the difference, less what the rounding of either quantile may add.
+    """
+    # 1.
     if not (0 < p_lower < 1 and 0 < p_upper < 1 and 0 < sigma < np.inf):
         return None
+    # 2.
     if p_upper == 1 - p_lower:
         return certified_radius(p_lower, sigma)
+    # 3.
     of_class, of_rivals = (float(quantile) for quantile in norm.ppf([p_lower, p_upper]))
     slack = RELATIVE_STEP * (abs(of_class) + abs(of_rivals))
     radius = sigma / 2 * (of_class - of_rivals - slack)
