@@ -42,7 +42,7 @@ class CertifiedImage(Part):
 
 class CertifiedModel(Part):
     """What computed the votes. `engine` is what decides f besides labels, template, adaptation and sigma; `fingerprint`
-    is the digest over all of it (`function_digest` in `adapters/profiles/profile.py`)."""
+    is the digest over all of it (`function_digest` in `adapters/profiles/fingerprint.py`)."""
 
     profile: str
     task: str | None
