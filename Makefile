@@ -1,14 +1,21 @@
 # Every command of the project; CI calls the same ones. Needs Python 3.11 or newer with venv, and make.
-# Another interpreter: make PYTHON=python3.12 test. Arguments for pytest: make test ARGS="-k schedule".
+# Another interpreter: make PYTHON=python3.12 test. A part of the tests: make test ARGS=tests/unit/service.
 
 PYTHON ?= python3
 BENCHMARKS ?= $(patsubst benchmarks/%.py,benchmarks.%,$(shell grep -l __main__ benchmarks/*.py))
 FULL_SIZE := ../shared/reference/if
 BIN := .venv/bin
+# Files side by side in two processes; each has servers and folders of its own.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
+# What starts no server and loads no model.
+QUICK_TESTS := tests/unit/robustify tests/unit/adapters/contract tests/unit/adapters/certificates \
+	tests/unit/adapters/profiles tests/unit/adapters/test_canonical_json.py tests/unit/adapters/test_preparation.py \
+	tests/unit/adapters/test_settings.py tests/unit/service tests/unit/benchmarks/test_house.py \
+	tests/unit/test_repository.py
 INSTALLED := .venv/.installed
 CACHES := .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build robustify.egg-info
 
-.PHONY: help demo serve test test-containers lint fix bench lock clean
+.PHONY: help demo serve test test-containers quick types lint fix bench lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -19,11 +26,25 @@ demo: $(INSTALLED)   ## start everything, predict and certify a bundled image ov
 serve: $(INSTALLED)  ## the API on http://127.0.0.1:8000 with a worker and a queue, until Ctrl-C
 	$(BIN)/robustify up
 
-test: $(INSTALLED)   ## all tests but those of the containers
-	$(BIN)/python -m pytest $(ARGS)
+test: $(INSTALLED)   ## all tests but those of the containers; ARGS for pytest, such as a path
+	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(SIDE_BY_SIDE))
 
 test-containers: $(INSTALLED)   ## builds the images and runs the compose file on a CPU; needs Docker, takes minutes
 	$(BIN)/python -m pytest -m containers -rs $(ARGS)
+
+quick: $(INSTALLED)  ## while you write: imports, types, and the tests of units that are not slow; under 20 s
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync quick-lint quick-test
+
+quick-lint:
+	$(BIN)/ruff check --quiet
+	$(BIN)/lint-imports > .venv/imports.txt || { cat .venv/imports.txt; exit 1; }
+	$(BIN)/mypy
+
+quick-test:
+	$(BIN)/python -m pytest --quiet -m "not slow and not containers and not gpu" --durations=0 --durations-min=1 $(QUICK_TESTS)
+
+types: $(INSTALLED)  ## mypy alone
+	$(BIN)/mypy
 
 lint: $(INSTALLED)   ## style, types, the direction of imports, and the files of the containers
 	$(BIN)/ruff check

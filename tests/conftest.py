@@ -1,8 +1,23 @@
-"""The rule for tests that need a CUDA device. pytest reads this before any test, also where the tests need next to
-nothing: it loads no package of ours and no vendor's.
+"""What all tests share: threads, the order of files, and the rule for tests that need a CUDA device.
+
+pytest reads this before any test, also where the tests need next to nothing: it loads no package of ours or a vendor's.
 """
 
+import os
+
 import pytest
+
+LONGEST_FIRST = (
+    "test_adaptation.py", "test_cli.py", "test_worker_faults.py", "test_models_command.py", "test_off_the_shelf.py",
+    "test_termination.py", "test_early_stop.py", "test_black_box.py", "test_stack.py", "test_bundled_models.py",
+)  # fmt: skip
+"""Where files are run side by side these begin, so that no process is left alone with one of them in the end."""
+
+
+def pytest_configure() -> None:
+    # Where processes side by side each compute on all cores, their threads wait for one another most of the time: on
+    # two cores, a test of ten seconds took a minute. What the tests start inherits it.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -10,6 +25,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if needing_gpu and not has_cuda_device():
         for item in needing_gpu:
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=rank)
+
+
+def rank(item: pytest.Item) -> int:
+    """Of the item's file; those that are not named stay in order behind the others."""
+    return LONGEST_FIRST.index(item.path.name) if item.path.name in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 def has_cuda_device() -> bool:

@@ -1,12 +1,14 @@
 """Real worker processes, started and ended by the tests."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -65,11 +67,11 @@ def start_worker(queue_settings: Settings) -> Iterator[StartWorker]:
 
 @pytest.fixture
 def start_product_worker(queue_settings: Settings) -> Iterator[StartWorker]:
-    """Starts workers as they are shipped: `python -m workers`."""
+    """Starts workers as they are shipped: `python -m workers`; or another program that makes one of them."""
     processes: list[subprocess.Popen[bytes]] = []
 
-    def start(settings: Settings = queue_settings) -> subprocess.Popen[bytes]:
-        return start_process(["-m", "workers"], settings, processes)
+    def start(settings: Settings = queue_settings, *program: str) -> subprocess.Popen[bytes]:
+        return start_process([*program] or ["-m", "workers"], settings, processes)
 
     yield start
     end_all(processes)
@@ -102,11 +104,15 @@ def end_all(processes: list[subprocess.Popen[bytes]]) -> None:
 
 @pytest.fixture(scope="session")
 def free_port() -> FreePort:
-    """Finds ports of this machine that nobody listens on."""
+    """Finds ports of this machine that nobody listens on, and that the kernel gives to nobody meanwhile."""
+    # It takes those of clients, and of servers that ask for any, from higher ones.
+    candidates = iter(random.SystemRandom().sample(range(10_000, 32_000), 1000))
 
     def find() -> int:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            return int(server.getsockname()[1])
+        for port in candidates:
+            with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+                return port
+        raise AssertionError("no port is free")
 
     return find
 

@@ -70,6 +70,7 @@ def test_package_names_when_looked_up_from_another_folder(tmp_path):
     assert [Path(origin).resolve() for origin in origins] == [ROOT / name / "__init__.py" for name in PACKAGES]
 
 
+@pytest.mark.slow
 def test_service_when_all_of_it_is_imported(tmp_path):
     """No module of the front end loads a model library."""
     names = sorted(name[:-3].replace("/", ".") for name in modules_on_disk() if name.startswith("service/"))
@@ -78,6 +79,7 @@ def test_service_when_all_of_it_is_imported(tmp_path):
     assert run_python(code, tmp_path).split() == []
 
 
+@pytest.mark.slow
 def test_service_group_when_the_service_imports_a_package():
     """The packages of the service's image are project requirements, and are what its modules name, but for three.
 

@@ -107,6 +107,7 @@ def test_bomb_warning_as_error() -> None:
             canonicalise(raw_png(10000, 10000, 8, 2, b"\0" * 50), SIDE)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_mutated_files(data: st.DataObject) -> None:
@@ -171,6 +172,7 @@ def test_matrices(height: int, width: int) -> None:
     np.testing.assert_allclose(canonicalise(encoded(source), SIDE).tensor, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_source_norm(height: int, width: int) -> None:
     """No perturbation of the source pixels moves the tensor by more than the norm; the worst one by nearly as much."""
@@ -279,6 +281,7 @@ def test_photo_with_previews() -> None:
     np.testing.assert_array_equal(canonicalise(data, SIDE).tensor, canonicalise(encoded(first, "JPEG"), SIDE).tensor)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("height", "width", "side"), [(2, 8192, 224), (8192, 3051, 32)])
 def test_large_and_long(height: int, width: int, side: int) -> None:
     """The largest and the longest allowed images give a whole tensor: no intermediate image grows with the ratio."""

@@ -63,6 +63,7 @@ def test_operations_of_the_bundled_unet() -> None:
     assert flops_of(TINY) == pytest.approx(77.7e9 / 50, rel=0.03)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_every_way_when_it_gets_the_same_noise() -> None:
     """All compute the same logits, up to the official integer timestep and the rounding of bfloat16."""

@@ -107,6 +107,7 @@ def test_predict_with_the_test_of_the_paper_is_the_decision_on_all_votes(p: floa
     assert prediction == decide(votes(0, 100), 100, 0.001)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 1000), st.floats(0.3, 1), st.integers(1, 120))
 def test_predict_with_the_sequential_test_stops_at_the_first_look_that_settles(seed: int, p: float, step: int) -> None:
     """The answer is that of this look, and no sample beyond it is counted."""

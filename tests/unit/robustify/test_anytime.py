@@ -242,6 +242,7 @@ def test_bound_when_it_is_compared_with_clopper_pearson(share: float, loss: floa
     assert (1 - loss) * fixed <= anytime < fixed
 
 
+@pytest.mark.slow
 @given(st.integers(1, 3000), st.floats(0, 1), st.sampled_from([0.05, 0.001, 1e-9]))
 def test_bounds_when_they_bracket_the_share(samples: int, share: float, alpha: float) -> None:
     """Below and above the share of votes; the lower one has E >= 1 / alpha, and is no claim up to 1/2."""
@@ -259,6 +260,7 @@ def test_bound_when_the_counts_are_impossible(votes: int, samples: int) -> None:
         anytime_lower_bound(votes, samples, 0.001)
 
 
+@pytest.mark.slow
 def test_bound_when_somebody_looks_all_the_time() -> None:
     """Over 400 paths of 500 samples with 20 looks, the highest bound exceeds p no more often than alpha allows."""
     rng, alpha, p, runs = np.random.default_rng(4), 0.1, 0.8, 400

@@ -23,6 +23,7 @@ def test_predict_without_any_vote_abstains() -> None:
     assert decide([0, 0, 0], 100, 0.001).index is None
 
 
+@pytest.mark.slow
 def test_predict_of_a_fair_coin_errs_no_more_often_than_alpha() -> None:
     """With two equally likely classes, any answer is an error: at most alpha of 20,000 runs answer."""
     rng, alpha, runs = np.random.default_rng(2), 0.01, 20_000

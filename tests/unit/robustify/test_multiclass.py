@@ -78,6 +78,7 @@ def test_error_when_all_votes_are_counted(shares: tuple[float, ...]) -> None:
     assert wrong_radius <= wrong_bound <= 0.1
 
 
+@pytest.mark.slow
 def test_error_when_ten_classes_are_simulated() -> None:
     """Over 2,000 runs the radius exceeds the true one no more often than alpha allows, and hardly ever is none."""
     rng, runs = np.random.default_rng(7), 2000

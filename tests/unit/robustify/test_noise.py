@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from scipy.stats import kstest
 
 from robustify.smoothing.noise import SeededNoise
@@ -29,6 +30,7 @@ def test_samples_phases_certificates_and_secrets_have_noise_of_their_own() -> No
     assert len(set(draws)) == len(draws)
 
 
+@pytest.mark.slow
 def test_noise_is_standard_normal() -> None:
     """Moments, tails and the whole distribution of 1.5 million values are those of N(0, 1)."""
     values = np.concatenate([SeededNoise(b"k")("estimate", index, SHAPE).ravel() for index in range(500)])

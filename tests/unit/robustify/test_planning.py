@@ -77,6 +77,7 @@ def test_forecast_when_all_ends_are_added(p: float) -> None:
     assert 50 <= found.samples <= 5000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", [0.78, 0.86, 0.95])
 def test_forecast_when_it_is_compared_with_simulated_votes(p: float) -> None:
     """2,000 runs of the test itself agree, within four standard errors."""

@@ -75,6 +75,7 @@ def test_answer_when_three_classes_are_close(shares: tuple[float, ...]) -> None:
     assert chances[1] + chances[2] <= 0.05
 
 
+@pytest.mark.slow
 def test_answer_when_ten_classes_are_as_likely() -> None:
     """In 500 simulated runs any answer but the first class is an error: no more than alpha allows."""
     rng, alpha, runs = np.random.default_rng(5), 0.05, 500
@@ -162,6 +163,7 @@ def test_answer_when_there_is_no_lead(votes: list[int]) -> None:
     assert decide_so_far(votes, 60, 60, 0.05).index is None
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 40), min_size=2, max_size=5), st.data())
 def test_answer_when_votes_are_lost(votes: list[int], data: st.DataObject) -> None:
     """Whatever subset of the votes comes back, the answer is that of all of them, or none."""

@@ -54,6 +54,7 @@ def test_bound_of_small_counts_agrees_with_exact_arithmetic(successes: int, tria
     assert alpha * (1 - Fraction(1, 10**6)) <= tail <= alpha
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_bounds_and_printed_radii_of_random_counts_are_at_most_the_exact_ones(seed: int) -> None:
     """For 2,000 (k, n, alpha) the tail at the bound is at most alpha, and Phi at the printed radius at most the bound,

@@ -36,6 +36,7 @@ def test_unknown_profile(monkeypatch: pytest.MonkeyPatch) -> None:
         app_from_settings()
 
 
+@pytest.mark.slow
 def test_light() -> None:
     """The front end runs where no model library is installed."""
     script = f"import sys, service.app; sys.exit(repr({MODEL_LIBRARIES} & set(sys.modules) or ''))"

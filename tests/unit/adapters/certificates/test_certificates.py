@@ -191,6 +191,7 @@ def test_certificate_when_one_byte_is_changed(certificate: dict[str, Any], data:
     assert failed(verification)
 
 
+@pytest.mark.slow
 def test_certificate_when_any_digit_or_letter_is_changed(certificate: dict[str, Any]) -> None:
     """Every byte, one after the other, with its lowest bit and with the bit of capital letters turned."""
     text = canonical_bytes(certificate)
@@ -359,6 +360,7 @@ def test_issuing_when_the_models_changed(picture: bytes) -> None:
         replace(ISSUER, engine={**PARTS, "k": 9.0}).certificate(request, result, NOW)
 
 
+@pytest.mark.slow
 def test_verifying_where_no_model_library_is(tmp_path: Path, certificate: dict[str, Any]) -> None:
     """It imports none, and writes nothing."""
     (tmp_path / "certificate.json").write_bytes(canonical_bytes(certificate))

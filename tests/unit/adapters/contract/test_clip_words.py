@@ -21,6 +21,7 @@ def tokenizer() -> open_clip.SimpleTokenizer:
     return loaded
 
 
+@pytest.mark.slow
 @given(TEXTS | st.text(max_size=40))
 @example("< &amp;amp;")
 def test_words_of_any_text(tokenizer: open_clip.SimpleTokenizer, text: str) -> None:
@@ -28,6 +29,7 @@ def test_words_of_any_text(tokenizer: open_clip.SimpleTokenizer, text: str) -> N
     assert list(clip_words(text)) == tokenizer.pat.findall(tokenizer.clean_fn(text))
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6))
 def test_words_of_two_texts(tokenizer: open_clip.SimpleTokenizer, pieces: list[str]) -> None:
     """Two texts have the same words exactly when they have the same tokens."""

@@ -28,6 +28,7 @@ def pull_it(hub: FakeHub, profile: Profile) -> Pull:
     return lambda **revisions: pull(profile, revisions, lambda done, total: None, hub.url)
 
 
+@pytest.mark.slow
 def test_pull_when_all_goes_well(hub: FakeHub, profile: Profile) -> None:
     """All files are whole and no others there; their commits are recorded; the progress ends at its total."""
     told: list[tuple[int, int]] = []
@@ -46,6 +47,7 @@ def test_pull_when_all_goes_well(hub: FakeHub, profile: Profile) -> None:
         pull(profile, {}, lambda done, total: None, hub.url)
 
 
+@pytest.mark.slow
 def test_pull_when_it_is_interrupted(hub: FakeHub, profile: Profile, pull_it: Pull) -> None:
     """Nothing can be served until all is there; the next pull goes on in the middle of the file."""
     hub.cut_after = 12_000_000
@@ -89,6 +91,7 @@ def test_pull_when_the_hub_is_out_of_reach(profile: Profile) -> None:
         pull(profile, {}, lambda done, total: None, "http://127.0.0.1:9")
 
 
+@pytest.mark.slow
 def test_pull_when_the_bytes_are_others(hub: FakeHub, profile: Profile, pull_it: Pull) -> None:
     """A file that is not what the hub says it is does not stay."""
     hub.lies = True
@@ -117,6 +120,7 @@ def test_pull_when_the_unet_is_of_another_kind(hub: FakeHub, pull_it: Pull) -> N
     assert not any(name.endswith(".safetensors") for name in hub.sent)
 
 
+@pytest.mark.slow
 def test_pull_when_a_revision_is_named(pull_it: Pull) -> None:
     """It is asked for; one that is not there, or of a repository that is not needed, is refused."""
     with pytest.raises(HubError, match="no such revision"):

@@ -143,6 +143,7 @@ def test_adaptation_when_a_damaged_one_is_made_again(store: AdaptationStore, mad
     assert stored_names(store) == [found.digest]
 
 
+@pytest.mark.slow
 def test_adding_by_several_processes_at_once(store: AdaptationStore, made: Path) -> None:
     """All find it there, and nothing else is left."""
     command = [sys.executable, "-c", ADDING, str(store._root), str(made)]

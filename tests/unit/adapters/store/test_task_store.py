@@ -204,6 +204,7 @@ def test_publishing_by_two_processes_at_once(store: TaskStore) -> None:
     assert [version.parent for version in found.versions] == [None, *range(1, 40)]
 
 
+@pytest.mark.slow
 def test_changes_by_several_processes_at_once(store: TaskStore) -> None:
     """Whoever publishes, steps back, lists and deletes: the task is whole at each moment, and no part is left."""
     run_side_by_side(CHANGING, store._root, ["a", "b", "c"])

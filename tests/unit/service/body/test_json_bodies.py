@@ -42,6 +42,7 @@ def test_strict_base64(text: str) -> None:
         decode_image(text, LIMITS)
 
 
+@pytest.mark.slow
 @given(
     st.binary(max_size=60)
     | st.recursive(st.none() | st.text(max_size=3), st.lists).map(lambda v: json.dumps(v).encode())
