@@ -1,7 +1,10 @@
 """Adaptation by real workers with the bundled models: killed at every stage, interrupted, pinned, withdrawn."""
 
 import resource
+import shutil
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
@@ -21,6 +24,8 @@ from adapters.store.adaptations import AdaptationStore
 from adapters.store.tasks import TaskStore
 from adapters.store.tensors import ImageStore
 from tests.answers import shown
+from tests.integration.little_evidence_worker import ESTIMATION_SAMPLES
+from tests.integration.little_evidence_worker import __file__ as LITTLE_EVIDENCE
 from workers.adaptation import report
 from workers.adaptation.runner import adapt
 from workers.commands.local import LocalAnswer
@@ -43,9 +48,17 @@ SMALL = {
 }
 
 
-@pytest.fixture(autouse=True)
+@dataclass(frozen=True)
+class Undisturbed:
+    """The state folder of an adaptation that nothing happened to, and its digest."""
+
+    state_dir: Path
+    digest: str
+
+
+@pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    """What this process computes itself must not wait for a second core that a worker has."""
+    """As the workers: other numbers of threads round otherwise, and must not wait for a core that a worker has."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -55,12 +68,12 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture
 def little_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Adaptations of this process are judged by few samples, where a test is not about their evidence."""
-    monkeypatch.setattr(report, "ESTIMATION_SAMPLES", 10)
+    monkeypatch.setattr(report, "ESTIMATION_SAMPLES", ESTIMATION_SAMPLES)
 
 
 @pytest.fixture
 def mini_settings(queue_settings: Settings) -> Settings:
-    return queue_settings.model_copy(update={"profile": "mini", "lease_seconds": 2.0})
+    return queue_settings.model_copy(update={"profile": "mini", "lease_seconds": 2.0, "batch_size": 10})
 
 
 @pytest.fixture
@@ -69,7 +82,7 @@ def mini_board(board: JobBoard, mini_settings: Settings, connection: Any) -> Job
 
 
 def request_of(settings: Settings, **changes: Any) -> AdaptRequest:
-    values = {"name": "pets and ships", "labels": list(LABELS), **SMALL, **changes}
+    values = {"name": "first", "labels": list(LABELS), **SMALL, **changes}
     return adapt_request(AdaptParameters.model_validate(values), find_profile("mini"), settings)
 
 
@@ -115,23 +128,20 @@ def answered_alone(job: JobRecord, settings: Settings) -> Mapping[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What the small request makes when nothing happens: the digest of its adaptation."""
-    settings = Settings(profile="mini", state_dir=tmp_path_factory.mktemp("undisturbed"), threads=1)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # As the workers: other numbers of threads round otherwise.
-    try:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """What the small request makes when nothing happens."""
+    settings = Settings(profile="mini", state_dir=tmp_path_factory.mktemp("undisturbed"), threads=1, batch_size=10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "ESTIMATION_SAMPLES", ESTIMATION_SAMPLES)
         made = adapt(request_of(settings), find_profile("mini"), settings, "job", lambda progress: None)
-    finally:
-        torch.set_num_threads(threads)
     assert made.digest is not None
-    return made.digest
+    return Undisturbed(settings.state_dir, made.digest)
 
 
 @pytest.mark.parametrize("stage", ["synthesize", "personalize", "fine-tune", "evaluate"])
 def test_worker_is_killed(
     stage: str,
-    undisturbed: str,
+    undisturbed: Undisturbed,
     mini_board: JobBoard,
     mini_settings: Settings,
     start_product_worker: StartWorker,
@@ -139,26 +149,30 @@ def test_worker_is_killed(
 ) -> None:
     """The next worker goes on in the same folder and ends with the very same models."""
     job = submit(mini_board, request_of(mini_settings))
-    victim = start_product_worker(mini_settings)
+    victim = start_product_worker(mini_settings, LITTLE_EVIDENCE)
     wait_until(lambda: current(mini_board, job).stage == stage, SECONDS)
     victim.kill()
     victim.wait()
-    start_product_worker(mini_settings)
+    start_product_worker(mini_settings, LITTLE_EVIDENCE)
     wait_until(lambda: current(mini_board, job).status.done, SECONDS)
 
-    assert result_of(mini_board, job)["adaptation"] == undisturbed
+    assert result_of(mini_board, job)["adaptation"] == undisturbed.digest
     assert not list((mini_settings.state.adapting).glob("*"))
 
 
 @pytest.mark.usefixtures("little_evidence")
 def test_certificates_come_in_between(
-    mini_board: JobBoard, mini_settings: Settings, start_product_worker: StartWorker, wait_until: WaitUntil
+    undisturbed: Undisturbed,
+    mini_board: JobBoard,
+    mini_settings: Settings,
+    start_product_worker: StartWorker,
+    wait_until: WaitUntil,
 ) -> None:
     """One worker: two tasks answer as on an idle server while a third version is made, each with its own models."""
-    profile, tasks = find_profile("mini"), TaskStore(mini_settings.state.tasks)
-    for name, seed in (("first", 1), ("second", 2)):
-        request = request_of(mini_settings, name=name, seed=seed, steps=3, fine_tuning_steps=3)
-        adapt(request, profile, mini_settings, name, lambda progress: None)
+    shutil.copytree(undisturbed.state_dir, mini_settings.state_dir, dirs_exist_ok=True)
+    request = request_of(mini_settings, name="second", seed=2, steps=3, fine_tuning_steps=3)
+    adapt(request, find_profile("mini"), mini_settings, "second", lambda progress: None)
+    tasks = TaskStore(mini_settings.state.tasks)
     before = tasks.find("first")
     start_product_worker(mini_settings)
     work = submit(mini_board, request_of(mini_settings, name="first", seed=3))
@@ -219,14 +233,17 @@ def test_labels_that_the_text_encoder_cannot_read(
     assert TaskStore(mini_settings.state.tasks).all() == []
 
 
-@pytest.mark.usefixtures("little_evidence")
 def test_disk_is_full(
-    mini_board: JobBoard, mini_settings: Settings, start_product_worker: StartWorker, wait_until: WaitUntil
+    undisturbed: Undisturbed,
+    mini_board: JobBoard,
+    mini_settings: Settings,
+    start_product_worker: StartWorker,
+    wait_until: WaitUntil,
 ) -> None:
     """The job fails and says so; the version before still answers, and nothing partial can be seen."""
-    adapt(request_of(mini_settings), find_profile("mini"), mini_settings, "first", lambda progress: None)
+    shutil.copytree(undisturbed.state_dir, mini_settings.state_dir, dirs_exist_ok=True)
     tasks, store = TaskStore(mini_settings.state.tasks), AdaptationStore(mini_settings.state.adaptations)
-    before = tasks.find("pets and ships")
+    before = tasks.find("first")
     worker = start_product_worker(mini_settings)
     wait_until(lambda: len(mini_board.workers()) == 1, SECONDS)
     # No file may grow beyond a megabyte: the classifier's delta is larger.
@@ -238,10 +255,10 @@ def test_disk_is_full(
     assert record.status is JobStatus.FAILED
     assert record.error is not None
     assert record.error.type == "store-unavailable"
-    assert tasks.find("pets and ships") == before
+    assert tasks.find("first") == before
     assert [path.name for path in mini_settings.state.adaptations.glob("[!.]*")] == [before.version().adaptation]
     assert not list(mini_settings.state.adaptations.glob(".partial*"))
     store.get(str(before.version().adaptation))
-    answered = submit_certificate(mini_board, mini_settings, "pets and ships", seed=1)
+    answered = submit_certificate(mini_board, mini_settings, "first", seed=1)
     wait_until(lambda: current(mini_board, answered).status.done, SECONDS)
     assert result_of(mini_board, answered)["model"]["version"] == 1

@@ -34,11 +34,17 @@ pytestmark = pytest.mark.skipif(not PROC.is_dir(), reason="the processes are fou
     ids=["demo-SIGTERM", "demo-SIGINT", "selftest-SIGTERM", "evaluate-SIGTERM"],
 )
 def test_a_signal(
-    command: tuple[str, ...], processes: int, number: int, code: int, tmp_path: Path, wait_until: WaitUntil
+    command: tuple[str, ...],
+    processes: int,
+    number: int,
+    code: int,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    wait_until: WaitUntil,
 ) -> None:
     """It ends with the exit code of shells, and leaves no process and no temporary file."""
-    temporary, folder = tmp_path / "temporary", two_classes(tmp_path / "two")
-    temporary.mkdir()
+    # Of a short name: there are sockets in it.
+    temporary, folder = tmp_path_factory.mktemp("t"), two_classes(tmp_path / "two")
     arguments = [str(folder) if word == "TWO_CLASSES" else word for word in command]
     robustify = subprocess.Popen(
         [ROBUSTIFY, *arguments],
