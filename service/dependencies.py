@@ -9,6 +9,7 @@ import anyio.to_thread
 from fastapi import Depends, Query, Request
 from fastapi import Path as PathParameter
 
+from adapters.contract import example
 from adapters.contract.bounds import MAX_NAME_LENGTH
 from adapters.contract.jobs import JobRecord
 from adapters.profiles.profile import Profile
@@ -50,7 +51,12 @@ def running_service(request: Request) -> Service:
 ServiceDependency = Annotated[Service, Depends(running_service)]
 # The pattern is in the description only: an id that does not have it is an unknown job, and no invalid value.
 JobId = Annotated[
-    str, PathParameter(description="The `id` of a job.", json_schema_extra={"pattern": f"^{JOB_ID.pattern}$"})
+    str,
+    PathParameter(
+        description="The `id` of a job.",
+        examples=[example.JOB_ID],
+        json_schema_extra={"pattern": f"^{JOB_ID.pattern}$"},
+    ),
 ]
 
 
@@ -73,7 +79,13 @@ KnownJob = Annotated[JobRecord, Depends(known_job)]
 
 
 # What follows reads files: FastAPI runs a dependency that is not async in a thread.
-TaskName = Annotated[str, PathParameter(description="The name or the `id` of a task; case and width do not matter.")]
+TaskName = Annotated[
+    str,
+    PathParameter(
+        description="The name or the `id` of a task; case and width do not matter.",
+        examples=[example.TASK_NAME, example.TASK_ID],
+    ),
+]
 
 
 def known_task(name: TaskName, service: ServiceDependency) -> StoredTask:
@@ -89,7 +101,9 @@ KnownTask = Annotated[StoredTask, Depends(known_task)]
 
 def known_version(
     task: KnownTask,
-    version: Annotated[int | None, Query(description="Number of a version; by default the current one.")] = None,
+    version: Annotated[
+        int | None, Query(description="Number of a version; by default the current one.", examples=[2])
+    ] = None,
 ) -> Version:
     """The version of the task that the query names."""
     return task.version(version)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -321,13 +321,16 @@ async def _on_unplanned_failure(request: Request, error: Exception) -> Response:
 
 
 class Problem(BaseModel):
-    """A problem document (RFC 9457); `type` is one of a fixed list. `errors` name the fields at fault, if any are."""
+    """A problem document (RFC 9457)."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: Sequence[FieldProblem] | None = None
+    type: str = Field(description="One of a fixed list.", examples=["/problems/invalid-input"])
+    title: str = Field(description="Its name.", examples=["A parameter is missing or out of range"])
+    status: int = Field(description="Of the response.", examples=[422])
+    detail: str = Field(
+        description="What was wrong, what was expected, and what to do.",
+        examples=["sigma: Input should be less than or equal to 1."],
+    )
+    errors: Sequence[FieldProblem] | None = Field(None, description="The fields at fault; left out where none is.")
 
 
 def problem_type(slug: str) -> str:

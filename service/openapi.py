@@ -1,24 +1,34 @@
-"""What the generated API description cannot know: both kinds of request body, and the problem documents."""
+"""What the generated API description cannot know: both kinds of request body, problem documents, and examples."""
 
-from typing import Any
+from collections.abc import Iterator
+from copy import deepcopy
+from functools import cache
 
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from adapters.contract.fields import FieldProblem
-from adapters.contract.records import JobKind
+from adapters.contract.example import SMALL_PICTURE, SMALL_PICTURE_BASE64
+from adapters.contract.fields import ANY, given
 from adapters.images import MAX_PIXELS, MAX_SCANS, MAX_SIDE, MIN_SIDE
 from adapters.preparation import PARAMETERS
+from adapters.profiles.profile import Profile
+from adapters.profiles.shipped import served_profile
 from adapters.settings import Settings
+from service.body.json_bodies import BASE64
 from service.body.receive import FORM, JSON
 from service.body.received import IMAGE
-from service.errors import MEDIA_TYPE, PROBLEM_KINDS, Problem
+from service.errors import MEDIA_TYPE, PROBLEM_KINDS, Problem, ProblemKind
+from service.examples import REFERENCE, Document, add_examples
 from service.limits import MAX_WAIT_SECONDS, UploadLimits, form_limits, json_limits
 
-Document = dict[str, Any]
-"""Any: OpenAPI is completed in place, level by level, as FastAPI has it."""
 Responses = dict[int | str, Document]
-REFERENCE = "#/components/schemas/{model}"
+DEFINITIONS = "$defs"
+NULL: Document = {"type": "null"}
+ABOUT = ("title", "description", "default", "examples")
+"""What a schema says beside its rules."""
+FILE: Document = {"description": "A file.", "format": "binary"}
+FILE_AS_TEXT: Document = {"description": "A file in base64.", "format": "byte", "minLength": 1, "pattern": BASE64}
+IMAGE_TYPES = "image/jpeg, image/png, image/webp"
 SUBMIT_PROBLEMS = (400, 404, 408, 409, 413, 415, 422, 503)
 NOT_MODIFIED: Document = {"description": "The client has it already: `If-None-Match` named its `ETag`"}
 IMAGE_RULE = (
@@ -27,37 +37,130 @@ IMAGE_RULE = (
 )
 
 
+def complete_description(app: FastAPI, settings: Settings) -> None:
+    """Completes the API description that the framework generates."""
+    generate = app.openapi
+
+    @cache
+    def openapi() -> Document:
+        return completed(deepcopy(generate()), settings)
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def completed(document: Document, settings: Settings) -> Document:
+    """With the bodies of submissions, every schema that a body refers to, and examples."""
+    describe_bodies(document, settings)
+    schemas = document["components"]["schemas"]
+    for media in all_bodies(document):
+        # Of OpenAPI 3.2; in 3.1 the schema of a stream is that of its items.
+        media.pop("itemSchema", None)
+        for name, schema in media.get("schema", {}).pop(DEFINITIONS, {}).items():
+            schemas.setdefault(name, schema)
+    # What a certificate is made of, which is described by its fields.
+    schemas.pop("JsonValue", None)
+    add_examples(document)
+    return document
+
+
 def describe_bodies(document: Document, settings: Settings) -> None:
     """Gives every submission its body, as a form and as JSON."""
-    form = image_schema("binary", "A file.", form_limits(settings))
-    json = image_schema("byte", "A file in base64.", json_limits(settings))
-    for kind in PARAMETERS:
-        content = {FORM: {"schema": with_image(kind, form)}, JSON: {"schema": with_image(kind, json)}}
+    file = image_schema(FILE, form_limits(settings), SMALL_PICTURE)
+    text = image_schema(FILE_AS_TEXT, json_limits(settings), SMALL_PICTURE_BASE64)
+    profile = served_profile(settings)
+    for kind, model in PARAMETERS.items():
+        parameters = for_profile(model.model_json_schema(ref_template=REFERENCE), profile)
+        form = {"schema": with_image(never_null(parameters), file), "encoding": {IMAGE: {"contentType": IMAGE_TYPES}}}
+        content = {FORM: form, JSON: {"schema": with_image(or_null(parameters), text)}}
         document["paths"][f"/{kind}"]["post"]["requestBody"] = {"required": True, "content": content}
+
+
+def for_profile(schema: Document, profile: Profile) -> Document:
+    """What holds for the served profile alone: how many labels it tells apart, and whether they may be left out."""
+    properties = schema["properties"]
+    if profile.classes is not None:
+        labels, null = properties["labels"]["anyOf"]
+        exactly = {**labels, "minItems": profile.classes, "maxItems": profile.classes}
+        properties = {**properties, "labels": {**properties["labels"], "anyOf": [exactly, null]}}
+    some_task = [] if profile.class_names is not None else [{"anyOf": [given(labels=ANY), given(task=ANY)]}]
+    return {**schema, "properties": properties, "allOf": [*schema["allOf"], *some_task]}
+
+
+def all_bodies(document: Document) -> Iterator[Document]:
+    """Of requests and of answers."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for body in (operation.get("requestBody", {}), *operation["responses"].values()):
+                yield from body.get("content", {}).values()
 
 
 def json_body(model: type[BaseModel]) -> Document:
     """The body of a route that takes JSON only and reads it itself."""
-    return {"requestBody": {"required": True, "content": {JSON: {"schema": model.model_json_schema()}}}}
+    content = {JSON: {"schema": or_null(model.model_json_schema(ref_template=REFERENCE))}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
-def image_schema(form: str, how: str, limits: UploadLimits) -> Document:
-    return {"type": "string", "format": form, "description": f"{how} {IMAGE_RULE} {limits.rule}"}
+def referenced(model: type[BaseModel]) -> Document:
+    """A reference to the schema of an answer that the framework does not know of, with what it refers to."""
+    schema = model.model_json_schema(ref_template=REFERENCE)
+    definitions = {**schema.pop(DEFINITIONS, {}), model.__name__: schema}
+    return {"$ref": REFERENCE.format(model=model.__name__), DEFINITIONS: definitions}
 
 
-def with_image(kind: JobKind, image: Document) -> Document:
-    schema = PARAMETERS[kind].model_json_schema()
-    return {**schema, "properties": {IMAGE: image, **schema["properties"]}, "required": [IMAGE]}
+def image_schema(rules: Document, limits: UploadLimits, example: str) -> Document:
+    told = f"{rules['description']} {IMAGE_RULE} {limits.rule}"
+    return {"type": "string", **rules, "description": told, "examples": [example]}
+
+
+def or_null(schema: Document) -> Document:
+    """In JSON, null counts as not given wherever nothing has to be given."""
+    required = schema.get("required", ())
+    parts = {name: part if name in required else null_too(part) for name, part in schema["properties"].items()}
+    return {**schema, "properties": parts}
+
+
+def null_too(schema: Document) -> Document:
+    if "anyOf" in schema:
+        return schema
+    about = {name: schema[name] for name in ABOUT if name in schema}
+    rules = {name: schema[name] for name in schema if name not in ABOUT}
+    return {"anyOf": [rules, NULL], **about}
+
+
+def never_null(schema: Document) -> Document:
+    """A form has no null."""
+    return {**schema, "properties": {name: not_null(part) for name, part in schema["properties"].items()}}
+
+
+def not_null(schema: Document) -> Document:
+    if NULL not in schema.get("anyOf", ()):
+        return schema
+    rules = next(choice for choice in schema["anyOf"] if choice != NULL)
+    return {**rules, **{name: schema[name] for name in ABOUT if schema.get(name) is not None}}
+
+
+def with_image(schema: Document, image: Document) -> Document:
+    examples = [{IMAGE: image["examples"][0], **example} for example in schema["examples"]]
+    properties = {IMAGE: image, **schema["properties"]}
+    return {**schema, "properties": properties, "required": [IMAGE], "examples": examples}
 
 
 def problems(*statuses: int) -> Responses:
     """The problem responses with these statuses, and any other."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(model=Problem.__name__)}}}
-    titles = {status: [kind.title for kind in PROBLEM_KINDS if kind.status == status] for status in statuses}
-    responses: Responses = {
-        status: {"description": "; ".join(titles[status]), "content": content} for status in statuses
-    }
-    return {**responses, "default": {"description": "Any other problem", "content": content}}
+    any_other = {"description": "Any other problem", "content": {MEDIA_TYPE: {"schema": referenced(Problem)}}}
+    return {**{status: problem_response(status) for status in statuses}, "default": any_other}
+
+
+def problem_response(status: int) -> Document:
+    """All kinds of problem with this status."""
+    kinds = [kind for kind in PROBLEM_KINDS if kind.status == status]
+    content = {"schema": referenced(Problem), "examples": {kind.slug: problem_example(kind) for kind in kinds}}
+    return {"description": "; ".join(kind.title for kind in kinds), "content": {MEDIA_TYPE: content}}
+
+
+def problem_example(kind: ProblemKind) -> Document:
+    detail = kind.detail or "What was wrong, what was expected, and what to do."
+    return {"value": {"type": kind.type, "title": kind.title, "status": kind.status, "detail": detail}}
 
 
 def accepted_later() -> Document:
@@ -71,10 +174,10 @@ def accepted_later() -> Document:
     return {"description": "The job is accepted and not done yet", "headers": headers, "content": content}
 
 
-def file_responses(media_type: str, *statuses: int) -> Responses:
+def file_responses(description: str, content: Document, *statuses: int) -> Responses:
     """A file that never changes, that the client has it already, and the problems with these statuses."""
     headers = {"ETag": {"description": "The digest of what was adapted.", "schema": {"type": "string"}}}
-    found = {"description": "The file", "headers": headers, "content": {media_type: {}}}
+    found = {"description": description, "headers": headers, "content": content}
     return {200: found, 304: NOT_MODIFIED, **problems(*statuses)}
 
 
@@ -91,19 +194,3 @@ def prefer(default_seconds: int, exception: str = "") -> Document:
         "example": "wait=5",
     }
     return {"parameters": [header]}
-
-
-def complete_description(app: FastAPI, settings: Settings) -> None:
-    """Puts the request bodies, and the schemas that `problems` refers to, into the API description."""
-    generate = app.openapi
-
-    def openapi() -> Document:
-        document = generate()
-        describe_bodies(document, settings)
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        for model in (Problem, FieldProblem):
-            schema = model.model_json_schema(ref_template=REFERENCE)
-            schemas[model.__name__] = {name: value for name, value in schema.items() if name != "$defs"}
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from adapters.contract.bounds import MAX_NAME_LENGTH
+from adapters.contract.example import LABELS, TASK_NAME
 from adapters.contract.fields import FieldProblem, accepted, parse_fields
 from adapters.contract.jobs import AdaptRequest
 from adapters.contract.labels import ID_LETTERS, Labels, Template, case_folded, clean
@@ -65,42 +66,68 @@ TaskName = Annotated[str, AfterValidator(check_name)]
 class AdaptParameters(BaseModel):
     """What may be asked of an adaptation; what is not given is the profile's default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        json_schema_extra={"examples": [{"name": TASK_NAME, "labels": [*LABELS], "shots": 4, "steps": 120}]},
+    )
 
     name: TaskName = Field(
         description="Stands for the task in `task` and in addresses; case and width do not tell names apart.",
+        examples=[TASK_NAME],
         json_schema_extra={"minLength": 1, "maxLength": MAX_NAME_LENGTH},
     )
-    labels: Labels = Field(description="The classes, in order.")
+    labels: Labels = Field(description="The classes, in order.", examples=[LABELS])
     template: Template = DEFAULT_TEMPLATE
-    shots: int | None = Field(None, ge=1, le=MAX_SHOTS, description="Reference images of each label to adapt with.")
-    held_back: int | None = Field(
-        None, ge=1, le=MAX_SHOTS, description="Reference images of each label to judge the adaptation by."
+    shots: int | None = Field(
+        None, ge=1, le=MAX_SHOTS, description="Reference images of each label to adapt with.", examples=[4]
     )
-    seed: int = Field(0, ge=0, le=MAX_SEED, description="The same request with the same seed makes the same models.")
+    held_back: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_SHOTS,
+        description="Reference images of each label to judge the adaptation by.",
+        examples=[4],
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        le=MAX_SEED,
+        description="The same request with the same seed makes the same models.",
+        examples=[0],
+    )
     steps: int | None = Field(
         None,
         ge=0,
         le=MAX_STEPS,
         description="Steps of personalising the denoiser; 0, and no `fine_tuning_steps`: register the labels only.",
+        examples=[120],
     )
-    batch_size: int | None = Field(None, ge=1, le=MAX_BATCH, description="Images of one such step.")
-    learning_rate: Rate | None = Field(None, description="Of the denoiser.")
+    batch_size: int | None = Field(None, ge=1, le=MAX_BATCH, description="Images of one such step.", examples=[24])
+    learning_rate: Rate | None = Field(None, description="Of the denoiser.", examples=[3e-4])
     guidance_weight: Annotated[float, Field(ge=0, le=10)] | None = Field(
-        None, description="Weight of the classifier's loss in personalisation (lambda)."
+        None, description="Weight of the classifier's loss in personalisation (lambda).", examples=[0.01]
     )
-    rank: int | None = Field(None, ge=1, le=MAX_RANK, description="Rank of the denoiser's LoRA.")
-    fine_tuning_steps: int | None = Field(None, ge=0, le=MAX_STEPS, description="Steps of fine-tuning the classifier.")
-    fine_tuning_batch_size: int | None = Field(None, ge=1, le=MAX_BATCH, description="Images of one such step.")
-    fine_tuning_learning_rate: Rate | None = Field(None, description="Of the classifier.")
+    rank: int | None = Field(None, ge=1, le=MAX_RANK, description="Rank of the denoiser's LoRA.", examples=[4])
+    fine_tuning_steps: int | None = Field(
+        None, ge=0, le=MAX_STEPS, description="Steps of fine-tuning the classifier.", examples=[60]
+    )
+    fine_tuning_batch_size: int | None = Field(
+        None, ge=1, le=MAX_BATCH, description="Images of one such step.", examples=[40]
+    )
+    fine_tuning_learning_rate: Rate | None = Field(None, description="Of the classifier.", examples=[5e-4])
     fine_tuning_mix: float | None = Field(
         None,
         gt=0,
         le=1,
         description="Share of the fine-tuned weights in the classifier that serves; the rest is from the one before.",
+        examples=[0.3],
     )
     publish: Literal["if-no-worse", "always"] = Field(
-        "if-no-worse", description="Whether a version that did worse on held-back references answers all the same."
+        "if-no-worse",
+        description="Whether a version that did worse on held-back references answers all the same.",
+        examples=["if-no-worse"],
     )
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict, JsonValue
 
 from adapters.contract.bounds import (
     DEFAULT_ESTIMATION_SAMPLES,
@@ -12,17 +13,33 @@ from adapters.contract.bounds import (
     MAX_SELECTION_SAMPLES,
     MIN_RADIUS,
 )
-from adapters.contract.fields import FieldProblem
-from adapters.contract.smoothing import SmoothedParameters, check_enough
+from adapters.contract.example import LABELS
+from adapters.contract.fields import ANY, FieldProblem, not_both
+from adapters.contract.smoothing import ONE_TASK, SmoothedParameters, check_enough
 from robustify.smoothing.anytime import bound_so_far
 from robustify.smoothing.multiclass import RIVALS_SHARE
 from robustify.smoothing.planning import fewest_anytime_samples, fewest_samples_to_exceed
 from robustify.smoothing.statistics import certified_radius, fewest_samples_to_certify, rounded_down
 from robustify.types import Bound
 
+CHOSEN_BOUND: JsonDict = {"enum": ["clopper-pearson", "multiclass"]}
+ONE_AIM: list[JsonValue] = [
+    not_both(target_radius=ANY, tolerance=ANY),
+    not_both(target_radius=ANY, bound=CHOSEN_BOUND),
+    not_both(tolerance=ANY, bound=CHOSEN_BOUND),
+]
+"""Of a JSON schema: a target radius or a tolerance, whose bound is no choice."""
+
 
 class CertifyParameters(SmoothedParameters):
     """What may be asked of a certificate."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [*ONE_TASK, *ONE_AIM],
+            "examples": [{"labels": [*LABELS], "sigma": 0.25, "n": 10000}],
+        }
+    )
 
     n: int = Field(
         DEFAULT_ESTIMATION_SAMPLES,
@@ -30,20 +47,31 @@ class CertifyParameters(SmoothedParameters):
         le=MAX_ESTIMATION_SAMPLES,
         description="Estimation samples, at most; so few that with this alpha every answer would be to abstain are "
         "refused.",
+        examples=[10000],
     )
-    n0: int = Field(DEFAULT_SELECTION_SAMPLES, ge=1, le=MAX_SELECTION_SAMPLES, description="Selection samples.")
+    n0: int = Field(
+        DEFAULT_SELECTION_SAMPLES,
+        ge=1,
+        le=MAX_SELECTION_SAMPLES,
+        description="Selection samples.",
+        examples=[100],
+    )
     target_radius: Annotated[float, Field(ge=MIN_RADIUS)] | None = Field(
         None,
         description="L2 radius that is wanted, for pixels of the canonical tensor in [0, 1]; it stops as soon as this "
         "radius is certified or out of reach. Refused where no votes could reach it with this n, alpha and sigma.",
+        examples=[0.25],
     )
     tolerance: Annotated[float, Field(ge=MIN_RADIUS)] | None = Field(
-        None, description="Instead of a target radius: it stops when more samples could gain no more radius than this."
+        None,
+        description="Instead of a target radius: it stops when more samples could gain no more radius than this.",
+        examples=[0.01],
     )
     bound: Literal["auto", "clopper-pearson", "multiclass"] = Field(
         "auto",
         description="How the radius is bounded: by the class's votes alone (`clopper-pearson`), or by its rivals' too "
         "(`multiclass`, which `auto` is). With a target radius or a tolerance it is `anytime`, and only `auto` fits.",
+        examples=["auto"],
     )
 
     @property

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from adapters.contract.example import ADAPTATION_DIGEST, LABELS, TASK_NAME
 from adapters.contract.jobs import AdaptRequest, JobRequest
 from adapters.contract.records import JobKind, Record
 from robustify.types import DEFAULT_TEMPLATE, Bound, Noise, PredictTest
@@ -14,12 +15,12 @@ from robustify.types import DEFAULT_TEMPLATE, Bound, Noise, PredictTest
 class EffectiveVote(Record):
     """What both requests that rest on votes have."""
 
-    labels: tuple[str, ...] = Field(description="The classes, in order.", examples=[["cat", "horse", "ship"]])
-    task: str | None = Field(description="The task that was named, if one was.", examples=["animals"])
-    version: int | None = Field(description="Its version, which answers from here on.", examples=[2])
-    adaptation: str | None = Field(description="The digest of its adaptation.", examples=["9f2c" * 16])
+    labels: tuple[str, ...] = Field(description="The classes, in order.", examples=[LABELS])
+    task: str | None = Field(description="The task that was named, if one was.", examples=[None, TASK_NAME])
+    version: int | None = Field(description="Its version, which answers from here on.", examples=[None, 2])
+    adaptation: str | None = Field(description="The digest of its adaptation.", examples=[None, ADAPTATION_DIGEST])
     template: str = Field(description="Prompt; {} stands for the label.", examples=[DEFAULT_TEMPLATE])
-    classifier: Literal["default"] = "default"
+    classifier: Literal["default"] = Field("default", description="The classifier behind the denoiser.")
     sigma: float = Field(description="Standard deviation of the noise, for pixels in [0, 1].", examples=[0.25])
     noise: Noise = Field(description="What is added to the image.", examples=["gaussian"])
     n: int = Field(description="Samples planned for the vote that decides.", examples=[10000])
@@ -29,6 +30,7 @@ class EffectiveVote(Record):
 class EffectivePredict(EffectiveVote):
     """Of a prediction."""
 
+    n: int = Field(description="Samples planned.", examples=[100])
     test: PredictTest = Field(description="When the votes are looked at.", examples=["sequential"])
 
 
@@ -36,20 +38,16 @@ class EffectiveCertify(EffectiveVote):
     """Of a certificate."""
 
     n0: int = Field(description="Selection samples.", examples=[100])
-    target_radius: float | None = Field(description="The radius that is wanted.", examples=[0.2])
-    tolerance: float | None = Field(description="How much more radius is not worth a sample.", examples=[0.01])
+    target_radius: float | None = Field(description="The radius that is wanted.", examples=[None, 0.25])
+    tolerance: float | None = Field(description="How much more radius is not worth a sample.", examples=[None, 0.01])
     bound: Bound = Field(description="What the radius rests on.", examples=["multiclass"])
 
 
-class EffectiveAdapt(Record):
-    """Of an adaptation."""
+class AdaptationValues(Record):
+    """What an adaptation takes of its profile where the request says nothing."""
 
-    name: str = Field(description="Of the task.", examples=["animals"])
-    labels: tuple[str, ...] = Field(description="The classes, in order.", examples=[["cat", "horse", "ship"]])
-    template: str = Field(description="Prompt; {} stands for the label.", examples=[DEFAULT_TEMPLATE])
     shots: int = Field(description="Reference images of each label to adapt with.", examples=[4])
     held_back: int = Field(description="Reference images of each label to judge by.", examples=[4])
-    seed: int = Field(examples=[0])
     steps: int = Field(description="Of personalising the denoiser.", examples=[120])
     batch_size: int = Field(description="Images of one such step.", examples=[24])
     learning_rate: float = Field(description="Of the denoiser.", examples=[3e-4])
@@ -59,7 +57,24 @@ class EffectiveAdapt(Record):
     fine_tuning_batch_size: int = Field(description="Images of one such step.", examples=[40])
     fine_tuning_learning_rate: float = Field(description="Of the classifier.", examples=[5e-4])
     fine_tuning_mix: float = Field(description="Share of the fine-tuned weights that serve.", examples=[0.3])
-    publish: Literal["if-no-worse", "always"] = Field(examples=["if-no-worse"])
+
+
+class NamedTask(Record):
+    """What is adapted to."""
+
+    name: str = Field(description="Of the task.", examples=[TASK_NAME])
+    labels: tuple[str, ...] = Field(description="The classes, in order.", examples=[LABELS])
+    template: str = Field(description="Prompt; {} stands for the label.", examples=[DEFAULT_TEMPLATE])
+
+
+class EffectiveAdapt(AdaptationValues, NamedTask):
+    """Of an adaptation."""
+
+    seed: int = Field(description="The same request with the same seed makes the same models.", examples=[0])
+    publish: Literal["if-no-worse", "always"] = Field(
+        description="Whether a version that did worse on held-back references answers all the same.",
+        examples=["if-no-worse"],
+    )
 
 
 Effective = EffectivePredict | EffectiveCertify | EffectiveAdapt

@@ -3,19 +3,24 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
+from pydantic.config import JsonDict
 
 from robustify.errors import InvalidInputError
 
 SHOWN_NAME_LENGTH = 40
+ANY: JsonDict = {"not": {"type": "null"}}
+"""Of a JSON schema: whatever counts as given."""
 P = TypeVar("P", bound=BaseModel)
 
 
 class FieldProblem(BaseModel):
     """What is wrong with one field, and what is expected."""
 
-    field: str
-    detail: str
+    field: str = Field(description="Its name.", examples=["sigma"])
+    detail: str = Field(
+        description="What is wrong, or what is expected.", examples=["Input should be less than or equal to 1."]
+    )
 
 
 class FieldsError(InvalidInputError):
@@ -40,6 +45,16 @@ def parse_fields(
         return None, [
             describe_error(dict(item), unknown) for item in error.errors(include_url=False, include_input=False)
         ]
+
+
+def given(**fields: JsonDict) -> JsonDict:
+    """Of a JSON schema: these fields are there, as their schemas say."""
+    return {"required": [*fields], "properties": {**fields}}
+
+
+def not_both(**fields: JsonDict) -> JsonDict:
+    """Of a JSON schema: not all of these fields are there as their schemas say."""
+    return {"not": given(**fields)}
 
 
 def sentence(text: str) -> str:

@@ -157,11 +157,14 @@ class Shard(Record):
 
 
 class JobError(Record):
-    """A problem: `type` is one of a fixed list, `title` its name, `detail` what was wrong and what to do."""
+    """Why a job failed, as a problem."""
 
-    type: str
-    title: str
-    detail: str
+    type: str = Field(description="One of a fixed list.", examples=["/problems/model-changed"])
+    title: str = Field(description="Its name.", examples=["The model has changed"])
+    detail: str = Field(
+        description="What was wrong, and what to do.",
+        examples=["The workers have another model or other settings than when the job was submitted: submit it again."],
+    )
 
 
 class JobRecord(Record):

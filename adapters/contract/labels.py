@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from adapters.contract.bounds import MAX_LABEL_LENGTH, MAX_LABELS, MAX_TEMPLATE_LENGTH, MIN_LABELS
 from robustify.errors import InvalidInputError
+from robustify.types import DEFAULT_TEMPLATE
 
 REFUSED_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 """Unicode's control, format, surrogate and private characters, and its line and paragraph separators."""
@@ -25,7 +26,7 @@ INVISIBLE = re.compile(
 SLOT = "{}"
 MOST_NAMED = 10
 """A message names so many mistakes of one kind, and counts the others."""
-Label = Annotated[str, Field(json_schema_extra={"minLength": 1, "maxLength": MAX_LABEL_LENGTH})]
+Label = Annotated[str, Field(examples=["horse"], json_schema_extra={"minLength": 1, "maxLength": MAX_LABEL_LENGTH})]
 ID_LETTERS = 16
 SUGGESTIONS = 3
 SPLIT = regex.compile(
@@ -113,7 +114,7 @@ def _refusal(message: str) -> PydanticCustomError:
 
 Labels = Annotated[
     list[Label],
-    Field(fail_fast=True, json_schema_extra={"minItems": MIN_LABELS, "maxItems": MAX_LABELS}),
+    Field(fail_fast=True, json_schema_extra={"minItems": MIN_LABELS, "maxItems": MAX_LABELS, "uniqueItems": True}),
     AfterValidator(check_labels),
 ]
 
@@ -122,6 +123,7 @@ Template = Annotated[
     str,
     Field(
         description="Prompt; {} stands for the label, exactly once.",
+        examples=[DEFAULT_TEMPLATE],
         json_schema_extra={"minLength": len(SLOT), "maxLength": MAX_TEMPLATE_LENGTH},
     ),
     AfterValidator(check_template),

@@ -25,7 +25,7 @@ from robustify.smoothing.anytime import target_test
 from robustify.smoothing.planning import chance_of_fixed, fewest_anytime_samples, fewest_fixed_samples, forecast
 from robustify.smoothing.statistics import required_probability
 
-Probability = Annotated[float, Field(gt=0, le=1)]
+Probability = Annotated[float, Field(gt=0, le=1, examples=[0.99])]
 DEFAULT_PROBABILITIES = (0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
 MAX_PROBABILITIES = 20
 
@@ -33,50 +33,74 @@ MAX_PROBABILITIES = 20
 class PlanParameters(BaseModel):
     """What may be asked of a plan."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        json_schema_extra={"examples": [{"target_radius": 0.25, "sigma": 0.25, "p": [0.99]}]},
+    )
 
-    target_radius: float = Field(ge=MIN_RADIUS, description="L2 radius that is wanted.")
+    target_radius: float = Field(
+        ge=MIN_RADIUS, description="L2 radius that is wanted, for pixels of the canonical tensor.", examples=[0.25]
+    )
     sigma: Annotated[float, Field(ge=MIN_SIGMA, le=MAX_SIGMA)] | None = Field(
-        None, description="Standard deviation of the noise for pixels in [0, 1]; by default the profile's."
+        None,
+        description="Standard deviation of the noise for pixels in [0, 1]; by default the profile's.",
+        examples=[0.25],
     )
     n: int = Field(
-        DEFAULT_ESTIMATION_SAMPLES, ge=1, le=MAX_ESTIMATION_SAMPLES, description="Estimation samples, at most."
+        DEFAULT_ESTIMATION_SAMPLES,
+        ge=1,
+        le=MAX_ESTIMATION_SAMPLES,
+        description="Estimation samples, at most.",
+        examples=[10000],
     )
-    n0: int = Field(DEFAULT_SELECTION_SAMPLES, ge=1, le=MAX_SELECTION_SAMPLES, description="Selection samples.")
+    n0: int = Field(
+        DEFAULT_SELECTION_SAMPLES,
+        ge=1,
+        le=MAX_SELECTION_SAMPLES,
+        description="Selection samples.",
+        examples=[100],
+    )
     alpha: float = Field(
-        DEFAULT_ALPHA, ge=MIN_ALPHA, le=MAX_ALPHA, description="Accepted probability of a wrong answer."
+        DEFAULT_ALPHA,
+        ge=MIN_ALPHA,
+        le=MAX_ALPHA,
+        description="Accepted probability of a wrong answer.",
+        examples=[0.001],
     )
     p: Annotated[list[Probability], Field(min_length=1, max_length=MAX_PROBABILITIES)] = Field(
         list(DEFAULT_PROBABILITIES),
         description="Probabilities that a noisy copy of the image gets the class: what is not known beforehand.",
+        examples=[[0.99]],
     )
     samples_per_second: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="Speed to reckon with; by default what the live workers measured."
+        None, description="Speed to reckon with; by default what the live workers measured.", examples=[180]
     )
 
 
 class FixedCost(BaseModel):
     """Of a certificate without a target: all samples, whatever p is."""
 
-    certified: float
-    samples: int
-    seconds: float | None
+    certified: float = Field(description="Probability that it has at least this radius.", examples=[1.0])
+    samples: int = Field(description="Of selection and estimation.", examples=[10100])
+    seconds: float | None = Field(description="Null where no speed is known.", examples=[56.11])
 
 
 class AdaptiveCost(BaseModel):
     """Of a certificate with the target radius: how likely each end is, and the mean of the samples."""
 
-    certified: float
-    not_certified: float
-    undecided: float
-    samples: float
-    seconds: float | None
+    certified: float = Field(description="Probability that the radius is certified.", examples=[1.0])
+    not_certified: float = Field(description="That it is shown to be out of reach.", examples=[3.0e-42])
+    undecided: float = Field(description="That all samples leave it open.", examples=[0.0])
+    samples: float = Field(description="Of selection and estimation, on average.", examples=[201.8])
+    seconds: float | None = Field(description="Null where no speed is known.", examples=[1.12])
 
 
 class Cost(BaseModel):
     """For a class of probability p."""
 
-    p: float
+    p: float = Field(description="Probability that a noisy copy of the image gets the class.", examples=[0.99])
     fixed: FixedCost
     adaptive: AdaptiveCost
 
@@ -84,25 +108,24 @@ class Cost(BaseModel):
 class Fewest(BaseModel):
     """Estimation samples below which not even unanimous votes certify the radius."""
 
-    fixed: int | None
-    adaptive: int | None
+    fixed: int | None = Field(description="Without a target; null where no number would do.", examples=[40])
+    adaptive: int | None = Field(description="With the target; null where no number would do.", examples=[48])
 
 
 class Plan(BaseModel):
-    """What the radius costs; samples are those of selection and estimation, `seconds` null where no speed is known.
+    """What the radius costs."""
 
-    `p_needed`: the probability that the class must have.
-    """
-
-    target_radius: float
-    sigma: float
-    n: int
-    n0: int
-    alpha: float
-    p_needed: float
+    target_radius: float = Field(description="The radius that is wanted.", examples=[0.25])
+    sigma: float = Field(description="Standard deviation of the noise, for pixels in [0, 1].", examples=[0.25])
+    n: int = Field(description="Estimation samples, at most.", examples=[10000])
+    n0: int = Field(description="Selection samples.", examples=[100])
+    alpha: float = Field(description="Accepted probability of a wrong answer.", examples=[0.001])
+    p_needed: float = Field(description="The probability that the class must have.", examples=[0.8413447463105137])
     fewest: Fewest
-    samples_per_second: float | None
-    costs: Sequence[Cost]
+    samples_per_second: float | None = Field(
+        description="The speed that was reckoned with; null where none is known.", examples=[180.0]
+    )
+    costs: Sequence[Cost] = Field(description="For each p that was asked for.")
 
 
 def checked_plan(values: Mapping[str, object], strict: bool, profile: Profile) -> PlanParameters:

@@ -7,46 +7,58 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from adapters.contract.certificate import SignedDocument
+from adapters.contract.example import (
+    ADAPTATION_DIGEST,
+    FILE_DIGEST,
+    FINGERPRINT,
+    IMAGE_DIGEST,
+    MODELS_DIGEST,
+    TASK_ID,
+    TASK_NAME,
+)
 from adapters.contract.records import JobKind, Record
 from robustify.smoothing.rules import Outcome
 from robustify.types import Bound, Noise, Phase, PredictTest
-
-EXAMPLE_DIGEST = "9f2c" * 16
 
 
 class LabelVotes(Record):
     """The samples of a phase that voted for a label."""
 
     label: str = Field(description="As the request has it.", examples=["horse"])
-    count: int = Field(ge=0, description="Samples that voted for it.", examples=[828])
+    count: int = Field(ge=0, description="Samples that voted for it.", examples=[9717])
 
 
 class AnsweringModel(Record):
     """What computed the votes."""
 
     profile: str = Field(description="The set of models.", examples=["mini"])
-    fingerprint: str = Field(description="sha256 over everything that decides f.", examples=[EXAMPLE_DIGEST])
-    task: str | None = Field(None, description="The task that was named, if one was.", examples=["animals"])
-    version: int | None = Field(None, description="Its version.", examples=[2])
-    adaptation: str | None = Field(None, description="The digest of its adaptation.", examples=[EXAMPLE_DIGEST])
+    fingerprint: str = Field(description="sha256 over everything that decides f.", examples=[FINGERPRINT])
+    task: str | None = Field(None, description="The task that was named, if one was.", examples=[None, TASK_NAME])
+    version: int | None = Field(None, description="Its version.", examples=[None, 2])
+    adaptation: str | None = Field(
+        None, description="The digest of its adaptation.", examples=[None, ADAPTATION_DIGEST]
+    )
 
 
 class AnsweredImage(Record):
     """The image that the answer is about, by its digests: the canonical tensor's, and the uploaded file's."""
 
-    sha256: str = Field(description="Of the canonical tensor.", examples=[EXAMPLE_DIGEST])
+    sha256: str = Field(description="Of the canonical tensor.", examples=[IMAGE_DIGEST])
     height: int = Field(description="Of the canonical tensor, in pixels.", examples=[32])
     width: int = Field(description="Of the canonical tensor, in pixels.", examples=[32])
-    source_sha256: str = Field(description="Of the uploaded file.", examples=[EXAMPLE_DIGEST])
+    source_sha256: str = Field(description="Of the uploaded file.", examples=[FILE_DIGEST])
 
 
 class VotedResult(Record):
     """What both answers that rest on votes have."""
 
-    outcome: str
+    outcome: str = Field(description="What the answer is.", examples=["certified"])
     label: str | None = Field(description="The class that is answered; null where none is.", examples=["horse"])
     index: int | None = Field(description="Its place in the labels.", examples=[1])
-    votes: tuple[LabelVotes, ...] = Field(description="Of the samples that were looked at, in the order of the labels.")
+    votes: tuple[LabelVotes, ...] = Field(
+        description="Of the samples that were looked at, in the order of the labels.",
+        examples=[[{"label": "cat", "count": 283}, {"label": "horse", "count": 9717}]],
+    )
     n: int = Field(description="Samples planned for the vote that decides.", examples=[10000])
     samples_used: int = Field(description="Samples that were drawn, those of selection included.", examples=[10100])
     alpha: float = Field(description="The answer is wrong with at most this probability.", examples=[0.001])
@@ -54,7 +66,7 @@ class VotedResult(Record):
     noise: Noise = Field(Noise.GAUSSIAN, description="What was added to the image.", examples=["gaussian"])
     model: AnsweringModel
     input: AnsweredImage
-    seconds: float = Field(description="From the first shard to the answer.", examples=[11.2])
+    seconds: float = Field(description="From the first shard to the answer.", examples=[58.2])
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -66,8 +78,15 @@ class PredictResult(VotedResult):
     """A label, or an abstention."""
 
     outcome: Literal["predicted", "abstained"] = Field(description="Whether there is a label.", examples=["predicted"])
+    votes: tuple[LabelVotes, ...] = Field(
+        description="Of the samples that were looked at, in the order of the labels.",
+        examples=[[{"label": "cat", "count": 0}, {"label": "horse", "count": 25}]],
+    )
+    n: int = Field(description="Samples planned.", examples=[100])
+    samples_used: int = Field(description="Samples that were drawn.", examples=[25])
     test: PredictTest = Field(PredictTest.FIXED, description="When the votes were looked at.", examples=["sequential"])
-    p_value: float = Field(description="At most alpha exactly where there is a label.", examples=[0.000117])
+    p_value: float = Field(description="At most alpha exactly where there is a label.", examples=[2.66e-07])
+    seconds: float = Field(description="From the first shard to the answer.", examples=[0.3])
 
     @property
     def deciding_samples(self) -> int:
@@ -93,20 +112,26 @@ class CertifyResult(VotedResult):
 
     outcome: Outcome = Field(description="What became of the certificate.", examples=["certified"])
     radius: float | None = Field(
-        description="L2 radius of the canonical tensor, for pixels in [0, 1]; null unless certified.", examples=[0.2548]
+        description="L2 radius of the canonical tensor, for pixels in [0, 1]; null unless certified.",
+        examples=[0.456728],
     )
     radius_source_pixels: float | None = Field(
-        None, description="The same for the decoded pixels of the file; null with lattice noise.", examples=[0.2548]
+        None, description="The same for the decoded pixels of the file; null with lattice noise.", examples=[0.456728]
     )
-    target_radius: float | None = Field(None, description="The radius that was asked for.", examples=[0.2])
-    tolerance: float | None = Field(None, description="How much more radius was not worth a sample.", examples=[0.01])
+    target_radius: float | None = Field(None, description="The radius that was asked for.", examples=[None, 0.25])
+    tolerance: float | None = Field(
+        None, description="How much more radius was not worth a sample.", examples=[None, 0.01]
+    )
     bound: Bound = Field(description="What the radius rests on.", examples=["multiclass"])
     n0: int = Field(description="Selection samples.", examples=[100])
-    p_lower: float = Field(description="Lower bound of the class's probability.", examples=[0.788])
+    p_lower: float = Field(description="Lower bound of the class's probability.", examples=[0.966143])
     p_upper: float | None = Field(
-        None, description="Upper bound of any rival's; null where none is used.", examples=[0.09]
+        None, description="Upper bound of any rival's; null where none is used.", examples=[0.033857]
     )
-    selection_votes: tuple[LabelVotes, ...] = Field(description="Of the samples that chose the class.")
+    selection_votes: tuple[LabelVotes, ...] = Field(
+        description="Of the samples that chose the class.",
+        examples=[[{"label": "cat", "count": 1}, {"label": "horse", "count": 99}]],
+    )
     certificate: SignedDocument | None = Field(None, description="The signed document.")
 
     @property
@@ -135,26 +160,29 @@ class CertifyResult(VotedResult):
 class JudgedAt(Record):
     """How well held-back references are classified and certified at one sigma; see `Evidence` of the method."""
 
-    sigma: float = Field(examples=[0.25])
+    sigma: float = Field(description="Standard deviation of the noise, for pixels in [0, 1].", examples=[0.25])
     images: int = Field(description="How many were judged.", examples=[40])
     accuracy: float = Field(description="Share of the noisy samples that get the label.", examples=[0.61])
-    certified_accuracy: Mapping[str, float] = Field(description="By radius.", examples=[{"0.0": 0.6, "0.25": 0.4}])
+    certified_accuracy: Mapping[str, float] = Field(
+        description="Share of the images that get the label with at least this radius, by radius.",
+        examples=[{"0.0": 0.6, "0.25": 0.4}],
+    )
     acr: float = Field(description="Average certified radius.", examples=[0.19])
 
 
 class Figures(Record):
     """What an adaptation brought, on references that nothing was trained on."""
 
-    before: tuple[JudgedAt, ...]
-    after: tuple[JudgedAt, ...]
+    before: tuple[JudgedAt, ...] = Field(description="With the models as they were, at each sigma.")
+    after: tuple[JudgedAt, ...] = Field(description="With the adapted models, at each sigma.")
     no_worse: bool = Field(description="Whether the mean accuracy did not fall.", examples=[True])
 
 
 class MadeTask(Record):
     """The task as it was when the adaptation ended."""
 
-    id: str = Field(examples=["3be1d422a46085e1"])
-    name: str = Field(examples=["animals"])
+    id: str = Field(examples=[TASK_ID])
+    name: str = Field(examples=[TASK_NAME])
     version: int = Field(description="The one that this job made or found.", examples=[2])
     current: int = Field(description="The one that answers.", examples=[2])
 
@@ -163,7 +191,7 @@ class AdaptedFrom(Record):
     """What was adapted."""
 
     profile: str = Field(examples=["mini"])
-    models: str = Field(description="The digest of the models.", examples=[EXAMPLE_DIGEST])
+    models: str = Field(description="The digest of the models.", examples=[MODELS_DIGEST])
 
 
 class AdaptResult(Record):
@@ -174,11 +202,11 @@ class AdaptResult(Record):
     )
     task: MadeTask
     adaptation: str | None = Field(
-        description="The digest of what was made; null for labels alone.", examples=[EXAMPLE_DIGEST]
+        description="The digest of what was made; null for labels alone.", examples=[ADAPTATION_DIGEST]
     )
     figures: Figures | None = Field(description="Null for labels alone.")
     model: AdaptedFrom
-    seconds: float = Field(examples=[310.5])
+    seconds: float = Field(description="From the first step to the answer.", examples=[310.5])
 
 
 Voted = PredictResult | CertifyResult

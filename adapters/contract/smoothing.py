@@ -4,13 +4,18 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonValue
 
 from adapters.contract.bounds import DEFAULT_ALPHA, MAX_ALPHA, MAX_SIGMA, MAX_TASK_LENGTH, MIN_ALPHA, MIN_SIGMA
-from adapters.contract.fields import FieldProblem, sentence
+from adapters.contract.example import LABELS, TASK_NAME
+from adapters.contract.fields import ANY, FieldProblem, not_both, sentence
 from adapters.contract.labels import Labels, Template, class_indices
 from adapters.profiles.profile import Profile
 from robustify.errors import InvalidInputError
 from robustify.types import DEFAULT_TEMPLATE
+
+ONE_TASK: list[JsonValue] = [not_both(labels=ANY, task=ANY), not_both(task=ANY, template=ANY)]
+"""Of a JSON schema: the task is given by its labels or by its name; a stored one has its template."""
 
 
 class SmoothedParameters(BaseModel):
@@ -23,25 +28,36 @@ class SmoothedParameters(BaseModel):
         description="The classes, in order; give these or `task`, or neither for all classes of a model that knows no "
         "others. They must differ in more than case, width, spaces, "
         "HTML entities and kinds of quotes, which the classifier does not see.",
+        examples=[LABELS],
     )
     task: Annotated[str, Field(max_length=MAX_TASK_LENGTH)] | None = Field(
         None,
         description="A stored task in place of `labels` and `template`: its name or id, or NAME@VERSION for another "
         "version than the current one.",
+        examples=[TASK_NAME, f"{TASK_NAME}@2"],
     )
     template: Template = DEFAULT_TEMPLATE
-    classifier: Literal["default"] = Field("default", description="The classifier behind the denoiser.")
+    classifier: Literal["default"] = Field(
+        "default", description="The classifier behind the denoiser.", examples=["default"]
+    )
     sigma: Annotated[float, Field(ge=MIN_SIGMA, le=MAX_SIGMA)] | None = Field(
-        None, description="Standard deviation of the noise for pixels in [0, 1]; by default the profile's."
+        None,
+        description="Standard deviation of the noise for pixels in [0, 1]; by default the profile's.",
+        examples=[0.25],
     )
     n: int
     alpha: float = Field(
-        DEFAULT_ALPHA, ge=MIN_ALPHA, le=MAX_ALPHA, description="Accepted probability of a wrong answer."
+        DEFAULT_ALPHA,
+        ge=MIN_ALPHA,
+        le=MAX_ALPHA,
+        description="Accepted probability of a wrong answer.",
+        examples=[0.001],
     )
     noise: Literal["gaussian", "lattice"] = Field(
         "gaussian",
         description="`lattice`: image and noise in whole grey levels, whose sum is exact, so that a certificate holds "
         "in floating point too, for the canonical tensor alone.",
+        examples=["gaussian"],
     )
 
 

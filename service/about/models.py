@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from fastapi import APIRouter
 
-from adapters.contract.adapt import AdaptParameters
+from adapters.contract.effective import AdaptationValues
 from adapters.profiles.profile import Profile
 from adapters.profiles.shipped import PROFILES, located
 from service.about.schemas import ModelDescription, Models
@@ -38,6 +38,6 @@ def describe_model(profile: Profile, served: Profile) -> ModelDescription:
     )
 
 
-def adaptation_defaults(profile: Profile) -> dict[str, int | float]:
+def adaptation_defaults(profile: Profile) -> AdaptationValues:
     """Of the fields that a request may have."""
-    return {name: value for name, value in asdict(profile.adaptation).items() if name in AdaptParameters.model_fields}
+    return AdaptationValues.model_validate(asdict(profile.adaptation), extra="ignore")

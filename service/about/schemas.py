@@ -1,42 +1,58 @@
 """What the routes about the service itself answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+
+from adapters.contract.effective import AdaptationValues
 
 
 class ModelDescription(BaseModel):
-    """A named set of models. `served`: this service uses it. `classes`: how many labels it needs, null for any.
+    """A named set of models."""
 
-    `available`: its files are on this machine. `class_names`: of the served one, what labels have to be among; null
-    where they are free.
-
-    `adaptation`: what /adapt takes where the request says nothing, null where `can_adapt` is false.
-    """
-
-    name: str
-    description: str
-    licence: str
-    served: bool
-    available: bool
-    side: int
-    default_sigma: float
-    classes: int | None
-    class_names: Sequence[str] | None
-    can_adapt: bool
-    adaptation: dict[str, int | float] | None
+    name: str = Field(examples=["mini"])
+    description: str = Field(
+        description="What it is, in a sentence.",
+        examples=["Bundled diffusion denoiser and CLIP for 32 x 32 images; runs on a CPU."],
+    )
+    licence: str = Field(
+        description="Of its code and its weights.",
+        examples=["Code Apache-2.0; weights trained on CIFAR-10 and Tiny-ImageNet (non-commercial research)."],
+    )
+    served: bool = Field(description="Whether this service uses it.", examples=[True])
+    available: bool = Field(description="Whether its files are on this machine.", examples=[True])
+    side: int = Field(description="Height and width of the canonical tensor, in pixels.", examples=[32])
+    default_sigma: float = Field(description="The `sigma` of a request that has none.", examples=[0.25])
+    classes: int | None = Field(description="How many labels it needs; null for any number.", examples=[None, 2])
+    class_names: Sequence[str] | None = Field(
+        description="Of the served one: what labels have to be among; null where they are free.",
+        examples=[None, ["tench", "goldfish"]],
+    )
+    can_adapt: bool = Field(description="Whether it has a text-to-image model to make references.", examples=[True])
+    adaptation: AdaptationValues | None = Field(
+        description="What /adapt takes where the request says nothing; null where `can_adapt` is false."
+    )
 
 
 class Models(BaseModel):
+    """The served one first."""
+
     models: Sequence[ModelDescription]
 
 
 class Health(BaseModel):
+    """The process is alive."""
+
     status: Literal["ok"] = "ok"
 
 
 class Readiness(BaseModel):
+    """Requests can be answered."""
+
     status: Literal["ready"] = "ready"
-    workers: int
-    queued: dict[str, int]
+    workers: int = Field(description="Live workers that can answer what this service submits.", examples=[1])
+    queued: Mapping[str, int] = Field(
+        description="Parts of jobs that wait for a worker, by kind.",
+        examples=[{"predict": 0, "adapt": 0, "certify": 0}],
+    )

@@ -8,6 +8,12 @@ from service.body.stream import too_large
 from service.errors import INVALID_INPUT, MALFORMED_BODY, ProblemError
 from service.limits import MAX_JSON_NAMES, UploadLimits, base64_length
 
+LARGEST_WHOLE = 1 << 53
+"""The largest number up to which doubles tell all whole numbers apart."""
+
+BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+"""What an image in base64 may be, as the description of the API says it."""
+
 NOT_TEXT = "It must be a text in base64."
 NOT_BASE64 = "It is not valid base64; send plain base64 with padding, without a data: prefix or line breaks."
 MALFORMED_JSON = "The body is not valid JSON in UTF-8: send one JSON object."
@@ -34,12 +40,18 @@ def reason_against(image: object) -> str:
 def parse_object(body: bytes) -> dict[str, object]:
     """The values by name; null counts as not given."""
     try:
-        values = json.loads(body.decode(), object_pairs_hook=distinct_names)
+        values = json.loads(body.decode(), object_pairs_hook=distinct_names, parse_float=number)
     except (ValueError, RecursionError):
         raise ProblemError(MALFORMED_BODY, MALFORMED_JSON) from None
     if not isinstance(values, dict):
         raise ProblemError(MALFORMED_BODY, NOT_AN_OBJECT)
     return {name: value for name, value in values.items() if value is not None}
+
+
+def number(text: str) -> int | float:
+    """To JSON, 100.0 and 1e2 are the same number as 100: a whole one, wherever one is wanted."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) <= LARGEST_WHOLE else value
 
 
 def distinct_names(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from adapters.certificates.document import read_certificate
-from adapters.contract.certificate import SignedDocument, VerificationResult
+from adapters.contract.certificate import Certificate, SignedDocument, VerificationResult
 from adapters.contract.jobs import JobRecord
 from adapters.contract.results import CertifyResult
 from service.body.receive import JSON
@@ -16,10 +16,18 @@ from service.certificates.schemas import LedgerDescription, PublicKey, VerifyReq
 from service.certificates.verification import own_public_key, verify_body
 from service.dependencies import KnownJob, ServiceDependency
 from service.errors import NO_CERTIFICATE, ProblemError
-from service.openapi import Responses, json_body, problems
+from service.openapi import Responses, json_body, problems, referenced
 
 HTML = "text/html"
-PAGE: Responses = {200: {"description": "The certificate", "content": {HTML: {}, JSON: {}}}}
+PAGE: Responses = {
+    200: {
+        "description": "The certificate",
+        "content": {
+            HTML: {"schema": {"type": "string"}, "example": "<!doctype html>…<h1>Certificate of robustness</h1>…"},
+            JSON: {"schema": referenced(Certificate)},
+        },
+    }
+}
 PAGE_HEADERS: Mapping[str, str] = MappingProxyType(
     {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Vary": "Accept", "Referrer-Policy": "no-referrer"}
 )

@@ -12,12 +12,20 @@ from adapters.contract.records import JobKind
 from service.body.receive import receive
 from service.dependencies import JobId, KnownJob, ServiceDependency, check_job_id
 from service.errors import UNKNOWN_JOB, ProblemError
+from service.examples import Document
 from service.jobs.answering import answer, preferred_wait, set_headers, wait_until_done
 from service.jobs.events import DONE_ID, job_events
-from service.jobs.schemas import Job, describe_job
+from service.jobs.schemas import Event, Job, describe_job
 from service.jobs.submission import submit
 from service.limits import CERTIFY_WAIT_SECONDS, PREDICT_WAIT_SECONDS, READ_WAIT_SECONDS
-from service.openapi import SUBMIT_PROBLEMS, accepted_later, prefer, problems
+from service.openapi import SUBMIT_PROBLEMS, accepted_later, prefer, problems, referenced
+
+STREAM = "text/event-stream"
+EVENTS: Document = {
+    "description": "A stream of events, each with its name, its id and its data",
+    "content": {STREAM: {"schema": referenced(Event)}},
+}
+NO_EVENTS: Document = {"description": "The last event was seen: there is nothing more to come"}
 
 router = APIRouter(tags=["jobs"])
 
@@ -77,7 +85,10 @@ async def cancel_job(job_id: JobId, service: ServiceDependency) -> Job:
 
 
 async def unfinished_stream(
-    record: KnownJob, last_event_id: Annotated[str | None, Header(description="Id of the last event seen.")] = None
+    record: KnownJob,
+    last_event_id: Annotated[
+        str | None, Header(description="Id of the last event seen.", examples=["400", DONE_ID])
+    ] = None,
 ) -> JobRecord:
     """The job to follow; 204 tells an EventSource that has seen the last event to stay away."""
     if last_event_id == DONE_ID:
@@ -90,7 +101,7 @@ async def unfinished_stream(
     operation_id="followJob",
     summary="A job's progress as server-sent events",
     response_class=EventSourceResponse,
-    responses={204: {"description": "The last event was seen: there is nothing more to come"}, **problems(404, 503)},
+    responses={200: EVENTS, 204: NO_EVENTS, **problems(404, 503)},
 )
 async def follow_job(
     record: Annotated[JobRecord, Depends(unfinished_stream)],

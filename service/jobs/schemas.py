@@ -4,21 +4,20 @@ import time
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, Field, Json, RootModel
 
 from adapters.contract.effective import EffectiveAdapt, EffectiveCertify, EffectivePredict, effective
+from adapters.contract.example import JOB_ID
 from adapters.contract.jobs import JobError, JobRecord, JobStatus
 from adapters.contract.records import JobKind
 from adapters.contract.results import AdaptResult, CertifyResult, PredictResult, Result
 from service.errors import problem_type
 
-EXAMPLE_ID = "q7m2x9d4k1v8c3n6b5z0h2j4w8"
-
 
 class Progress(BaseModel):
     """Of a prediction or a certificate."""
 
-    done: int = Field(description="Samples whose votes are recorded.", examples=[400])
+    done: int = Field(description="Samples whose votes are recorded.", examples=[10100])
     total: int = Field(description="Samples planned, at most.", examples=[10100])
     unit: Literal["samples"] = "samples"
 
@@ -26,26 +25,30 @@ class Progress(BaseModel):
 class AdaptProgress(BaseModel):
     """Of an adaptation."""
 
-    done: int = Field(description="Steps of all stages together.", examples=[60])
-    total: int = Field(examples=[300])
+    done: int = Field(description="Steps that are done.", examples=[300])
+    total: int = Field(description="Steps of all stages together.", examples=[300])
     unit: Literal["steps"] = "steps"
-    stage: str | None = Field(description="What it is at; null before it begins.", examples=["personalize"])
-    seconds_left: float | None = Field(description="An estimate; null while there is none.", examples=[42.0])
+    stage: str | None = Field(description="What it is at; null before it begins.", examples=["evaluate"])
+    seconds_left: float | None = Field(
+        description="An estimate; null while there is none, and at the end.", examples=[None, 42.0]
+    )
 
 
 AnyProgress = Annotated[Progress | AdaptProgress, Field(discriminator="unit")]
 
 
 class Links(BaseModel):
-    self: str = Field(examples=[f"/jobs/{EXAMPLE_ID}"])
-    events: str = Field(examples=[f"/jobs/{EXAMPLE_ID}/events"])
-    cancel: str = Field(description="DELETE it.", examples=[f"/jobs/{EXAMPLE_ID}"])
+    """Where to read, follow and cancel it."""
+
+    self: str = Field(examples=[f"/jobs/{JOB_ID}"])
+    events: str = Field(examples=[f"/jobs/{JOB_ID}/events"])
+    cancel: str = Field(description="DELETE it.", examples=[f"/jobs/{JOB_ID}"])
 
 
 class AnyJob(BaseModel):
     """What every job has. Wait for `done`, not for a certain status. Times are ISO 8601 in UTC."""
 
-    id: str = Field(examples=[EXAMPLE_ID])
+    id: str = Field(examples=[JOB_ID])
     kind: JobKind = Field(examples=["predict"])
     status: JobStatus = Field(examples=["succeeded"])
     done: bool = Field(description="Whether it has come to its end, whatever that is.", examples=[True])
@@ -55,7 +58,7 @@ class AnyJob(BaseModel):
     progress: AnyProgress
     params: EffectivePredict | EffectiveCertify | EffectiveAdapt
     result: Result | None = Field(description="Null unless the job succeeded.")
-    error: JobError | None = Field(description="Why it failed; null unless it did.")
+    error: JobError | None = Field(description="Why it failed; null unless it did.", examples=[None])
     links: Links
 
 
@@ -63,7 +66,7 @@ class PredictJob(AnyJob):
     """A prediction. An abstention is a result of a job that succeeded."""
 
     kind: Literal[JobKind.PREDICT] = JobKind.PREDICT
-    progress: Progress
+    progress: Progress = Field(examples=[{"done": 25, "total": 100, "unit": "samples"}])
     params: EffectivePredict
     result: PredictResult | None = Field(description="Null unless the job succeeded.")
 
@@ -94,7 +97,27 @@ class JobProgress(BaseModel):
     """What a progress event says."""
 
     status: JobStatus = Field(examples=["running"])
-    progress: AnyProgress
+    progress: AnyProgress = Field(examples=[{"done": 400, "total": 10100, "unit": "samples"}])
+
+
+class ProgressEvent(BaseModel):
+    """While the job waits and runs."""
+
+    event: Literal["progress"]
+    id: str = Field(description="The number of samples or steps that are done.", examples=["400"])
+    data: Json[JobProgress] = Field(description="As JSON.")
+
+
+class DoneEvent(BaseModel):
+    """The last one."""
+
+    event: Literal["done"]
+    id: Literal["done"]
+    data: Json[Job] = Field(description="The whole job, as JSON.")
+
+
+class Event(RootModel[Annotated[ProgressEvent | DoneEvent, Field(discriminator="event")]]):
+    """One of a stream of server-sent events."""
 
 
 def describe_job(record: JobRecord) -> Job:

@@ -11,8 +11,8 @@ from service.body.receive import JSON
 from service.caching import unchanging
 from service.dependencies import KnownAdaptation, KnownTask, KnownVersion
 from service.errors import UNKNOWN_REFERENCE, ProblemError, store_failures
-from service.openapi import file_responses, problems
-from service.tasks.schemas import References, describe_references
+from service.openapi import file_responses, problems, referenced
+from service.tasks.schemas import REFERENCE_FILE, References, Report, describe_references
 
 PNG = "image/png"
 
@@ -37,10 +37,12 @@ def list_references(task: KnownTask, version: KnownVersion, adaptation: KnownAda
     operation_id="getReference",
     summary="A reference image",
     response_class=Response,
-    responses=file_responses(PNG, 404, 422, 503),
+    responses=file_responses("A picture", {PNG: {}}, 404, 422, 503),
 )
 def get_reference(
-    request: Request, file: Annotated[str, PathParameter(description="As the list names it.")], adapted: KnownAdaptation
+    request: Request,
+    file: Annotated[str, PathParameter(description="As the list names it.", examples=[REFERENCE_FILE])],
+    adapted: KnownAdaptation,
 ) -> Response:
     """Only what the list of references names is served."""
     if file not in (reference.file for reference in adapted.references):
@@ -53,7 +55,7 @@ def get_reference(
     operation_id="getContactSheet",
     summary="All reference images on one sheet",
     response_class=Response,
-    responses=file_responses(PNG, 404, 422, 503),
+    responses=file_responses("A picture", {PNG: {}}, 404, 422, 503),
 )
 def get_contact_sheet(request: Request, adapted: KnownAdaptation) -> Response:
     """In the order of the list, ten in a row."""
@@ -65,7 +67,7 @@ def get_contact_sheet(request: Request, adapted: KnownAdaptation) -> Response:
     operation_id="getDenoisedSheet",
     summary="Held-back reference images, noisy, and denoised before and after",
     response_class=Response,
-    responses=file_responses(PNG, 404, 422, 503),
+    responses=file_responses("A picture", {PNG: {}}, 404, 422, 503),
 )
 def get_denoised_sheet(request: Request, adapted: KnownAdaptation) -> Response:
     """The first row as they are; then, for each sigma, with noise, denoised before the adaptation, and after it."""
@@ -77,7 +79,7 @@ def get_denoised_sheet(request: Request, adapted: KnownAdaptation) -> Response:
     operation_id="getReport",
     summary="What the adaptation brought",
     response_class=Response,
-    responses=file_responses(JSON, 404, 422, 503),
+    responses=file_responses("The report", {JSON: {"schema": referenced(Report)}}, 404, 422, 503),
 )
 def get_report(request: Request, adapted: KnownAdaptation) -> Response:
     """Figures before and after, the losses of all steps, and the request."""

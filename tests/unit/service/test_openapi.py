@@ -1,28 +1,51 @@
-"""The description of the API says what is enforced, and what it says is enforced."""
+"""The description of the API says what is enforced, and what it says is enforced; and it shows all of it."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 
+from adapters.certificates.checks import TrustedKey, verify
 from adapters.contract import bounds
-from adapters.contract.adapt import AdaptParameters
+from adapters.contract.adapt import AdaptParameters, checked_adaptation
+from adapters.contract.certify import CertifyParameters
+from adapters.contract.example import PUBLIC_KEY, TASK_ID, TASK_NAME
 from adapters.contract.fields import FieldProblem, parse_fields
+from adapters.contract.labels import task_id
+from adapters.contract.plan import checked_plan, plan
 from adapters.contract.records import JobKind
 from adapters.images import MAX_PIXELS, MAX_SCANS, MAX_SIDE, MIN_SIDE
-from adapters.preparation import PARAMETERS, parse_parameters
+from adapters.preparation import PARAMETERS, canonical_image, checked, parse_parameters
+from adapters.profiles.profile import BUNDLED
+from adapters.profiles.shipped import find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.settings import Settings
+from adapters.store.tasks import TaskStore
 from adapters.store.tensors import ImageStore
+from robustify.errors import InvalidInputError
+from robustify.types import Task
+from service.about import health, models
 from service.app import create_app
+from service.body.json_bodies import decode_image
+from service.certificates import routes as certificates
+from service.certificates.verification import verify_parsed
+from service.jobs import plan as planning
+from service.jobs import routes as jobs
 from service.limits import MAX_WAIT_SECONDS, form_limits, json_limits
+from service.tasks import adapt, references, routes
+from service.tasks.schemas import CurrentVersion, Report
 
 Schema = Mapping[str, Any]
 
-SETTINGS = Settings(profile="oracle-linear", state_dir=Path("/nowhere"), max_upload_bytes=12_345)
+SETTINGS = Settings(profile="mini", state_dir=Path("/nowhere"), max_upload_bytes=12_345)
 SUBMISSIONS = [(kind, media) for kind in PARAMETERS for media in ("multipart/form-data", "application/json")]
+ROUTED = (jobs, planning, certificates, adapt, routes, references, models, health)
 DOCUMENTED_BOUNDS = {
     "MIN_LABELS": ("labels", "minItems"),
     "MAX_LABELS": ("labels", "maxItems"),
@@ -169,6 +192,56 @@ def test_body_when_it_is_described(document: Schema, kind: JobKind, media: str) 
     assert limits.image == SETTINGS.max_upload_bytes
 
 
+@pytest.mark.parametrize(
+    ("values", "allowed"),
+    [
+        ({"labels": ["cat", "dog"]}, True),
+        ({"task": "animals"}, True),
+        ({}, False),
+        ({"labels": ["cat", "dog"], "task": "animals"}, False),
+        ({"task": "animals", "template": "{}"}, False),
+        ({"labels": ["cat", "dog"], "tolerance": 0.1}, True),
+        ({"labels": ["cat", "dog"], "tolerance": 0.1, "target_radius": 0.1}, False),
+        ({"labels": ["cat", "dog"], "tolerance": 0.1, "bound": "auto"}, True),
+        ({"labels": ["cat", "dog"], "tolerance": 0.1, "bound": "multiclass"}, False),
+        ({"labels": ["cat", "cat"]}, False),
+    ],
+)
+def test_fields_when_they_exclude_each_other(
+    document: Schema, tmp_path: Path, values: dict[str, Any], allowed: bool
+) -> None:
+    """The description says so, of forms and of JSON, and it is enforced; in JSON, null counts as not given."""
+    form, text = (body_of(document, JobKind.CERTIFY, media) for _, media in SUBMISSIONS[-2:])
+    image, nulls = text["examples"][0]["image"], dict.fromkeys(CertifyParameters.model_fields)
+    assert (breaches(document, form, {"image": image, **values}) == []) is allowed
+    assert (breaches(document, text, {**nulls, "image": image, **values}) == []) is allowed
+    assert breaches(document, form, {"image": image, "labels": ["cat", "dog"], "n0": None}) != []
+    if allowed:
+        checked(JobKind.CERTIFY, values, True, find_profile("mini"), stored_animals(tmp_path))
+    else:
+        with pytest.raises(InvalidInputError):
+            checked(JobKind.CERTIFY, values, True, find_profile("mini"), stored_animals(tmp_path))
+
+
+def stored_animals(folder: Path) -> TaskStore:
+    tasks = TaskStore(folder)
+    tasks.publish("animals", Task(("cat", "dog")), "a job", 0.0)
+    return tasks
+
+
+@pytest.mark.parametrize(
+    ("profile", "labels", "free"), [("oracle-linear", 2, False), ("imagenet-lite0-plain", 1000, True)]
+)
+def test_labels_when_a_profile_has_its_own(profile: str, labels: int, free: bool) -> None:
+    """The description is that of the served profile: how many labels it tells apart, and whether it needs them."""
+    settings = SETTINGS.model_copy(update={"profile": profile})
+    board = JobBoard(connect("unix:///nowhere"), settings)
+    described = create_app(settings, board, ImageStore(settings.state.images)).openapi()
+    schema = body_of(described, JobKind.PREDICT)
+    assert rules_of(schema["properties"]["labels"])["maxItems"] == labels
+    assert (breaches(described, schema, {"image": schema["examples"][0]["image"]}) == []) is free
+
+
 @pytest.mark.parametrize("kind", JobKind)
 def test_conflict_when_it_is_described(document: Schema, kind: JobKind) -> None:
     """A task may stand in the way of every submission."""
@@ -206,3 +279,195 @@ def test_description_when_it_is_asked_for_twice(document: Schema) -> None:
     board = JobBoard(connect("unix:///nowhere"), SETTINGS)
     app = create_app(SETTINGS, board, ImageStore(SETTINGS.state.images))
     assert app.openapi() == app.openapi() == document
+
+
+def parts_of(node: Any, path: str = "") -> Iterator[tuple[str, Schema]]:
+    """Every object inside, examples apart, with the way to it."""
+    if isinstance(node, dict):
+        yield path, node
+        for name, part in node.items():
+            if name not in ("example", "examples"):
+                yield from parts_of(part, f"{path}/{name}")
+    elif isinstance(node, list):
+        for index, part in enumerate(node):
+            yield from parts_of(part, f"{path}/{index}")
+
+
+def operations_of(document: Schema) -> Iterator[tuple[str, str, Schema]]:
+    """(path, method, operation)."""
+    for path, operations in document["paths"].items():
+        yield from ((path, method, operation) for method, operation in operations.items())
+
+
+def answers_of(document: Schema) -> Iterator[tuple[str, str, str, Schema]]:
+    """(path, method, status, body) of each success that has a schema."""
+    for path, method, operation in operations_of(document):
+        for status, response in operation["responses"].items():
+            for media in response.get("content", {}).values():
+                if status.startswith("2") and media:
+                    yield path, method, status, media
+
+
+def asked_of(document: Schema) -> Iterator[tuple[str, str, Schema]]:
+    """(path, media type, body) of each request that has one."""
+    for path, _, operation in operations_of(document):
+        for name, media in operation.get("requestBody", {}).get("content", {}).items():
+            yield path, name, media
+
+
+def found_at(document: Schema, reference: str) -> Any:
+    node: Any = document
+    for name in reference.removeprefix("#/").split("/"):
+        node = node[name]
+    return node
+
+
+def is_shown(document: Schema, schema: Schema) -> bool:
+    """Whether it has an example, or is made of parts that are described where they stand."""
+    if "examples" in schema or "const" in schema:
+        return True
+    if "$ref" in schema:
+        return "properties" in (found := found_at(document, schema["$ref"])) or "discriminator" in found
+    choices = schema.get("anyOf") or schema.get("oneOf") or ()
+    rest = [choice for choice in choices if choice.get("type") != "null"]
+    nested = [schema[name] for name in ("items", "contentSchema") if name in schema]
+    return bool(rest or nested) and all(is_shown(document, part) for part in (*rest, *nested))
+
+
+def breaches(document: Schema, schema: Schema, example: object) -> list[str]:
+    """What of an example the schema forbids."""
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", "components": document["components"]}
+    validator = jsonschema_rs.validator_for({**whole, **schema})
+    return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(example)]
+
+
+def test_description_when_it_refers_to_a_part(document: Schema) -> None:
+    """Every reference leads to a component, and no part has definitions of its own."""
+    for path, part in parts_of(document):
+        assert "$defs" not in part, path
+        if isinstance(reference := part.get("$ref"), str):
+            assert reference.startswith("#/components/schemas/"), path
+            assert found_at(document, reference), path
+
+
+def test_description_when_openapi_is_strict(document: Schema) -> None:
+    """It is OpenAPI 3.1: names that are unique, a description of each answer, and nothing in a body that is of 3.2."""
+    assert document["openapi"] == "3.1.0"
+    names = [operation["operationId"] for _, _, operation in operations_of(document)]
+    assert len(names) == len(set(names))
+    for path, _, operation in operations_of(document):
+        for body in (operation.get("requestBody", {}), *operation["responses"].values()):
+            assert "requestBody" not in operation or body, path
+            for media in body.get("content", {}).values():
+                assert media.keys() <= {"schema", "example", "examples", "encoding"}, path
+        assert all(response["description"] for response in operation["responses"].values()), path
+
+
+def test_field_when_it_is_described(document: Schema) -> None:
+    """Each field of each answer and of each body is shown: by an example, or field by field."""
+    schemas = {
+        **document["components"]["schemas"],
+        **{f"{path} {kind}": m["schema"] for path, kind, m in asked_of(document)},
+    }
+    hidden = [
+        f"{name}.{field}"
+        for name, schema in schemas.items()
+        for field, rules in schema.get("properties", {}).items()
+        if not is_shown(document, rules)
+    ]
+    assert hidden == []
+
+
+def test_object_when_it_is_described(document: Schema) -> None:
+    """No object is bare: it has fields, or says what its values are."""
+    for path, part in parts_of(document):
+        if part.get("type") == "object":
+            assert part.get("properties") or isinstance(part.get("additionalProperties"), dict), path
+    assert all(document["components"]["schemas"].values())
+
+
+def test_example_when_its_schema_is_asked(document: Schema) -> None:
+    """Each example, of a field and of a whole body, is what its schema allows."""
+    for path, part in parts_of(document):
+        if isinstance(part.get("examples"), list):
+            for example in part["examples"]:
+                assert breaches(document, part, example) == [], path
+        if "example" in part:
+            assert breaches(document, part["schema"], part["example"]) == [], path
+        if isinstance(part.get("examples"), dict):
+            for example in part["examples"].values():
+                assert breaches(document, part["schema"], example["value"]) == [], path
+
+
+def test_operation_when_it_is_shown(document: Schema) -> None:
+    """Each has an example of its body and of each success, but for pictures; and one of each parameter."""
+    for _, _, status, media in answers_of(document):
+        assert "example" in media, status
+    for path, _, media in asked_of(document):
+        assert "example" in media, path
+    for path, _, operation in operations_of(document):
+        for parameter in operation.get("parameters", ()):
+            assert "example" in parameter or parameter["schema"]["examples"], path
+
+
+def test_answer_when_it_is_shown(document: Schema) -> None:
+    """Each example of an answer is what the route answers with."""
+    found = [route for module in ROUTED for route in module.router.routes if isinstance(route, APIRoute)]
+    answered = {(route.path, method.lower()): route.response_model for route in found for method in route.methods or ()}
+    answered = {key: model for key, model in answered.items() if model is not None}
+    answered["/tasks/{name}/report", "get"] = Report
+    shown = {(path, method): media["example"] for path, method, _, media in answers_of(document)}
+    assert answered.keys() - shown.keys() == set()
+    assert len(answered) > len(ROUTED)
+    for path, method, _, media in answers_of(document):
+        if (path, method) in answered:
+            TypeAdapter(answered[path, method]).validate_python(media["example"])
+
+
+@pytest.mark.parametrize("kind", JobKind)
+def test_job_when_it_is_shown(document: Schema, kind: JobKind) -> None:
+    """A submission is answered with its own kind of job: done, or not begun."""
+    responses = document["paths"][f"/{kind}"]["post"]["responses"]
+    done, waiting = (responses[status]["content"]["application/json"]["example"] for status in ("200", "202"))
+    assert (done["kind"], done["done"], done["result"] is None) == (kind, True, False)
+    assert (waiting["kind"], waiting["done"], waiting["result"], waiting["progress"]["done"]) == (kind, False, None, 0)
+
+
+@pytest.mark.parametrize(("kind", "media"), SUBMISSIONS)
+def test_submission_when_it_is_shown(document: Schema, kind: Any, media: str, tmp_path: Path) -> None:
+    """The examples of a prediction and of a certificate are taken as they are, picture and all."""
+    profile, limits = find_profile("mini"), json_limits(SETTINGS)
+    for values in body_of(document, kind, media)["examples"]:
+        image = values["image"]
+        data = decode_image(image, limits) if media == "application/json" else image.encode()
+        fields = {name: value for name, value in values.items() if name != "image"}
+        question = checked(kind, fields, media == "application/json", profile, TaskStore(tmp_path))
+        assert canonical_image(question, data, profile).tensor.shape == (3, 32, 32)
+
+
+def test_request_when_it_is_shown(document: Schema) -> None:
+    """The other examples of requests are taken as well; the plan is the one that is shown."""
+    profile = find_profile("mini")
+    shown = {path: media["example"] for path, _, media in asked_of(document)}
+    assert checked_adaptation(shown["/adapt"], True, profile).name == TASK_NAME
+    assert parse_fields("", CurrentVersion, shown["/tasks/{name}/current"], strict=True)[0] is not None
+    found = plan(checked_plan(shown["/plan"], True, profile), profile, SETTINGS, 180.0).model_dump(mode="json")
+    stated = document["paths"]["/plan"]["post"]["responses"]["200"]["content"]["application/json"]["example"]
+    assert (found["fewest"], found["p_needed"]) == (stated["fewest"], stated["p_needed"])
+    assert found["costs"][0]["adaptive"] == pytest.approx(stated["costs"][0]["adaptive"], rel=0.02)
+
+
+def test_certificate_when_it_is_shown(document: Schema) -> None:
+    """It is a real one: every check of it passes."""
+    content = document["paths"]["/jobs/{job_id}/certificate.json"]["get"]["responses"]["200"]["content"]
+    certificate = content["application/json"]["example"]
+    assert verify(certificate, TrustedKey(PUBLIC_KEY, "this key")).valid
+    asked = next(media["example"] for path, _, media in asked_of(document) if path == "/certificates/verify")
+    assert asked["certificate"] == certificate
+    assert verify_parsed(json.dumps(asked).encode(), SETTINGS).valid
+    assert verify(certificate, None, (BUNDLED / "examples" / "horse.png").read_bytes()).valid
+
+
+def test_task_when_it_is_shown() -> None:
+    """Its id is that of its name."""
+    assert task_id(TASK_NAME) == TASK_ID

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.body.json_bodies import decode_image, receive_json
+from service.body.json_bodies import BASE64, decode_image, receive_json
 from service.errors import ProblemError
 from service.limits import UploadLimits, base64_length
 
@@ -33,6 +33,22 @@ def test_image_over_the_limit() -> None:
     for size in range(LIMIT + 1, LIMIT + 5):
         with pytest.raises(ProblemError, match="too-large"):
             receive_json(body_with(base64.b64encode(b"a" * size).decode()), LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("100.0", 100), ("1e2", 100), ("-0.0", 0), ("0.5", 0.5), ("9007199254740994.0", 9007199254740994.0)],
+)
+def test_number(text: str, expected: float) -> None:
+    """A whole number is one however it is written, as in JSON Schema, up to where doubles tell all of them apart."""
+    value = receive_json(f'{{"image": "YQ==", "n": {text}}}'.encode(), LIMITS).values["n"]
+    assert (value, type(value)) == (expected, type(expected))
+
+
+@given(st.from_regex(BASE64))
+def test_base64_as_it_is_described(text: str) -> None:
+    """Whatever has the pattern is decoded; to Python alone, `$` stands before a line's end too."""
+    assert isinstance(decode_image(text.rstrip("\n"), UploadLimits(1 << 20, 1 << 20)), bytes)
 
 
 @pytest.mark.parametrize("text", ["YQ", "YQ=", "Y Q==", "YQ==\n", "Y-_=", "YQ==YQ==", "ÿ", "=", "data:,YQ=="])
