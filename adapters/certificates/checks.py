@@ -129,11 +129,14 @@ def check_signature(document: Document, certificate: Certificate, trusted: Trust
 
 
 def check_fingerprint(certificate: Certificate) -> Check:
-    model, sigma = certificate.model, certificate.smoothing.sigma
-    recomputed = function_digest(canonical_digest(model.engine), certificate.task, sigma, certificate.noise)
-    passed = recomputed == model.fingerprint
+    name, model, sigma = "fingerprint", certificate.model, certificate.smoothing.sigma
+    try:
+        engine = canonical_digest(model.engine)
+    except ValueError as error:
+        return Check(name, False, f"The engine has no digest: {error}.")
+    passed = function_digest(engine, certificate.task, sigma, certificate.noise) == model.fingerprint
     detail = "is" if passed else "is not"
-    return Check("fingerprint", passed, f"The fingerprint {detail} the digest of engine, labels, template and sigma.")
+    return Check(name, passed, f"The fingerprint {detail} the digest of engine, labels, template and sigma.")
 
 
 def check_counts(certificate: Certificate) -> Check:

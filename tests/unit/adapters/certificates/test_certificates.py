@@ -239,6 +239,7 @@ def at(*path: str) -> Callable[[Any], Change]:
         (at("labels")([*LABELS[:2], "fish"]), {"fingerprint"}),
         (at("template")("{}"), {"fingerprint"}),
         (at("model", "engine", "k")(2.0), {"fingerprint"}),
+        (at("model", "engine", "k")(2.0e16), {"fingerprint"}),
         (at("model", "engine", "more")("x"), {"fingerprint"}),
         (at("label")("cat"), {"outcome"}),
         (at("outcome")("abstained"), {"outcome", "radius"}),
