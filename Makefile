@@ -15,7 +15,7 @@ QUICK_TESTS := tests/unit/robustify tests/unit/adapters/contract tests/unit/adap
 INSTALLED := .venv/.installed
 CACHES := .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build robustify.egg-info
 
-.PHONY: help demo serve test test-containers quick types lint fix bench lock clean
+.PHONY: help demo serve test test-containers fuzz quick types lint fix bench lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -45,6 +45,9 @@ quick-test:
 
 types: $(INSTALLED)  ## mypy alone
 	$(BIN)/mypy
+
+fuzz: $(INSTALLED)   ## thousands of generated requests against running instances (ARGS="--cases 5000 --seed 1")
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 lint: $(INSTALLED)   ## style, types, the direction of imports, and the files of the containers
 	$(BIN)/ruff check
