@@ -1,28 +1,18 @@
 """What schemathesis cannot know of the service: images, a task that is there, and checks of its own."""
 
 import re
-import time
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import schemathesis
 from hypothesis import strategies as st
 from schemathesis import Case, CheckContext, HookContext, Response
 from schemathesis.generation import GenerationMode
 
-from adapters.contract.example import LABELS, SMALL_PICTURE, SMALL_PICTURE_BASE64, TASK_NAME
-from adapters.profiles.shipped import served_profile
+from adapters.contract.example import SMALL_PICTURE, SMALL_PICTURE_BASE64
 from adapters.settings import Settings
-from adapters.store.adaptations import CONTACT_SHEET, DENOISED_SHEET, REFERENCES, REPORT, AdaptationStore
-from adapters.store.tasks import TaskStore
-from robustify.errors import UnknownTaskError
-from robustify.types import Task
-from service.examples import example_of
 from service.openapi import IMAGE_TYPES
-from service.tasks.schemas import REFERENCE_FILE, Report
+from tests.fuzz.stored_task import ensure_task
 
-PICTURE = SMALL_PICTURE.encode()
 INVISIBLE = "has control, invisible or private characters: leave them out"
 REASONS = (
     ("labels", "Some are the same but for case, width, spaces or the like"),
@@ -44,44 +34,15 @@ REASONS = (
 
 # Whatever else is in the request decides.
 for media_type in IMAGE_TYPES.split(", "):
-    schemathesis.openapi.media_type(media_type, st.just(PICTURE))
+    schemathesis.openapi.media_type(media_type, st.just(SMALL_PICTURE.encode()))
 schemathesis.openapi.format("byte", st.just(SMALL_PICTURE_BASE64))
 
 
 @schemathesis.hook
 def before_call(context: HookContext, case: Case, kwargs: Mapping[str, object]) -> None:
-    """Makes the task if it was deleted, but for sequences of requests."""
+    """Makes the task as it was if it was changed, but for sequences of requests."""
     if case.operation.path.startswith("/tasks/") and case.meta and case.meta.phase.name.value != "stateful":
         ensure_task(Settings())
-
-
-def ensure_task(settings: Settings) -> None:
-    """The task of the examples: one version of the labels alone, and one that was adapted."""
-    tasks, task, models = TaskStore(settings.state.tasks), Task(LABELS), served_profile(settings).model_digest
-    try:
-        tasks.find(TASK_NAME)
-    except UnknownTaskError:
-        digest = store_adaptation(AdaptationStore(settings.state.adaptations), models)
-        tasks.publish(TASK_NAME, task, "labels", time.time())
-        tasks.publish(TASK_NAME, task, "adapted", time.time(), digest, models)
-
-
-def store_adaptation(store: AdaptationStore, models: str) -> str:
-    """One reference image, both sheets and a report; returns the digest."""
-    schema = Report.model_json_schema()
-    report = Report.model_validate(example_of(schema, schema["$defs"]))
-    reference = {"file": REFERENCE_FILE, "label": LABELS[0], "index": 0, "shot": 0, "seed": 1, "held_back": False}
-    about = {
-        "references": [{**reference, "prompt": f"This is a photo of a {LABELS[0]}"}],
-        "figures": report.model_dump(mode="json", include={"before", "after", "no_worse"}),
-    }
-    with TemporaryDirectory() as folder:
-        made = Path(folder)
-        (made / REFERENCES).mkdir()
-        for name in (f"{REFERENCES}/{REFERENCE_FILE}", CONTACT_SHEET, DENOISED_SHEET):
-            (made / name).write_bytes(PICTURE)
-        (made / REPORT).write_text(report.model_dump_json())
-        return store.add(made, models, about).digest
 
 
 @schemathesis.check

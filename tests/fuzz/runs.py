@@ -2,11 +2,12 @@
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import httpx
 
 from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
-from tests.fuzz.hooks import ensure_task
+from tests.fuzz.stored_task import ensure_task
 from tests.integration.api.conftest import running_api
 from tests.running_instance import running
 
@@ -40,6 +41,7 @@ def oracle_instance(folder: Path) -> Iterator[httpx.Client]:
     ensure_task(settings)
     with running(settings) as client:
         yield client
+        assert client.get("/readyz").status_code == 200, "the worker or the queue is gone"
 
 
 @contextmanager
@@ -57,8 +59,11 @@ def settings_of(folder: Path, **values: object) -> Settings:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """One that nobody listens on, below those that the kernel gives to clients."""
+    for port in random.SystemRandom().sample(range(10_000, 32_000), 1000):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free")
 
 
 def fuzz(
