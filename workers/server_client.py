@@ -6,9 +6,8 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from adapters.contract.certificate import Document
 from adapters.contract.plan import Plan
-from adapters.contract.records import JobKind
+from adapters.contract.records import JobKind, JsonObject
 from adapters.contract.results import AdaptResult, CertifyResult, PredictResult
 from robustify.errors import InvalidInputError, RobustifyError
 
@@ -140,7 +139,7 @@ class Server:
             raise RobustifyError(f"the server {self.url} is not a robustify server")
         return FollowedJob.model_validate(answered)
 
-    def request(self, method: str, path: str, **options: Any) -> Document:
+    def request(self, method: str, path: str, **options: Any) -> JsonObject:
         """Any: the keywords are httpx's own."""
         try:
             return document(self.client.request(method, path, **options))
@@ -182,7 +181,7 @@ def form_of(fields: Mapping[str, object]) -> dict[str, str | list[str]]:
     return form
 
 
-def document(response: httpx.Response) -> Document:
+def document(response: httpx.Response) -> JsonObject:
     """The JSON body; a problem document becomes an error, of the client's input where the status says so."""
     try:
         body = response.json()

@@ -200,10 +200,12 @@ class ShardRunner:
     def _take_next_step(self, job_id: str) -> None:
         """Read, decide, write; a write that comes too late is refused."""
         standing = self._board.standing(job_id)
+        if standing is None:
+            return
         match next_step(standing):
             case Select(index):
                 self._board.select(job_id, index)
-            case Finish(selection, tally) if standing is not None:
+            case Finish(selection, tally):
                 result = self._result(standing.record, selection, tally)
                 if self._board.finish(job_id, result):
                     log.info("job_finished", job=job_id, samples=tally.samples)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from adapters.canonical_json import canonical_digest, parse_strictly
 from adapters.certificates.document import MAX_BYTES, read_certificate, signed_bytes
 from adapters.certificates.keys import is_signed
-from adapters.contract.certificate import Certificate, CheckResult, Document, VerificationResult
+from adapters.contract.certificate import Certificate, CheckResult, VerificationResult
+from adapters.contract.records import JsonObject
 from adapters.images import canonicalise_for
 from adapters.profiles.fingerprint import function_digest
 from adapters.store.tensors import tensor_digest
@@ -115,7 +116,7 @@ def unreadable(detail: str) -> Verification:
     return Verification((Check("format", False, detail),))
 
 
-def check_signature(document: Document, certificate: Certificate, trusted: TrustedKey | None) -> Check:
+def check_signature(document: JsonObject, certificate: Certificate, trusted: TrustedKey | None) -> Check:
     name = "signature"
     if not is_signed(certificate.public_key, certificate.signature, signed_bytes(document)):
         return Check(name, False, "It is not signed with the key that it names: something in it was changed.")

@@ -5,7 +5,8 @@ from typing import Final
 from pydantic import ValidationError
 
 from adapters.canonical_json import canonical_bytes
-from adapters.contract.certificate import Certificate, Document
+from adapters.contract.certificate import Certificate
+from adapters.contract.records import JsonObject
 from robustify.errors import InvalidInputError
 
 FORMAT: Final = "robustify-certificate"
@@ -39,6 +40,6 @@ def problems_of(error: ValidationError) -> str:
     return " ".join(f"{'.'.join(map(str, item['loc']))[:80]}: {item['msg']}." for item in found[:SHOWN_PROBLEMS])
 
 
-def signed_bytes(document: Document) -> bytes:
+def signed_bytes(document: JsonObject) -> bytes:
     """What the signature of a certificate is over."""
     return canonical_bytes({name: value for name, value in document.items() if name != "signature"})

@@ -15,9 +15,9 @@ from adapters.contract.certificate import (
     CertifiedImage,
     CertifiedModel,
     CertifiedSmoothing,
-    Document,
 )
 from adapters.contract.jobs import JobRequest
+from adapters.contract.records import JsonObject
 from adapters.contract.results import CertifyResult
 from adapters.profiles.fingerprint import EngineParts
 from robustify.errors import ModelFilesError
@@ -43,11 +43,11 @@ class Issuer:
         """
         return result.model_copy(update={"certificate": self.certificate(request, result, now)})
 
-    def certificate(self, request: JobRequest, result: CertifyResult, now: float) -> Document:
+    def certificate(self, request: JobRequest, result: CertifyResult, now: float) -> JsonObject:
         if canonical_digest(self.engine) != request.engine:
             raise ModelFilesError("the models changed while they answered: start the worker again")
-        claim: Document = self.claim(request, result, now).model_dump(mode="json")
-        document: Document = {**claim, "signature": sign(self.private_key, signed_bytes(claim))}
+        claim: JsonObject = self.claim(request, result, now).model_dump(mode="json")
+        document: JsonObject = {**claim, "signature": sign(self.private_key, signed_bytes(claim))}
         read_certificate(document)  # What nobody could read is not issued.
         return document
 

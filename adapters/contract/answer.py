@@ -1,14 +1,13 @@
 """From votes to the answer that clients read: pure functions, shared by the queue's workers and the command line."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from adapters.contract.jobs import InputImage, JobRequest
 from adapters.contract.results import AnsweredImage, AnsweringModel, CertifyResult, LabelVotes, PredictResult, Voted
-from robustify.smoothing.algorithms import first_settling_look
 from robustify.smoothing.certify_rules import certify_rule
 from robustify.smoothing.looks import Tally
 from robustify.smoothing.predict_rules import predict_rule
-from robustify.smoothing.rules import CertifyRule, ForClass, PredictRule, Selection
+from robustify.smoothing.rules import CertifyRule, PredictRule, Selection
 from robustify.smoothing.statistics import source_radius
 
 
@@ -104,14 +103,3 @@ def predict_rule_of(request: JobRequest) -> PredictRule:
 def certify_rule_of(request: JobRequest) -> CertifyRule:
     """The rule of a certificate."""
     return certify_rule(request.smoothing, request.bound, request.target_radius, request.tolerance, request.step)
-
-
-def settling_tally(request: JobRequest, selection: Selection | None, parts: Iterable[Sequence[int]]) -> Tally | None:
-    """The votes to answer with; None where more are needed than there are.
-
-    `parts` are the votes between a look and the next, without a gap: `request.step` samples each, or all where the
-    request has none. `selection` is that of a certificate.
-    """
-    if selection is None:
-        return first_settling_look(predict_rule_of(request), parts)
-    return first_settling_look(ForClass(certify_rule_of(request), selection), parts)

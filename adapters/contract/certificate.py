@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import definition_reference_schema, definitions_schema
 
 from adapters.contract.bounds import MAX_ESTIMATION_SAMPLES, MAX_LABELS, MAX_SELECTION_SAMPLES, MAX_SIGMA, MIN_SIGMA
 from adapters.contract.example import FILE_DIGEST, FINGERPRINT, IMAGE_DIGEST, LABELS, MODELS_DIGEST, PUBLIC_KEY
+from adapters.contract.records import JsonObject
 from robustify.smoothing.lattice import slack_of
 from robustify.types import DEFAULT_TEMPLATE, Noise, SmoothingParameters, Task
 
@@ -207,8 +208,7 @@ class DescribedBy:
         return handler(definitions_schema(definition_reference_schema(name), [described]))
 
 
-Document = dict[str, JsonValue]
-SignedDocument = Annotated[Document, DescribedBy(Certificate)]
+SignedDocument = Annotated[JsonObject, DescribedBy(Certificate)]
 """A certificate as it was signed. It is passed on as it is: who parses it into fields and writes it again may change
 what the signature is over."""
 

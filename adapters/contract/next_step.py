@@ -1,6 +1,6 @@
 """What decides when a job ends: the next step of a job, as a function of what the board holds of it.
 
-1. A job that is over, is not there, or counts no votes needs nothing.
+1. A job that is over, or counts no votes, needs nothing.
 2. CERTIFY chooses its class once every selection sample has been looked at, and before any estimation vote counts
    (rule 3 of a sound certificate): from those votes alone.
 3. The votes of the last phase are put together from the first sample on, as far as there is no gap, between one planned
@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from adapters.contract.answer import settling_tally
+from adapters.contract.answer import certify_rule_of, predict_rule_of
 from adapters.contract.jobs import JobRecord, JobRequest
 from adapters.contract.records import JobKind
+from robustify.smoothing.algorithms import first_settling_look
 from robustify.smoothing.decisions import select
 from robustify.smoothing.looks import Tally
-from robustify.smoothing.rules import Selection
+from robustify.smoothing.rules import ForClass, Selection
 from robustify.types import Phase
 
 ShardVotes = Mapping[int, Sequence[int]]
@@ -69,10 +70,10 @@ class Wait:
 Step = Select | Finish | Wait
 
 
-def next_step(standing: Standing | None) -> Step:
+def next_step(standing: Standing) -> Step:
     """See the walk above."""
     # 1.
-    if standing is None or standing.record.status.done or standing.record.request.kind is JobKind.ADAPT:
+    if standing.record.status.done or standing.record.request.kind is JobKind.ADAPT:
         return Wait()
     request = standing.record.vote_request
     # 2.
@@ -96,6 +97,17 @@ def selection_of(standing: Standing, request: JobRequest) -> Selection | None:
     if standing.selected is None:
         return None
     return Selection(standing.selected, standing.phase_votes(Phase.SELECT))
+
+
+def settling_tally(request: JobRequest, selection: Selection | None, parts: Iterable[Sequence[int]]) -> Tally | None:
+    """The votes to answer with; None where more are needed than there are.
+
+    `parts` are the votes between a look and the next, without a gap: `request.step` samples each, or all where the
+    request has none. `selection` is that of a certificate.
+    """
+    if selection is None:
+        return first_settling_look(predict_rule_of(request), parts)
+    return first_settling_look(ForClass(certify_rule_of(request), selection), parts)
 
 
 def votes_between_looks(standing: Standing, request: JobRequest) -> Iterator[Sequence[int]]:

@@ -3,7 +3,10 @@
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+JsonObject = dict[str, JsonValue]
+"""A JSON document that is passed on as it is, and parsed by nobody here."""
 
 
 class JobKind(StrEnum):

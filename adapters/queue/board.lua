@@ -252,7 +252,7 @@ local function create(status)
 end
 
 -- The latest job of the same request, unless it ended without a result.
-local function standing_job()
+local function latest_job()
   local id = call('GET', latest_key(a.latest))
   if not id then return nil end
   if is_live(id) then return id end
@@ -297,8 +297,8 @@ end
 local commands = {}
 
 function commands.submit()
-  local standing = standing_job()
-  if standing then return {'job', standing, call('HGETALL', job_key(standing))} end
+  local latest = latest_job()
+  if latest then return {'job', latest, call('HGETALL', job_key(latest))} end
   local outcome = a.outcome ~= '' and call('GET', outcome_key(a.outcome))
   if outcome then return {'stored', outcome} end
   if adapting_job() then return {'adapting', adapting_job()} end
@@ -312,8 +312,8 @@ end
 
 -- A job that is done as soon as it is asked for, because its outcome is known.
 function commands.adopt()
-  local standing = standing_job()
-  if standing then return {standing, call('HGETALL', job_key(standing))} end
+  local latest = latest_job()
+  if latest then return {latest, call('HGETALL', job_key(latest))} end
   create('running')
   call('HSET', job_key(a.job), 'started_at', stamp(now), 'samples_done', a.samples_done, 'result', a.result)
   close(a.job, 'succeeded')

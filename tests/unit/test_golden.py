@@ -2,7 +2,8 @@
 
 `tests/golden/` was made with the code of commit e9262e2 and is never made anew: a state folder of profile
 `oracle-linear` with its queue's data, the jobs as the API showed them, their certificates and the pictures that they
-are of. A digest may change only with a reason that its ADR names (other weights, another pipeline version).
+are of; the figures of the one adaptation in it are made up. A digest may change only with a reason that its ADR names
+(other weights, another pipeline version).
 """
 
 import hashlib

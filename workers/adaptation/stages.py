@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 from adapters.contract.adapt import EVALUATE, FINE_TUNE, PERSONALIZE, SYNTHESIZE, stage_steps
-from adapters.contract.certificate import Document
 from adapters.contract.jobs import AdaptRequest
+from adapters.contract.records import JsonObject
 from adapters.contract.results import Figures
 from adapters.durable_files import write_durably
 from adapters.models.generators.cascade import Sampling
@@ -119,7 +119,7 @@ class AdaptationRun:
         """The report's figures: before, after, and whether it became no worse."""
         return Figures.model_validate_json((self.made / REPORT).read_bytes(), extra="ignore")
 
-    def about(self) -> Document:
+    def about(self) -> JsonObject:
         """What the manifest says for people."""
         request = self.request
         return {

@@ -4,7 +4,7 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from adapters.child_process import end_with
+from adapters.contract.results import PredictResult, Voted
 from adapters.models.catalogue import load_models
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.shipped import served_profile
@@ -91,49 +92,29 @@ def server_rows(evaluation: Evaluation, dataset: Dataset, server: Server, indice
         "template": evaluation.task.template,
         **evaluation.procedure.fields(evaluation.parameters),
     }
-    ask = server_prediction if evaluation.procedure.test else server_certificate
+    ask = server.predict if evaluation.procedure.test else server.certify
     for index in indices:
-        yield ask(evaluation, server, index, dataset.labels[index], png_of(dataset.images[index]), fields)
+        result = ask(png_of(dataset.images[index]), fields, no_progress)
+        yield Row(
+            index=index,
+            label=dataset.labels[index],
+            **said_by(result),
+            seconds=result.seconds,
+            fingerprint=result.model.fingerprint,
+            run=evaluation.digest,
+        )
 
 
-def server_certificate(
-    evaluation: Evaluation, server: Server, index: int, label: int, image: bytes, fields: Mapping[str, object]
-) -> Row:
-    """What a server's certificate says; the answer is the class with most selection votes, whatever became of it."""
-    result = server.certify(image, fields, no_progress)
-    return Row(
-        index=index,
-        label=label,
-        answer=select(result.selection_counts),
-        radius=result.radius,
-        p_lower=result.p_lower,
-        selection_votes=result.selection_counts,
-        votes=result.counts,
-        outcome=result.outcome,
-        samples=result.samples_used,
-        seconds=result.seconds,
-        fingerprint=result.model.fingerprint,
-        run=evaluation.digest,
-    )
-
-
-def server_prediction(
-    evaluation: Evaluation, server: Server, index: int, label: int, image: bytes, fields: Mapping[str, object]
-) -> Row:
-    result = server.predict(image, fields, no_progress)
-    return Row(
-        index=index,
-        label=label,
-        answer=result.index,
-        radius=None,
-        p_value=result.p_value,
-        votes=result.counts,
-        outcome=result.outcome,
-        samples=result.samples_used,
-        seconds=result.seconds,
-        fingerprint=result.model.fingerprint,
-        run=evaluation.digest,
-    )
+def said_by(result: Voted) -> "Found":
+    """A server's answer as a row has it; that of a certificate is the class with most selection votes, whatever became
+    of it.
+    """
+    common: Found = {"votes": result.counts, "outcome": result.outcome, "samples": result.samples_used}
+    if isinstance(result, PredictResult):
+        return {**common, "answer": result.index, "radius": None, "p_value": result.p_value}
+    selected = result.selection_counts
+    radius, p_lower = result.radius, result.p_lower
+    return {**common, "answer": select(selected), "radius": radius, "p_lower": p_lower, "selection_votes": selected}
 
 
 def no_progress(done: int, total: int) -> None:

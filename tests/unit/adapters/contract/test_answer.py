@@ -9,6 +9,7 @@ from scipy.stats import norm
 from adapters.contract import answer
 from adapters.contract.jobs import InputImage, JobRequest
 from adapters.contract.records import JobKind
+from adapters.contract.results import read_result
 from robustify.smoothing.looks import Tally
 from robustify.smoothing.rules import Selection
 from robustify.types import Bound, PredictTest
@@ -178,3 +179,16 @@ def test_a_certificate_with_lattice_noise() -> None:
     assert exact["p_lower"] - result["p_lower"] == pytest.approx(lattice.slack, rel=0.01)
     assert 0 < lattice.slack < 1e-10
     assert exact["radius"] - 1e-9 < result["radius"] < exact["radius"]
+
+
+@pytest.mark.parametrize("kind", [JobKind.PREDICT, JobKind.CERTIFY])
+def test_result_of_another_release(kind: JobKind) -> None:
+    """What an earlier one did not say is what it did, and what a later one says besides is ignored."""
+    made = predict_result(request(kind, n=100), Tally(100, (5, 90, 5)), seconds=1.5)
+    if kind is JobKind.CERTIFY:
+        made = certify_result(request(kind), Selection(1, [1, 98, 1]), Tally(1000, (10, 980, 10)), seconds=2.0)
+    unknown = {"samples_used", "noise", "test", "target_radius", "tolerance", "p_upper", "certificate"}
+    early = {name: value for name, value in made.items() if name not in unknown}
+    text = json.dumps({**early, "weather": {"later": True}}, allow_nan=False)
+
+    assert read_result(kind, text).model_dump(mode="json") == made

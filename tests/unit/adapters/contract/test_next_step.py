@@ -55,13 +55,12 @@ def whole(votes: tuple[int, int] = (80, 20)) -> dict[int, list[int]]:
 
 
 def test_next_step_when_there_is_nothing_to_do() -> None:
-    """A job that is not there, one that is over, and an adaptation need none."""
+    """A job that is over, and an adaptation, need none."""
     adapting = adapt_request(
         AdaptParameters(name="pets", labels=["cat", "dog"]), find_profile("mini"), Settings(profile="mini")
     )
     adaptation = JobRecord(id="job", request=adapting, status=JobStatus.RUNNING, created_at=0.0, samples_total=1)
 
-    assert next_step(None) == Wait()
     assert next_step(Standing(adaptation, 1)) == Wait()
     for status in JobStatus:
         step = next_step(standing(request(), status, 0, select=SELECTION, estimate=whole()))
