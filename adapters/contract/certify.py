@@ -10,12 +10,11 @@ from adapters.contract.bounds import (
     DEFAULT_ESTIMATION_SAMPLES,
     DEFAULT_SELECTION_SAMPLES,
     MAX_ESTIMATION_SAMPLES,
-    MAX_SELECTION_SAMPLES,
     MIN_RADIUS,
 )
 from adapters.contract.example import LABELS
 from adapters.contract.fields import ANY, FieldProblem, not_both
-from adapters.contract.smoothing import ONE_TASK, SmoothedParameters, check_enough
+from adapters.contract.smoothing import ONE_TASK, SelectionSamples, SmoothedParameters, check_enough
 from robustify.smoothing.anytime import bound_so_far
 from robustify.smoothing.multiclass import RIVALS_SHARE
 from robustify.smoothing.planning import fewest_anytime_samples, fewest_samples_to_exceed
@@ -49,13 +48,7 @@ class CertifyParameters(SmoothedParameters):
         "refused.",
         examples=[10000],
     )
-    n0: int = Field(
-        DEFAULT_SELECTION_SAMPLES,
-        ge=1,
-        le=MAX_SELECTION_SAMPLES,
-        description="Selection samples.",
-        examples=[100],
-    )
+    n0: SelectionSamples = DEFAULT_SELECTION_SAMPLES
     target_radius: Annotated[float, Field(ge=MIN_RADIUS)] | None = Field(
         None,
         description="L2 radius that is wanted, for pixels of the canonical tensor in [0, 1]; it stops as soon as this "

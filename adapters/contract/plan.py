@@ -9,16 +9,12 @@ from adapters.contract.bounds import (
     DEFAULT_ALPHA,
     DEFAULT_ESTIMATION_SAMPLES,
     DEFAULT_SELECTION_SAMPLES,
-    MAX_ALPHA,
     MAX_ESTIMATION_SAMPLES,
-    MAX_SELECTION_SAMPLES,
-    MAX_SIGMA,
-    MIN_ALPHA,
     MIN_RADIUS,
-    MIN_SIGMA,
 )
 from adapters.contract.certify import why_out_of_reach
 from adapters.contract.fields import FieldProblem, accepted, parse_fields
+from adapters.contract.smoothing import Alpha, SelectionSamples, Sigma
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
 from robustify.smoothing.anytime import target_test
@@ -43,11 +39,7 @@ class PlanParameters(BaseModel):
     target_radius: float = Field(
         ge=MIN_RADIUS, description="L2 radius that is wanted, for pixels of the canonical tensor.", examples=[0.25]
     )
-    sigma: Annotated[float, Field(ge=MIN_SIGMA, le=MAX_SIGMA)] | None = Field(
-        None,
-        description="Standard deviation of the noise for pixels in [0, 1]; by default the profile's.",
-        examples=[0.25],
-    )
+    sigma: Sigma = None
     n: int = Field(
         DEFAULT_ESTIMATION_SAMPLES,
         ge=1,
@@ -55,20 +47,8 @@ class PlanParameters(BaseModel):
         description="Estimation samples, at most.",
         examples=[10000],
     )
-    n0: int = Field(
-        DEFAULT_SELECTION_SAMPLES,
-        ge=1,
-        le=MAX_SELECTION_SAMPLES,
-        description="Selection samples.",
-        examples=[100],
-    )
-    alpha: float = Field(
-        DEFAULT_ALPHA,
-        ge=MIN_ALPHA,
-        le=MAX_ALPHA,
-        description="Accepted probability of a wrong answer.",
-        examples=[0.001],
-    )
+    n0: SelectionSamples = DEFAULT_SELECTION_SAMPLES
+    alpha: Alpha = DEFAULT_ALPHA
     p: Annotated[list[Probability], Field(min_length=1, max_length=MAX_PROBABILITIES)] = Field(
         list(DEFAULT_PROBABILITIES),
         description="Probabilities that a noisy copy of the image gets the class: what is not known beforehand.",

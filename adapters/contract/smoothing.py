@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonValue
 
-from adapters.contract.bounds import DEFAULT_ALPHA, MAX_ALPHA, MAX_SIGMA, MAX_TASK_LENGTH, MIN_ALPHA, MIN_SIGMA
+from adapters.contract.bounds import (
+    DEFAULT_ALPHA,
+    MAX_ALPHA,
+    MAX_SELECTION_SAMPLES,
+    MAX_SIGMA,
+    MAX_TASK_LENGTH,
+    MIN_ALPHA,
+    MIN_SIGMA,
+)
 from adapters.contract.example import LABELS, TASK_NAME
 from adapters.contract.fields import ANY, FieldProblem, not_both, sentence
 from adapters.contract.labels import Labels, Template, class_indices
@@ -16,6 +24,19 @@ from robustify.types import DEFAULT_TEMPLATE
 
 ONE_TASK: list[JsonValue] = [not_both(labels=ANY, task=ANY), not_both(task=ANY, template=ANY)]
 """Of a JSON schema: the task is given by its labels or by its name; a stored one has its template."""
+
+Sigma = Annotated[
+    Annotated[float, Field(ge=MIN_SIGMA, le=MAX_SIGMA)] | None,
+    Field(
+        description="Standard deviation of the noise for pixels in [0, 1]; by default the profile's.", examples=[0.25]
+    ),
+]
+Alpha = Annotated[
+    float, Field(ge=MIN_ALPHA, le=MAX_ALPHA, description="Accepted probability of a wrong answer.", examples=[0.001])
+]
+SelectionSamples = Annotated[
+    int, Field(ge=1, le=MAX_SELECTION_SAMPLES, description="Selection samples.", examples=[100])
+]
 
 
 class SmoothedParameters(BaseModel):
@@ -40,19 +61,9 @@ class SmoothedParameters(BaseModel):
     classifier: Literal["default"] = Field(
         "default", description="The classifier behind the denoiser.", examples=["default"]
     )
-    sigma: Annotated[float, Field(ge=MIN_SIGMA, le=MAX_SIGMA)] | None = Field(
-        None,
-        description="Standard deviation of the noise for pixels in [0, 1]; by default the profile's.",
-        examples=[0.25],
-    )
+    sigma: Sigma = None
     n: int
-    alpha: float = Field(
-        DEFAULT_ALPHA,
-        ge=MIN_ALPHA,
-        le=MAX_ALPHA,
-        description="Accepted probability of a wrong answer.",
-        examples=[0.001],
-    )
+    alpha: Alpha = DEFAULT_ALPHA
     noise: Literal["gaussian", "lattice"] = Field(
         "gaussian",
         description="`lattice`: image and noise in whole grey levels, whose sum is exact, so that a certificate holds "
