@@ -4,8 +4,12 @@ pytest reads this before any test, also where the tests need next to nothing: it
 """
 
 import os
+from pathlib import Path
 
 import pytest
+
+INTEGRATION = Path(__file__).with_name("integration")
+"""All that is in it starts processes, which takes longer than many of its tests do: `slow` as a whole."""
 
 LONGEST_FIRST = (
     "test_adaptation.py", "test_cli.py", "test_worker_faults.py", "test_models_command.py", "test_off_the_shelf.py",
@@ -21,6 +25,9 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(INTEGRATION):
+            item.add_marker(pytest.mark.slow)
     needing_gpu = [item for item in items if item.get_closest_marker("gpu")]
     if needing_gpu and not has_cuda_device():
         for item in needing_gpu:

@@ -111,6 +111,7 @@ CLAIMS: dict[str, tuple[tuple[float, ...], Claim]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", [0.0, 0.1])
 @pytest.mark.parametrize("name", CLAIMS)
 def test_false_rate_when_the_truth_is_at_the_edge(name: str, lost: float) -> None:
@@ -133,6 +134,7 @@ def test_false_rate_when_a_target_in_reach_is_rejected() -> None:
     assert sum(is_false(one) for one in votes) <= ALLOWED
 
 
+@pytest.mark.slow
 def test_simulation_when_a_bound_is_unsound() -> None:
     """It finds a fixed bound that is looked at again and again, and one that leaves out what was lost."""
     rng = np.random.default_rng(2024)

@@ -33,8 +33,6 @@ from workers.commands.local import LocalAnswer
 StartWorker = Callable[..., Popen[bytes]]
 WaitUntil = Callable[..., None]
 
-pytestmark = pytest.mark.slow
-
 LABELS = ("cat", "ship")
 SECONDS = 180.0
 SMALL = {

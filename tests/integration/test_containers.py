@@ -33,7 +33,6 @@ FreePort = Callable[[], int]
 
 pytestmark = [
     pytest.mark.containers,
-    pytest.mark.slow,
     pytest.mark.skipif(not (MUST_RUN or KIT.is_dir()), reason="needs the scripts of ../shared/containers"),
     pytest.mark.skipif(not (MUST_RUN or os.geteuid() == 0), reason="needs root: the scripts start a Docker engine"),
 ]

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from adapters.contract.jobs import JobRequest
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
@@ -37,7 +35,6 @@ def run(code: str, state: Path) -> str:
     return finished.stdout
 
 
-@pytest.mark.slow
 def test_one_shard_in_a_prompt(tmp_path: Path) -> None:
     """It counts the votes of a hundred samples, most of them for the horse."""
     cat, horse = map(int, re.findall(r"\d+", run(block("votes_of"), tmp_path)))

@@ -64,7 +64,6 @@ def nothing_can_be_served(tmp_path: Path) -> bool:
     return not list(models(tmp_path).glob("deepfloyd*"))
 
 
-@pytest.mark.slow
 def test_pull_and_then_offline(run: Run, hub: FakeHub, tmp_path: Path) -> None:
     """What was pulled is whole, says where it is from, and answers with the hub out of reach; a damage is named."""
     assert pull(run, hub).returncode == 0

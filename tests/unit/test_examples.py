@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -18,6 +20,7 @@ def printed_by(name: str, folder: Path) -> dict[str, str]:
     return dict(line.split(": ") for line in finished.stdout.splitlines())
 
 
+@pytest.mark.slow
 def test_certify_in_ten_lines(tmp_path: Path) -> None:
     """The label is right, and the certified radius is not above the exact one, the image's distance to the boundary:
     0.05 in each of 192 values."""

@@ -2,11 +2,7 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.fuzz.runs import fuzz, oracle_instance
-
-pytestmark = pytest.mark.slow
 
 
 def test_service_when_requests_are_generated_from_its_description(tmp_path: Path) -> None:

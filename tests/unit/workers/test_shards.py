@@ -153,6 +153,7 @@ def fail(noisy: torch.Tensor) -> None:
     raise RuntimeError("/secret/path")
 
 
+@pytest.mark.slow
 def test_the_model_fails_twice(bench: Bench, submit: Callable[..., JobRecord]) -> None:
     """The shard is not given back: it stays leased until anybody may have it. The worker takes nothing for a while."""
 
@@ -170,6 +171,7 @@ def test_the_model_fails_twice(bench: Bench, submit: Callable[..., JobRecord]) -
     assert bench.run(job, Phase.PREDICT).status is JobStatus.SUCCEEDED
 
 
+@pytest.mark.slow
 def test_a_worker_fails_three_times_in_a_row(bench: Bench, submit: Callable[..., JobRecord]) -> None:
     """It ends as a failure, and no job with it; a shard in between that succeeds clears its name."""
     jobs = [submit(JobKind.PREDICT, n=n) for n in (100, 200, 300, 400, 500)]
@@ -182,6 +184,7 @@ def test_a_worker_fails_three_times_in_a_row(bench: Bench, submit: Callable[...,
     assert statuses == [JobStatus.RUNNING, JobStatus.SUCCEEDED, *[JobStatus.RUNNING] * 3]
 
 
+@pytest.mark.slow
 def test_every_worker_fails(bench: Bench, submit: Callable[..., JobRecord]) -> None:
     """The last attempt ends the job, with a problem that tells nothing of the machine."""
     bench.model.before = fail
@@ -196,6 +199,7 @@ def test_every_worker_fails(bench: Bench, submit: Callable[..., JobRecord]) -> N
     assert "secret" not in error.model_dump_json()
 
 
+@pytest.mark.slow
 def test_a_record_that_nobody_can_read(bench: Bench, connection: redis.Redis, submit: Callable[..., JobRecord]) -> None:
     """It is a failure like any other, and ends the job in the end."""
     job = submit(JobKind.PREDICT, n=100)
@@ -341,6 +345,7 @@ def test_the_heartbeat_of_a_hung_batch(bench: Bench, connection: redis.Redis, su
     assert beats == ["registered", "renewed", "ended"]
 
 
+@pytest.mark.slow
 def test_a_process_that_hangs() -> None:
     """It ends as a failure, though its main thread does not answer."""
     code = "import threading, time; from workers.heartbeat import end_process;"

@@ -32,6 +32,7 @@ def faults(how: str) -> int:
     return int(subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="needs the GNU C library")
 def test_batches_when_freed_memory_is_kept() -> None:
     """Later batches find their pages where the first left them; without, the kernel gives new ones every time."""

@@ -56,6 +56,7 @@ def answers(settings: Settings, noisy: torch.Tensor, tasks: Sequence[Task] = TAS
     return [models.base_classifier(task, sigma)(noisy) for task in tasks for sigma in SIGMAS]
 
 
+@pytest.mark.slow
 def test_logits_when_the_denoiser_is_folded(noisy: torch.Tensor, tmp_path: Path) -> None:
     """They are those of the UNet as it is, to rounding, for every task and sigma; in bfloat16 they are near."""
     plain = answers(Settings(state_dir=tmp_path, folded=False), noisy)
@@ -101,6 +102,7 @@ def test_memory_of_a_task_with_a_prompt_of_its_own(noisy: torch.Tensor) -> None:
     assert isinstance(adapted.denoiser, OneStepDenoiser)
 
 
+@pytest.mark.slow
 def test_oracle_when_it_is_loaded_in_a_new_process() -> None:
     """A worker has it at once: no model library is imported."""
     finished = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)

@@ -26,6 +26,7 @@ def test_margin_is_the_distance_to_the_boundary(seed: int) -> None:
     assert (logits[:, 0] > 0).tolist() == [margin > 0, margin > 0, margin < 0]
 
 
+@pytest.mark.slow
 def test_coin_is_fair_whatever_the_image() -> None:
     """400 runs of 1,000 samples have the mean and the variance of independent fair coins."""
     counts = []

@@ -129,6 +129,7 @@ class TestSubmission:
         with pytest.raises(ValueError, match="at least one"):
             submit(board, make_request(n0=0))
 
+    @pytest.mark.slow
     def test_the_server_is_away(self, queue_settings: Settings, make_request: MakeRequest) -> None:
         """QueueUnavailableError, for a command and for a ping."""
         board = JobBoard(connect("unix:///nowhere/queue.sock"), queue_settings)
@@ -387,6 +388,7 @@ class TestSteps:
         assert board.note_attempt(job.id, "select:0") == 0
         assert not server.exists(f"robustify:attempts:{job.id}")
 
+    @pytest.mark.slow
     def test_it_comes_no_further(self, board_with: BoardWith, make_request: MakeRequest) -> None:
         """A running job expires as a waiting one does; votes, and nothing else, give it as much time again."""
         board = board_with(queue_seconds=1)
@@ -423,6 +425,7 @@ class TestSteps:
         assert server.hget(f"robustify:job:{lost.id}", "status") == b"expired"
         assert server.hget(f"robustify:job:{due.id}", "status") == b"expired"
 
+    @pytest.mark.slow
     def test_nobody_begins_it_in_time(self, board_with: BoardWith, make_request: MakeRequest) -> None:
         """It expires, for a reader at once and without any worker."""
         board = board_with(queue_seconds=1)

@@ -142,6 +142,7 @@ class Ledger(RuleBasedStateMachine):
         self.deliver(shard, 0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lease_seconds", [0.0001, 60.0])
 def test_any_history_of_deliveries(
     connection: redis.Redis,

@@ -89,6 +89,7 @@ def test_a_popped_job(server: redis.Redis, queue_settings: Settings, engine: str
     assert server.llen(intermediate) == 0
 
 
+@pytest.mark.slow
 def test_all_queues_are_empty(server: redis.Redis, engine: str) -> None:
     """A pop that may wait ends with RQ's exception, also for a single queue."""
     with pytest.raises(DequeueTimeout):

@@ -103,6 +103,7 @@ def test_it_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         EmbeddedServer(tmp_path).start()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux ends it")
 def test_its_parent_is_killed(tmp_path: Path) -> None:
     """It ends too, and leaves its folder to the next."""

@@ -113,6 +113,7 @@ def finished(workshop: PicturesOfNoise, profile: Profile, tmp_path_factory: pyte
     return AdaptationRun(request, workshop, tmp_path_factory.mktemp("run"), lambda progress: None)
 
 
+@pytest.mark.slow
 def test_progress_when_a_run_goes_on(finished: AdaptationRun) -> None:
     """Steps of all stages together, never back, from none to all of them; a stage without steps is left out."""
     told = list[Progress]()
@@ -126,6 +127,7 @@ def test_progress_when_a_run_goes_on(finished: AdaptationRun) -> None:
     assert not (finished.made / CLASSIFIER).exists()
 
 
+@pytest.mark.slow
 def test_report_when_a_run_is_done(finished: AdaptationRun, tmp_path: Path) -> None:
     """Figures at both noise levels before and after, the losses, and what each reference shows, in the store too."""
     made = finished.run()

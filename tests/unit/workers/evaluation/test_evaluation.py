@@ -30,6 +30,7 @@ def evaluation(sigma: float = 0.25, n: int = 200, **method: Any) -> Evaluation:
     return Evaluation(settings, Task(("above", "below")), "denoised", parameters, "digest", procedure=procedure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method",
     [{"target_radius": 0.1}, {"tolerance": 0.1}, {"bound": "multiclass"}, {"test": "sequential"}, {"test": "fixed"}],

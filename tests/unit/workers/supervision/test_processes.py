@@ -59,6 +59,7 @@ def test_child_that_fails_at_every_start(tmp_path: Path) -> None:
     assert len((tmp_path / "starts").read_text()) == START_FAILURES
 
 
+@pytest.mark.slow
 def test_pauses_between_failed_starts() -> None:
     """Each is twice as long as the one before."""
     child = Child("worker", ("-c", "raise SystemExit(1)"), pause_seconds=0.2)
@@ -135,6 +136,7 @@ def test_what_children_say(capsys: pytest.CaptureFixture[str]) -> None:
     assert child.last_words.text == "ERROR:    address in use"
 
 
+@pytest.mark.slow
 def test_queue_server_that_cannot_be_started_again(tmp_path: Path) -> None:
     """It is given up after some attempts, with the reason."""
     with EmbeddedServer(tmp_path) as server, Supervisor(server=server) as supervisor:

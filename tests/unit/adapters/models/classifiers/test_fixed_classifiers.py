@@ -49,6 +49,7 @@ def test_lite0_when_it_sees_a_photograph(hopper: torch.Tensor) -> None:
     assert IMAGENET[int(logits.argmax())] == "military uniform"
 
 
+@pytest.mark.slow
 def test_denoised_lite0_when_there_is_noise(hopper: torch.Tensor) -> None:
     """Behind FFDNet it tells the chosen classes apart; what comes out is nearer to the image than what went in."""
     models = load_models(find_profile("imagenet-lite0-ffdnet"), Settings(threads=1))

@@ -16,6 +16,7 @@ from robustify.errors import ModelFilesError
 SOURCE = str(BUNDLED / "denoiser")
 
 
+@pytest.mark.slow
 def test_prompts_when_a_process_of_its_own_embeds_them(tmp_path: Path) -> None:
     """The rows are those of the text encoder in this process; they are made once, also for another process."""
     profile = replace(DEEPFLOYD, folder=BUNDLED)
@@ -28,6 +29,7 @@ def test_prompts_when_a_process_of_its_own_embeds_them(tmp_path: Path) -> None:
     assert torch.equal(without_encoder(texts[:1])[0], embed(texts[:1])[0])
 
 
+@pytest.mark.slow
 def test_prompts_when_the_text_encoder_is_damaged(tmp_path: Path) -> None:
     """ModelFilesError with the process's last word, and no file of rows."""
     shutil.copytree(BUNDLED / "denoiser" / "tokenizer", tmp_path / "denoiser" / "tokenizer")

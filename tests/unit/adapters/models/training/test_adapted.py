@@ -151,6 +151,7 @@ def replaced(model: torch.nn.Module, weights: Weights) -> torch.nn.Module:
     return copy
 
 
+@pytest.mark.slow
 def test_function_when_only_a_part_was_adapted(
     denoiser: OneStepDenoiser, clip: ClipModel, noisy: torch.Tensor, adapted: StoredAdaptation
 ) -> None:
@@ -219,6 +220,7 @@ def several(
     return tasks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_task_bytes", [0, 1 << 30])
 def test_tasks_when_they_are_served_in_turn(
     several: list[Task], noisy: torch.Tensor, tmp_path: Path, max_task_bytes: int

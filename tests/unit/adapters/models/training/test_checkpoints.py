@@ -46,6 +46,7 @@ def test_state_when_nothing_was_saved(checkpoint: Checkpoint) -> None:
     assert (checkpoint.step, checkpoint.notes, checkpoint.load()) == (0, {}, {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["replace", "fsync"])
 def test_saving_when_the_process_is_killed(tmp_path: Path, call: str) -> None:
     """The state before is still there, and what was written of the new one does not pass for a checkpoint."""

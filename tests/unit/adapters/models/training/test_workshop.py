@@ -120,6 +120,7 @@ def is_untouched(model: torch.nn.Module, before: Mapping[str, torch.Tensor]) -> 
     return same and all(p.grad is None and not p.requires_grad for p in model.parameters())
 
 
+@pytest.mark.slow
 def test_personalization_when_it_was_stopped(
     workshop: Workshop, prompt: Path, references: References, tmp_path: Path, accelerator: Accelerator
 ) -> None:
@@ -153,6 +154,7 @@ def test_personalization_when_it_is_done(
     assert is_untouched(workshop.clip.model, before[1])
 
 
+@pytest.mark.slow
 def test_prediction_between_two_steps(
     workshop: Workshop, prompt: Path, references: References, tmp_path: Path, accelerator: Accelerator
 ) -> None:
@@ -168,6 +170,7 @@ def test_prediction_between_two_steps(
     assert all(torch.equal(logits, idle) for logits in served)
 
 
+@pytest.mark.slow
 def test_personalization_when_memory_is_saved(
     workshop: Workshop, prompt: Path, references: References, tmp_path: Path, accelerator: Accelerator
 ) -> None:
