@@ -172,7 +172,7 @@ def test_certificates_come_in_between(
     adapt(request, find_profile("mini"), mini_settings, "second", lambda progress: None)
     tasks = TaskStore(mini_settings.state.tasks)
     before = tasks.find("first")
-    start_product_worker(mini_settings)
+    start_product_worker(mini_settings, LITTLE_EVIDENCE)
     work = submit(mini_board, request_of(mini_settings, name="first", seed=3))
     wait_until(lambda: current(mini_board, work).stage == "personalize", SECONDS)
     pinned = [submit_certificate(mini_board, mini_settings, name, seed=8) for name in ("first", "second")]
