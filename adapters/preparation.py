@@ -9,7 +9,6 @@
 The API and the command line take the same steps; the API stores the tensor before the last one.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -18,6 +17,7 @@ from adapters.contract.certify import CertifyParameters, check_certificate
 from adapters.contract.fields import FieldProblem, accepted, parse_fields
 from adapters.contract.jobs import InputImage, JobRequest
 from adapters.contract.labels import class_indices
+from adapters.contract.looks import certificate_looks, sequential_looks
 from adapters.contract.predict import PredictParameters
 from adapters.contract.records import JobKind, VoteKind
 from adapters.contract.smoothing import SmoothedParameters, check_enough, check_label_count
@@ -28,13 +28,11 @@ from adapters.settings import Settings
 from adapters.store.tasks import TaskStore
 from adapters.store.tensors import tensor_digest
 from robustify.errors import InvalidInputError, TaskConflictError, UnknownTaskError
-from robustify.smoothing.sequential import EARLY_SHARE
+from robustify.smoothing.looks import Looks
 from robustify.smoothing.statistics import fewest_samples_to_predict
 from robustify.types import Bound, Noise, PredictTest, Task
 
 VERSION_MARK = "@"
-MAX_LOOKS = 40
-"""Of a prediction: each is a shard of its own, and takes some milliseconds beside its samples."""
 PARAMETERS: Mapping[JobKind, type[SmoothedParameters]] = MappingProxyType(
     {JobKind.PREDICT: PredictParameters, JobKind.CERTIFY: CertifyParameters}
 )
@@ -50,8 +48,8 @@ class AskedTask:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What was asked of an image, whatever it is: checked parameters, and the task."""
+class CheckedRequest:
+    """What is asked of an image, whatever it is: checked parameters, and the task."""
 
     kind: VoteKind
     parameters: SmoothedParameters
@@ -69,7 +67,7 @@ def checked(
     profile: Profile,
     tasks: TaskStore,
     problems: Sequence[FieldProblem] = (),
-) -> Question:
+) -> CheckedRequest:
     """Step 1. Raises FieldsError with `problems`, which are known already, and all that is wrong with the fields; and
     as `asked_task` does.
     """
@@ -77,17 +75,17 @@ def checked(
     if parameters is not None:
         wrong = list(check_fit(parameters, profile))
     found = accepted(parameters, [*problems, *wrong])
-    return Question(kind, found, asked_task(found, profile, tasks))
+    return CheckedRequest(kind, found, asked_task(found, profile, tasks))
 
 
-def canonical_image(question: Question, image: bytes, profile: Profile) -> CanonicalImage:
+def canonical_image(asked: CheckedRequest, image: bytes, profile: Profile) -> CanonicalImage:
     """Step 2. Raises UnreadableImageError."""
-    return canonicalise_for(question.noise, image, profile.side)
+    return canonicalise_for(asked.noise, image, profile.side)
 
 
-def request_of(question: Question, image: CanonicalImage, profile: Profile, settings: Settings) -> JobRequest:
+def request_of(asked: CheckedRequest, image: CanonicalImage, profile: Profile, settings: Settings) -> JobRequest:
     """Step 3."""
-    return job_request(question, input_image(image), profile, settings)
+    return job_request(asked, input_image(image), profile, settings)
 
 
 def input_image(image: CanonicalImage) -> InputImage:
@@ -102,14 +100,14 @@ def input_image(image: CanonicalImage) -> InputImage:
     )
 
 
-def job_request(question: Question, image: InputImage, profile: Profile, settings: Settings) -> JobRequest:
+def job_request(asked: CheckedRequest, image: InputImage, profile: Profile, settings: Settings) -> JobRequest:
     """The request with all defaults filled in and the fingerprint of the function that will answer it."""
-    parameters, task = question.parameters, question.asked.task
+    parameters, task = asked.parameters, asked.asked.task
     sigma = profile.default_sigma if parameters.sigma is None else parameters.sigma
     engine = engine_digest(profile, settings)
     decides = deciding_samples(parameters, profile, settings)
     return JobRequest(
-        kind=question.kind,
+        kind=asked.kind,
         image=image,
         labels=task.labels,
         template=task.template,
@@ -117,17 +115,18 @@ def job_request(question: Question, image: InputImage, profile: Profile, setting
         n0=decides.n0,
         n=parameters.n,
         alpha=parameters.alpha,
-        noise=question.noise,
+        noise=asked.noise,
         bound=decides.bound,
         target_radius=decides.target_radius,
         tolerance=decides.tolerance,
         test=decides.test,
-        step=decides.step,
+        looks=decides.looks,
+        selection_looks=decides.selection_looks,
         profile=profile.name,
         engine=engine,
-        fingerprint=function_digest(engine, task, sigma, question.noise),
-        task=question.asked.name,
-        version=question.asked.version,
+        fingerprint=function_digest(engine, task, sigma, asked.noise),
+        task=asked.asked.name,
+        version=asked.asked.version,
         adaptation=task.adaptation,
     )
 
@@ -141,26 +140,22 @@ class DecidingSamples:
     target_radius: float | None = None
     tolerance: float | None = None
     test: PredictTest = PredictTest.FIXED
-    step: int | None = None
+    looks: Looks | None = None
+    selection_looks: Looks | None = None
 
 
 def deciding_samples(parameters: SmoothedParameters, profile: Profile, settings: Settings) -> DecidingSamples:
+    batch = profile.samples_per_batch(settings)
     if isinstance(parameters, CertifyParameters):
-        bound, shard_samples = parameters.bound_used, profile.samples_per_shard(settings)
-        step = min(shard_samples, parameters.n) if bound is Bound.ANYTIME else None
+        bound = parameters.bound_used
+        planned = certificate_looks(bound, profile, settings)
         aims = (parameters.target_radius, parameters.tolerance)
-        return DecidingSamples(parameters.n0, bound, *aims, step=step)
+        return DecidingSamples(
+            parameters.n0, bound, *aims, looks=planned.looks, selection_looks=planned.selection_looks
+        )
     assert isinstance(parameters, PredictParameters)
-    step = sequential_step(parameters.test, parameters.n, parameters.alpha, profile.samples_per_batch(settings))
-    return DecidingSamples(test=PredictTest.FIXED if step is None else PredictTest.SEQUENTIAL, step=step)
-
-
-def sequential_step(test: str, n: int, alpha: float, batch_size: int) -> int | None:
-    """One batch, which is the least that is computed, or more of them where n is large; None where the fixed test is
-    asked for, or n is too small for anything else: looking early costs a part of alpha, and must be possible."""
-    if test == PredictTest.FIXED or n <= batch_size or n < fewest_samples_to_predict((1 - EARLY_SHARE) * alpha):
-        return None
-    return batch_size * math.ceil(n / (batch_size * MAX_LOOKS))
+    looks = sequential_looks(parameters.test, parameters.n, parameters.alpha, batch)
+    return DecidingSamples(test=PredictTest.FIXED if looks is None else PredictTest.SEQUENTIAL, looks=looks)
 
 
 def asked_task(parameters: SmoothedParameters, profile: Profile, tasks: TaskStore) -> AskedTask:

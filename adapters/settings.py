@@ -1,20 +1,13 @@
 """Settings from the environment (`ROBUSTIFY_*`); the only reader of the environment."""
 
-import os
-import secrets
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from robustify.errors import InvalidInputError
-
 MEBIBYTE = 1 << 20
-KEY_BYTES = 32
 
 
 def checked_address(text: str) -> str:
@@ -24,7 +17,7 @@ def checked_address(text: str) -> str:
 
 
 class Settings(BaseSettings):
-    """One process's settings; processes that share jobs must share the secret and everything that decides f."""
+    """One process's settings; processes that share jobs must share the keys and everything that decides f."""
 
     model_config = SettingsConfigDict(env_prefix="ROBUSTIFY_", env_ignore_empty=True, frozen=True)
 
@@ -32,16 +25,16 @@ class Settings(BaseSettings):
     state_dir: Annotated[Path, AfterValidator(Path.expanduser), AfterValidator(Path.absolute)] = Field(
         Path("~/.local/state/robustify"),
         validate_default=True,
-        description="Folder of the secrets, the images and the embedded queue's data.",
+        description="Folder of the keys, the images and the embedded queue's data.",
     )
     models_dir: Annotated[Path, AfterValidator(Path.expanduser), AfterValidator(Path.absolute)] | None = Field(
         None, description="Folder of pulled models, one subfolder a profile; by default `models` in the state folder."
     )
     redis_url: str | None = Field(None, description="Queue server; without it `robustify up` starts an embedded one.")
-    secret: SecretStr | None = Field(
-        None, description="Hex key of the noise; made at first start and kept in the state folder."
+    noise_key: SecretStr | None = Field(
+        None, description="RSA key of the noise, in PEM; made at first start and kept in the state folder."
     )
-    secret_file: Path | None = Field(None, description="File of that key instead, as containers get their secrets.")
+    noise_key_file: Path | None = Field(None, description="File of that key instead, as containers get their secrets.")
     signing_key: SecretStr | None = Field(
         None, description="Hex Ed25519 key that signs certificates; made at first start and kept in the state folder."
     )
@@ -76,6 +69,12 @@ class Settings(BaseSettings):
         None,
         description="Where profile mini-remote has its votes from; part of the fingerprint.",
     )
+    classifier_identity: str | None = Field(
+        None,
+        max_length=200,
+        description="What answers there, such as the name and version of the model behind the token; part of the "
+        "fingerprint: change it when the answers change.",
+    )
     classifier_token: SecretStr | None = Field(None, description="Bearer token for that address.")
     classifier_calls: int = Field(8, ge=1, le=256, description="Calls to that address that are under way at once.")
     classifier_budget: int | None = Field(
@@ -87,6 +86,9 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(10 * MEBIBYTE, ge=1024, description="Largest accepted image file.")
     min_free_bytes: int = Field(
         64 * MEBIBYTE, ge=0, description="With less free on the disk of the images, /readyz answers 503."
+    )
+    max_questions_per_image: int | None = Field(
+        None, ge=1, description="Questions that may be asked about one image; by default any number, each charged."
     )
     max_queued_jobs: int = Field(1000, ge=1, description="Jobs that may wait; more are refused with 503.")
     queue_seconds: int = Field(
@@ -110,22 +112,6 @@ class Settings(BaseSettings):
         """Where the models of profiles that are not bundled are."""
         return self.models_dir or self.state.models
 
-    def noise_secret(self) -> bytes:
-        """The key of the noise: the environment's, that of a file it names, or the state folder's, made with mode 0600.
-
-        Raises OSError when the file that is named cannot be read: that one is never made.
-        """
-        return _key("secret", self.secret, self.secret_file, self.state.secret)
-
-    @property
-    def has_noise_secret(self) -> bool:
-        """Whether there is one already."""
-        return self.secret is not None or (self.secret_file or self.state.secret).exists()
-
-    def signing_secret(self) -> bytes:
-        """The private key of the signatures, likewise."""
-        return _key("signing_key", self.signing_key, self.signing_key_file, self.state.signing_key)
-
 
 @dataclass(frozen=True)
 class StateFolder:
@@ -134,9 +120,14 @@ class StateFolder:
     root: Path
 
     @property
-    def secret(self) -> Path:
-        """The key of the noise, in hexadecimal."""
-        return self.root / "secret"
+    def noise_key(self) -> Path:
+        """The private key of the noise, in PEM."""
+        return self.root / "noise_key"
+
+    @property
+    def public_noise_key(self) -> Path:
+        """Its public half, which whoever holds the private one writes for the others."""
+        return self.root / "noise_key.json"
 
     @property
     def signing_key(self) -> Path:
@@ -177,33 +168,3 @@ class StateFolder:
     def queue(self) -> Path:
         """The append-only file of the embedded queue server: jobs, votes, outcomes and the ledger."""
         return self.root / "queue"
-
-
-def _key(name: str, given: SecretStr | None, named: Path | None, own: Path) -> bytes:
-    """The key that is given, or that of the file that is named, or the state folder's own, made if there is none."""
-    if given is not None:
-        return _parse_key(name, given.get_secret_value())
-    if named is None and not own.exists():
-        _create_key(own)
-    return _parse_key(name, (named or own).read_text(encoding="ascii"))
-
-
-def _parse_key(name: str, text: str) -> bytes:
-    """32 bytes in hexadecimal; anything shorter could be guessed."""
-    try:
-        key = bytes.fromhex(text.strip())
-    except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise InvalidInputError(f"the {name.replace('_', ' ')} must be {KEY_BYTES} bytes in hexadecimal", field=name)
-    return key
-
-
-def _create_key(path: Path) -> None:
-    """Write a whole file for its owner only, then link it into place: the first of several processes wins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as file:
-        file.write(secrets.token_hex(KEY_BYTES))
-        file.flush()
-        with suppress(FileExistsError):
-            os.link(file.name, path)

@@ -36,7 +36,7 @@ def running_server(profile: str, dtype: str, workers: int, folder: Path) -> Iter
         state_dir=folder / f"{workers}-workers",
         port=free_port(),
         redis_url=None,
-        secret=None,
+        noise_key=None,
         log_level="WARNING",
     )
     with running_stack(settings, workers) as supervisor:

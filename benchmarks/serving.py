@@ -75,7 +75,7 @@ def main(
             state_dir=folder / "state",
             port=free_port(),
             redis_url=None,
-            secret=None,
+            noise_key=None,
             log_level="WARNING",
         )
         with running_stack(settings) as supervisor:

@@ -28,7 +28,7 @@ def base_classifier(images: torch.Tensor) -> torch.Tensor:
 
 
 parameters = SmoothingParameters(sigma=0.5, n0=100, n=10_000, alpha=0.001)
-samples = GaussianSamples(image, parameters.sigma, SeededNoise(b"anything that nobody else knows"))
+samples = GaussianSamples(image, parameters.sigma, SeededNoise(b"32 bytes that nobody else knows!"))
 selecting, estimating = (
     NoisyVotes(base_classifier, samples, phase, classes=2, batch_size=500) for phase in (Phase.SELECT, Phase.ESTIMATE)
 )

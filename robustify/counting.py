@@ -7,9 +7,11 @@ import numpy as np
 
 
 class NoiseSource(Protocol):
-    """Standard normal noise of one sample: the same (phase, index, shape) always gives the same float32 array."""
+    """Noise of the samples first .. first + count - 1 of a phase, (count, *shape): that of a sample is always the same,
+    whatever is drawn with it. Standard normal in float64, or whole levels in int16.
+    """
 
-    def __call__(self, phase: str, index: int, shape: tuple[int, ...]) -> np.ndarray: ...
+    def __call__(self, phase: str, first: int, count: int, shape: tuple[int, ...]) -> np.ndarray: ...
 
 
 class VoteCounter(Protocol):

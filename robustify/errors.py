@@ -9,6 +9,7 @@ RobustifyError
         HubError
     QueueUnavailableError
     QueueFullError
+    TooManyQuestionsError       an operator allows no more about this image
     StoredImageError
     UnknownTaskError
     TaskConflictError           a name that stands for something else, or a task that is in use
@@ -57,6 +58,10 @@ class QueueUnavailableError(RobustifyError):
 
 class QueueFullError(RobustifyError):
     """More jobs wait than the settings allow; the client may try again later."""
+
+
+class TooManyQuestionsError(RobustifyError):
+    """As many questions were asked about an image as the operator allows."""
 
 
 class StoredImageError(RobustifyError):

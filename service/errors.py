@@ -24,6 +24,7 @@ from robustify.errors import (
     RobustifyError,
     StoredTaskError,
     TaskConflictError,
+    TooManyQuestionsError,
     UnknownTaskError,
     UnreadableImageError,
     UnsupportedImageError,
@@ -130,6 +131,7 @@ INTERNAL_ERROR = ProblemKind(
 )
 
 
+TOO_MANY_QUESTIONS = ProblemKind("too-many-questions", 403, "No more questions about this image are answered")
 QUEUE_FULL = ProblemKind(
     "queue-full", 503, "Too many jobs wait", "As many jobs wait as are allowed: send it again later.", retry=True
 )
@@ -174,6 +176,7 @@ PROBLEM_KINDS = (
     UNREADABLE_IMAGE,
     INVALID_INPUT,
     INTERNAL_ERROR,
+    TOO_MANY_QUESTIONS,
     QUEUE_FULL,
     QUEUE_UNAVAILABLE,
     MODEL_UNAVAILABLE,
@@ -238,6 +241,8 @@ def client_problem(error: RobustifyError) -> ProblemError:
             return ProblemError(TASK_CONFLICT, sentence(error))
         case StoredTaskError():
             return ProblemError(TASK_LOST, sentence(error))
+        case TooManyQuestionsError():
+            return ProblemError(TOO_MANY_QUESTIONS, sentence(error))
         case QueueFullError():
             return ProblemError(QUEUE_FULL)
         case QueueUnavailableError():

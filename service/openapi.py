@@ -29,7 +29,7 @@ ABOUT = ("title", "description", "default", "examples")
 FILE: Document = {"description": "A file.", "format": "binary"}
 FILE_AS_TEXT: Document = {"description": "A file in base64.", "format": "byte", "minLength": 1, "pattern": BASE64}
 IMAGE_TYPES = "image/jpeg, image/png, image/webp"
-SUBMIT_PROBLEMS = (400, 404, 408, 409, 413, 415, 422, 503)
+SUBMIT_PROBLEMS = (400, 403, 404, 408, 409, 413, 415, 422, 503)
 NOT_MODIFIED: Document = {"description": "The client has it already: `If-None-Match` named its `ETag`"}
 IMAGE_RULE = (
     f"One still JPEG, PNG or WebP picture of 8 bits per channel, not CMYK, with sides of {MIN_SIDE} to {MAX_SIDE} "

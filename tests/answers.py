@@ -1,9 +1,10 @@
 """Results for tests that play the worker: made of the votes that the board holds, and whatever else a test wants."""
 
+from math import inf
 from typing import Any
 
 from adapters.contract.answer import answered_image, answering_model, label_votes
-from adapters.contract.jobs import JobRecord
+from adapters.contract.jobs import JobRecord, JobRequest
 from adapters.contract.next_step import Standing
 from adapters.contract.records import JobKind
 from adapters.contract.results import AdaptedFrom, AdaptResult, CertifyResult, MadeTask, PredictResult, Voted
@@ -21,7 +22,18 @@ def standing_of(board: JobBoard, job_id: str) -> Standing:
 
 def phase_votes(board: JobBoard, job_id: str, phase: Phase) -> list[int]:
     """The sum of the recorded votes of a phase."""
-    return standing_of(board, job_id).phase_votes(phase)
+    return recorded(standing_of(board, job_id), phase)
+
+
+def recorded(standing: Standing, phase: Phase, samples: float = inf) -> list[int]:
+    """The sum of the recorded votes of a phase, or of those of its first samples."""
+    shards = [votes for first, votes in standing.counted[phase].shards.items() if first < samples]
+    return [sum(of_class) for of_class in zip(*shards, [0] * len(standing.record.request.labels), strict=True)]
+
+
+def samples_of(request: JobRequest, phase: Phase) -> int:
+    """That are planned for a phase."""
+    return next(planned.samples for planned in request.phases if planned.phase is phase)
 
 
 def answer_of(board: JobBoard, job_id: str, samples: int | None = None, **changes: object) -> Voted:
@@ -29,10 +41,9 @@ def answer_of(board: JobBoard, job_id: str, samples: int | None = None, **change
     all; with changes."""
     standing = standing_of(board, job_id)
     request = standing.record.vote_request
-    phase, planned = request.phases[-1]
-    used = planned if samples is None else samples
-    shards = [votes for first, votes in standing.shards(phase).items() if first < used]
-    votes = label_votes(request, [sum(of_class) for of_class in zip(*shards, [0] * len(request.labels), strict=True)])
+    last = request.phases[-1]
+    used = last.samples if samples is None else samples
+    votes = label_votes(request, recorded(standing, last.phase, used))
     common: dict[str, Any] = {
         "label": None,
         "index": None,
@@ -53,9 +64,10 @@ def answer_of(board: JobBoard, job_id: str, samples: int | None = None, **change
         radius=None,
         bound=request.bound,
         n0=request.n0,
-        samples_used=request.n0 + used,
+        selection_samples=standing.selection_samples,
+        samples_used=standing.selection_samples + used,
         p_lower=0.0,
-        selection_votes=label_votes(request, standing.phase_votes(Phase.SELECT)),
+        selection_votes=label_votes(request, recorded(standing, Phase.SELECT, standing.selection_samples)),
         **common,
     )
     return certified.model_copy(update=changes)

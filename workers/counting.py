@@ -1,17 +1,21 @@
 """The models of one process and the votes that they count; the one place that makes a `NoisyVotes` of them."""
 
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
 import torch
 
 from adapters.certificates.issue import Issuer
+from adapters.certificates.key_files import signing_key
+from adapters.certificates.vrf import NoiseKey, seed_of
+from adapters.contract.certificate_parts import Hardware
 from adapters.contract.jobs import JobRequest
-from adapters.contract.results import CertifyResult
+from adapters.contract.results import CertifyResult, PredictResult
 from adapters.profiles.fingerprint import engine_digest, engine_parts, function_digest
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
@@ -19,7 +23,6 @@ from robustify.errors import ModelFilesError
 from robustify.smoothing.lattice import SeededLatticeNoise, to_levels
 from robustify.smoothing.noise import SeededNoise
 from robustify.smoothing.samples import GaussianSamples, LatticeSamples, SampleSource
-from robustify.smoothing.seeds import certificate_seed
 from robustify.smoothing.votes import BaseClassifier, NoisyVotes
 from robustify.types import Noise, Phase, Task
 
@@ -34,23 +37,14 @@ class BaseClassifiers(Protocol):
 
 
 @dataclass(frozen=True)
-class LoadedModel:
-    """The models in memory, what they are, and the key of their noise."""
+class VoteMaker:
+    """The models in memory, and what they are: they count the votes of any noise."""
 
     profile: Profile
     engine: str
     """Computed when they were loaded: the files may have changed since."""
     classifiers: BaseClassifiers
     settings: Settings
-    noise_secret: bytes
-
-    def votes_of(
-        self, request: JobRequest, image: np.ndarray, phase: Phase, before_batch: BeforeBatch = lambda done: None
-    ) -> NoisyVotes:
-        """The VoteCounter of a request."""
-        seed = certificate_seed(self.noise_secret, request.certificate_id)
-        samples = samples_of(image, request.sigma, seed, request.noise)
-        return self.votes(request.label_task, request.sigma, samples, phase, before_batch)
 
     def votes(
         self,
@@ -71,6 +65,20 @@ class LoadedModel:
             before_batch=before_batch,
         )
 
+
+@dataclass(frozen=True)
+class LoadedModel(VoteMaker):
+    """A VoteMaker with the key of the noise: it answers requests."""
+
+    noise_key: NoiseKey
+
+    def votes_of(
+        self, request: JobRequest, image: np.ndarray, phase: Phase, before_batch: BeforeBatch = lambda done: None
+    ) -> NoisyVotes:
+        """The VoteCounter of a request."""
+        samples = samples_of(image, request.sigma, self.seed(request), request.noise)
+        return self.votes(request.label_task, request.sigma, samples, phase, before_batch)
+
     def fingerprint_of(self, request: JobRequest) -> str:
         """The fingerprint of the function that `votes_of` counts the votes of, whatever the request says."""
         return function_digest(self.engine, request.label_task, request.sigma, request.noise)
@@ -82,7 +90,18 @@ class LoadedModel:
     @cached_property
     def issuer(self) -> Issuer:
         """Signs certificates; makes the key if there is none. Its engine is what the files are at first use."""
-        return Issuer(engine_parts(self.profile, self.settings), self.noise_secret, self.settings.signing_secret())
+        engine = engine_parts(self.profile, self.settings)
+        hardware = hardware_of(torch.device(self.settings.device))
+        return Issuer(engine, hardware, self.noise_key, signing_key(self.settings))
+
+    def seed(self, request: JobRequest) -> bytes:
+        """The seed of all noise that the request meets (32 bytes); remembered from shard to shard."""
+        return remembered_seed(self.noise_key, request.question.text)
+
+    def proven(self, request: JobRequest, result: PredictResult) -> PredictResult:
+        """The result of a predict job with its question and the proof of its noise."""
+        randomness = self.issuer.randomness(request)
+        return result.model_copy(update={"question": request.question, "randomness": randomness})
 
     def certified(self, request: JobRequest, result: CertifyResult) -> CertifyResult:
         """The result of a certify job with its signed certificate."""
@@ -95,6 +114,20 @@ class LoadedModel:
             return engine_digest(self.profile, self.settings) == self.engine
         except (ModelFilesError, OSError):
             return True
+
+
+@lru_cache(maxsize=1024)
+def remembered_seed(key: NoiseKey, question: bytes) -> bytes:
+    return seed_of(key.proof(question))
+
+
+def hardware_of(device: torch.device) -> Hardware:
+    """What of this machine may change the last bits of logits."""
+    if device.type == "cuda":
+        processor = torch.cuda.get_device_name(device)
+    else:
+        processor = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+    return Hardware(processor=processor, threads=torch.get_num_threads())
 
 
 def samples_of(image: np.ndarray, sigma: float, seed: bytes, noise: Noise = Noise.GAUSSIAN) -> SampleSource:

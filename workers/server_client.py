@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
+from adapters.canonical_json import canonical_bytes
+from adapters.contract.keys import PublicKeys
 from adapters.contract.plan import Plan
 from adapters.contract.records import JobKind, JsonObject
 from adapters.contract.results import AdaptResult, CertifyResult, PredictResult
@@ -128,9 +130,12 @@ class Server:
     def plan(self, fields: Mapping[str, object]) -> Plan:
         return Plan.model_validate(self.request("POST", "/plan", json=dict(fields)))
 
-    def public_key(self) -> str:
-        """What it signs certificates with, in hexadecimal."""
-        return str(self.request("GET", "/certificates/key")["public_key"])
+    def public_keys(self) -> PublicKeys:
+        """What it signs certificates with, and what proves their noise."""
+        try:
+            return PublicKeys.model_validate_json(canonical_bytes(self.request("GET", "/certificates/key")))
+        except ValidationError as error:
+            raise RobustifyError(f"the server {self.url} has keys of another release") from error
 
     def job(self, method: str, path: str, **options: Any) -> FollowedJob:
         """Any: the keywords are httpx's own."""

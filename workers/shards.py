@@ -203,8 +203,8 @@ class ShardRunner:
         if standing is None:
             return
         match next_step(standing):
-            case Select(index):
-                self._board.select(job_id, index)
+            case Select(index, samples):
+                self._board.select(job_id, index, samples)
             case Finish(selection, tally):
                 result = self._result(standing.record, selection, tally)
                 if self._board.finish(job_id, result):
@@ -213,7 +213,7 @@ class ShardRunner:
     def _result(self, record: JobRecord, selection: Selection | None, tally: Tally) -> Voted:
         seconds = max(0.0, time.time() - (record.started_at or record.created_at))
         if selection is None:
-            return predict_result(record.vote_request, tally, seconds)
+            return self._model.proven(record.vote_request, predict_result(record.vote_request, tally, seconds))
         result = certify_result(record.vote_request, selection, tally, seconds)
         return self._model.certified(record.vote_request, result)
 

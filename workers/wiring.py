@@ -1,7 +1,5 @@
 """From settings to a running worker; the only place that constructs its parts."""
 
-import hashlib
-import hmac
 import os
 import secrets
 import socket
@@ -10,6 +8,8 @@ from collections.abc import Callable
 
 import structlog
 
+from adapters.canonical_json import text_digest
+from adapters.certificates.public_keys import noise_key
 from adapters.contract.jobs import AdaptRequest, JobRecord, WorkerRecord
 from adapters.contract.records import JobKind
 from adapters.models.catalogue import load_models
@@ -29,7 +29,6 @@ from workers.stop import GIVEN_UP, StopFlag
 from workers.worker import RESTART_SECONDS, ShardWorker, work_until_stopped
 
 TICK_SECONDS = 2.0
-CHECK_LETTERS = 16
 
 AdaptationsFactory = Callable[[JobBoard, Profile, Settings, Heartbeat, StopFlag], AdaptationRuns]
 
@@ -68,7 +67,7 @@ def serve(
     classifiers: BaseClassifiers,
     adaptations: AdaptationsFactory | None = None,
 ) -> None:
-    """Works with models that are loaded, as an engine; raises RobustifyError when its others have another secret.
+    """Works with models that are loaded, as an engine; raises RobustifyError when its others have another noise key.
 
     `adaptations` makes what runs adaptations: without, the worker refuses them.
     """
@@ -77,13 +76,13 @@ def serve(
     kinds = tuple(map(JobKind, settings.kinds.split(",")))
     heartbeat = Heartbeat(board, worker_record(profile, engine, kinds), settings.lease_seconds)
     stop = StopFlag()
-    model = LoadedModel(profile, engine, classifiers, settings, settings.noise_secret())
+    model = LoadedModel(profile, engine, classifiers, settings, noise_key(settings))
     adapter = adaptations(board, profile, settings, heartbeat, stop) if adaptations else None
     runner = ShardRunner(board, ImageStore(settings.state.images), model, heartbeat, stop, adapter)
     public_key = model.issuer.public_key  # Made now, if it is the first start.
     tick_seconds = min(TICK_SECONDS, settings.lease_seconds / 2)
     stop.install()
-    check_noise_secret(board, model, stop)
+    check_noise_key(board, model, stop)
     heartbeat.start()
     log.info("worker_started", worker=heartbeat.owner, profile=profile.name, public_key=public_key)
     try:
@@ -95,12 +94,12 @@ def serve(
         raise SystemExit(GIVEN_UP)
 
 
-def check_noise_secret(board: JobBoard, model: LoadedModel, stop: StopFlag) -> None:
-    """Raises RobustifyError unless the workers of this engine have one secret; waits while the server is away.
+def check_noise_key(board: JobBoard, model: LoadedModel, stop: StopFlag) -> None:
+    """Raises RobustifyError unless the workers of this engine have one noise key; waits while the server is away.
 
-    With two, the same image would meet two noises: asking again would be a new draw.
+    With two, the same question would meet two noises: the shards of one certificate would be of both.
     """
-    own = hmac.new(model.noise_secret, b"check", hashlib.sha256).hexdigest()[:CHECK_LETTERS]
+    own = text_digest(model.noise_key.public.modulus)
     while not stop.requested:
         try:
             first = board.noise_check(model.engine, own)
@@ -110,8 +109,9 @@ def check_noise_secret(board: JobBoard, model: LoadedModel, stop: StopFlag) -> N
             continue
         if first != own:
             raise RobustifyError(
-                "this worker has another secret than the first one of this queue: give it the same ROBUSTIFY_SECRET or "
-                f"state folder; to change the secret, delete robustify:noise:{model.engine} while no worker runs"
+                "this worker has another noise key than the first one of this queue: give it the same "
+                "ROBUSTIFY_NOISE_KEY_FILE or state folder; to change the key, delete "
+                f"robustify:noise-key:{model.engine} while no worker runs"
             )
         return
 

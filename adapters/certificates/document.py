@@ -1,33 +1,39 @@
 """The certificate as a JSON document: reading one that somebody sends."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from pydantic import ValidationError
 
 from adapters.canonical_json import canonical_bytes
-from adapters.contract.certificate import Certificate
+from adapters.contract.certificate import AnyCertificate, Certificate, CertificateOfVersion1
 from adapters.contract.records import JsonObject
 from robustify.errors import InvalidInputError
 
 FORMAT: Final = "robustify-certificate"
-VERSION: Final = 1
+VERSION: Final = 2
+"""Of what is issued."""
+READ: Mapping[int, type[AnyCertificate]] = MappingProxyType({1: CertificateOfVersion1, 2: Certificate})
+"""What is read, by its version: each has rules of its own."""
 MAX_BYTES = 2 << 20
 """Of a certificate: a thousand of the longest labels take half of it."""
 SHOWN_PROBLEMS = 5
 
 
-def read_certificate(document: object) -> Certificate:
+def read_certificate(document: object) -> AnyCertificate:
     """The certificate of a JSON document; InvalidInputError says what of it is missing, wrong, or of another format."""
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise InvalidInputError(
             f"This is no certificate: it is no JSON object whose format is {FORMAT}.", "certificate"
         )
-    if (version := document.get("format_version")) != VERSION or isinstance(version, bool):
+    version = document.get("format_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version not in READ:
         raise InvalidInputError(
-            f"Its format_version is not {VERSION}, the only one that this release reads.", "certificate"
+            f"Its format_version is none of those that this release reads: {', '.join(map(str, READ))}.", "certificate"
         )
     try:
-        return Certificate.model_validate_json(canonical_bytes(document))
+        return READ[version].model_validate_json(canonical_bytes(document))
     except ValidationError as error:
         raise InvalidInputError(problems_of(error), "certificate") from None
     except ValueError:

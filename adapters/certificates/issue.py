@@ -8,28 +8,32 @@ from adapters.canonical_json import canonical_digest
 from adapters.certificates.document import FORMAT, VERSION, read_certificate, signed_bytes
 from adapters.certificates.keys import public_key_of, sign
 from adapters.certificates.software import software_versions
+from adapters.certificates.vrf import NoiseKey
 from adapters.certificates.wording import statement
-from adapters.contract.certificate import (
-    CertificateClaim,
+from adapters.contract.certificate import CertificateClaim
+from adapters.contract.certificate_parts import (
     CertifiedBound,
     CertifiedImage,
     CertifiedModel,
     CertifiedSmoothing,
+    Hardware,
+    Randomness,
 )
 from adapters.contract.jobs import JobRequest
 from adapters.contract.records import JsonObject
 from adapters.contract.results import CertifyResult
 from adapters.profiles.fingerprint import EngineParts
 from robustify.errors import ModelFilesError
-from robustify.smoothing.seeds import certificate_seed, commitment
 
 
 @dataclass(frozen=True)
 class Issuer:
-    """Whoever counted the votes: what decides f, the secret of the noise, and the key that signs (32 bytes each)."""
+    """Whoever counted the votes: what decides f and on what machine, the key of the noise, and the one that signs (32
+    bytes)."""
 
     engine: EngineParts
-    noise_secret: bytes
+    hardware: Hardware
+    noise_key: NoiseKey
     private_key: bytes
 
     @cached_property
@@ -53,7 +57,6 @@ class Issuer:
 
     def claim(self, request: JobRequest, result: CertifyResult, now: float) -> CertificateClaim:
         """What the result says, of what, and by whose word."""
-        seed = certificate_seed(self.noise_secret, request.certificate_id)
         return CertificateClaim(
             format=FORMAT,
             format_version=VERSION,
@@ -67,38 +70,49 @@ class Issuer:
             labels=request.labels,
             template=request.template,
             image=CertifiedImage(**request.image.model_dump()),
-            model=model_of(request, self.engine),
+            model=model_of(request, self.engine, self.hardware),
             smoothing=smoothing_of(request, result),
             bound=CertifiedBound(name=result.bound, p_lower=result.p_lower, p_upper=result.p_upper),
             selection_votes=result.selection_counts,
             votes=result.counts,
-            seed_commitment=commitment(seed),
+            randomness=self.randomness(request),
             software=software_versions(),
             issued_at=iso_seconds(now),
             public_key=self.public_key,
         )
 
+    def randomness(self, request: JobRequest) -> Randomness:
+        """The proof of the noise that the request has, and what it is checked with."""
+        question = request.question
+        proof = self.noise_key.proof(question.text)
+        return Randomness(stream=question.stream, modulus=self.noise_key.public.modulus, proof=proof.hex())
+
 
 def smoothing_of(request: JobRequest, result: CertifyResult) -> CertifiedSmoothing:
+    question = request.question
     return CertifiedSmoothing(
         noise=request.noise.value,
         sigma=request.sigma,
         n0=request.n0,
         n=request.n,
         alpha=request.alpha,
+        selection_samples=result.selection_samples,
         samples_used=result.samples_used,
         target_radius=request.target_radius,
         tolerance=request.tolerance,
+        selection_looks=question.selection_looks,
+        looks=question.looks,
     )
 
 
-def model_of(request: JobRequest, engine: EngineParts) -> CertifiedModel:
+def model_of(request: JobRequest, engine: EngineParts, hardware: Hardware) -> CertifiedModel:
     return CertifiedModel(
         profile=request.profile,
         task=request.task,
         version=request.version,
         adaptation=request.adaptation,
         engine=dict(engine),
+        hardware=hardware,
         fingerprint=request.fingerprint,
     )
 

@@ -7,7 +7,7 @@ from adapters.contract.results import AnsweredImage, AnsweringModel, CertifyResu
 from robustify.smoothing.certify_rules import certify_rule
 from robustify.smoothing.looks import Tally
 from robustify.smoothing.predict_rules import predict_rule
-from robustify.smoothing.rules import CertifyRule, PredictRule, Selection
+from robustify.smoothing.rules import CertifyRule, PredictRule, Selection, StoppingRule
 from robustify.smoothing.statistics import source_radius
 
 
@@ -51,7 +51,8 @@ def certify_result(request: JobRequest, selection: Selection, tally: Tally, seco
         bound=request.bound,
         n0=request.n0,
         n=request.n,
-        samples_used=request.n0 + tally.samples,
+        selection_samples=selection.samples,
+        samples_used=selection.samples + tally.samples,
         alpha=request.alpha,
         p_lower=verdict.p_lower,
         p_upper=verdict.p_upper,
@@ -97,9 +98,21 @@ def answered_image(image: InputImage) -> AnsweredImage:
 
 def predict_rule_of(request: JobRequest) -> PredictRule:
     """The rule of a prediction."""
-    return predict_rule(request.test, request.n, request.alpha, request.step)
+    return predict_rule(request.test, request.n, request.alpha, request.looks)
+
+
+def selection_rule_of(request: JobRequest) -> StoppingRule:
+    """When a certificate's class is chosen."""
+    return certify_rule_of(request).selecting
 
 
 def certify_rule_of(request: JobRequest) -> CertifyRule:
     """The rule of a certificate."""
-    return certify_rule(request.smoothing, request.bound, request.target_radius, request.tolerance, request.step)
+    return certify_rule(
+        request.smoothing,
+        request.bound,
+        request.target_radius,
+        request.tolerance,
+        request.looks,
+        request.selection_looks,
+    )

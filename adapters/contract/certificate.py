@@ -1,41 +1,45 @@
-"""The certificate: every field of the signed document, and what each may be."""
+"""The certificate: every field of the signed document, by its version."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import BaseModel, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import definition_reference_schema, definitions_schema
 
-from adapters.contract.bounds import MAX_ESTIMATION_SAMPLES, MAX_LABELS, MAX_SELECTION_SAMPLES, MAX_SIGMA, MIN_SIGMA
-from adapters.contract.example import FILE_DIGEST, FINGERPRINT, IMAGE_DIGEST, LABELS, MODELS_DIGEST, PUBLIC_KEY
-from adapters.contract.records import JsonObject
+from adapters.contract.bounds import MAX_LABELS
+from adapters.contract.certificate_parts import (
+    CertifiedBound,
+    CertifiedImage,
+    CertifiedModel,
+    CertifiedModelOfVersion1,
+    CertifiedSmoothing,
+    CertifiedSmoothingOfVersion1,
+    Digest,
+    Part,
+    Radius,
+    Randomness,
+    Votes,
+)
+from adapters.contract.example import LABELS, PUBLIC_KEY
+from adapters.contract.question import Question
+from adapters.contract.records import JobKind, JsonObject
 from robustify.smoothing.lattice import slack_of
-from robustify.types import DEFAULT_TEMPLATE, Noise, SmoothingParameters, Task
+from robustify.types import DEFAULT_TEMPLATE, Bound, Noise, SmoothingParameters, Task
 
-MAX_TENSOR_SIDE = 1024
-"""Of a canonical tensor: what is checked against a certificate is made as large as it says."""
+Signature = Annotated[
+    str,
+    Field(
+        pattern="^[0-9a-f]{128}$",
+        description="Ed25519, in hexadecimal, over the canonical JSON (RFC 8785) of all other fields.",
+        examples=[
+            "05f65f2073c161191b92921a177caeb655e6ba2168ff5b6dcb79530c73a2eee7"
+            "a473d424badcf4dd2441d1c110138f7b3ac51e9a858605d017aa8a3234b1f200"
+        ],
+    ),
+]
 
-Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Votes = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(max_length=MAX_LABELS)]
-Side = Annotated[int, Field(ge=1, le=MAX_TENSOR_SIDE)]
-Radius = Annotated[float, Field(gt=0)]
-Probability = Annotated[float, Field(ge=0, le=1)]
-
-
-EXAMPLE_ENGINE = {
-    "batch_size": 25,
-    "device": "cpu",
-    "dtype": "float32",
-    "folded": True,
-    "k": 1.8,
-    "model": MODELS_DIGEST,
-    "pipeline": "1",
-    "preprocessing": "1/32",
-    "prompt": "",
-    "timestep_rule": "exact",
-}
 EXAMPLE_SOFTWARE = {
     "diffusers": "0.42.1",
     "numpy": "2.4.6",
@@ -47,85 +51,19 @@ EXAMPLE_SOFTWARE = {
     "transformers": "5.23.0",
 }
 EXAMPLE_STATEMENT = (
-    "Except with probability at most 0.001, over noise that nobody could choose or predict, the smoothed classifier of "
-    'this fingerprint gives the label "horse" at every point closer than 0.4567 in L2 distance, in [0, 1] pixel units, '
-    "to the canonical tensor of this sha256. It says nothing on whether the label is right, on what happens before "
-    "decoding, or on changes that are larger or of another kind, such as rotations. The guarantee is about real "
-    "numbers: what the rounding of floating-point numbers may do to Gaussian noise and models is not part of it."
+    "Except with probability at most 0.001, over the noise that the noise key gives to this question alone, "
+    "the smoothed classifier of this fingerprint gives the label that is named last here at every point closer "
+    "than 0.4430 in L2 distance, in [0, 1] pixel units, to the canonical tensor of this sha256. It says "
+    "nothing on whether the label is right, on what happens before decoding, or on changes that are larger or "
+    "of another kind, such as rotations. The guarantee is about real numbers: what the rounding of "
+    'floating-point numbers may do to Gaussian noise and models is not part of it. The label is: "horse"'
 )
 
 
-class Part(BaseModel):
-    """Nothing but the fields named here, each of its own type, and no NaN."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class CertifiedImage(Part):
-    """The canonical tensor (its bytes: see `adapters/store/tensors.py`), and the uploaded file that it was made of."""
-
-    sha256: Digest = Field(description="Of the canonical tensor.", examples=[IMAGE_DIGEST])
-    height: Side = Field(description="Of the canonical tensor, in pixels.", examples=[32])
-    width: Side = Field(description="Of the canonical tensor, in pixels.", examples=[32])
-    source_sha256: Digest = Field(description="Of the uploaded file.", examples=[FILE_DIGEST])
-    source_norm: Annotated[float, Field(gt=0)] = Field(
-        description="||W||_2 of resize and crop: a radius R of the tensor is R / ||W||_2 for the pixels of the file.",
-        examples=[1],
-    )
-
-
-class CertifiedModel(Part):
-    """What computed the votes."""
-
-    profile: str = Field(description="The set of models.", examples=["mini"])
-    task: str | None = Field(description="The task that was named, if one was.", examples=[None, "animals"])
-    version: int | None = Field(description="Its version.", examples=[None, 2])
-    adaptation: Digest | None = Field(description="The digest of its adaptation.", examples=[None])
-    engine: dict[str, str | bool | int | float | None] = Field(
-        description="What decides f besides labels, template, adaptation and sigma, by name.", examples=[EXAMPLE_ENGINE]
-    )
-    fingerprint: Digest = Field(
-        description="The digest over all of it (`function_digest` in `adapters/profiles/fingerprint.py`).",
-        examples=[FINGERPRINT],
-    )
-
-
-class CertifiedSmoothing(Part):
-    """The noise, and how many samples were drawn."""
-
-    noise: Literal["gaussian", "lattice"] = Field(description="What was added to the image.", examples=["gaussian"])
-    sigma: Annotated[float, Field(ge=MIN_SIGMA, le=MAX_SIGMA)] = Field(
-        description="Standard deviation of the noise, for pixels in [0, 1].", examples=[0.25]
-    )
-    n0: Annotated[int, Field(ge=1, le=MAX_SELECTION_SAMPLES)] = Field(description="Selection samples.", examples=[100])
-    n: Annotated[int, Field(ge=1, le=MAX_ESTIMATION_SAMPLES)] = Field(
-        description="Estimation samples that were planned.", examples=[10000]
-    )
-    alpha: Annotated[float, Field(gt=0, lt=1)] = Field(
-        description="The claim is wrong with at most this probability.", examples=[0.001]
-    )
-    samples_used: Annotated[int, Field(ge=1)] = Field(
-        description="Samples that were drawn, of the n0 + n that were planned.", examples=[10100]
-    )
-    target_radius: Radius | None = Field(description="The radius that was asked for.", examples=[None, 0.25])
-    tolerance: Radius | None = Field(description="How much more radius was not worth a sample.", examples=[None, 0.01])
-
-
-class CertifiedBound(Part):
-    """Which bound was used (`robustify/smoothing/claims.py`), and what it gave."""
-
-    name: str = Field(description="What the radius rests on.", examples=["multiclass"])
-    p_lower: Probability = Field(description="Lower bound of the class's probability.", examples=[0.9661435002036215])
-    p_upper: Probability | None = Field(
-        description="Upper bound of any rival's; null where none is used.", examples=[0.0338564997963785]
-    )
-
-
-class CertificateClaim(Part):
-    """Everything that is needed to compute the claim again, and who says so."""
+class ClaimOfAnyVersion(Part):
+    """What certificates of all versions have."""
 
     format: Literal["robustify-certificate"]
-    format_version: Literal[1]
     statement: str = Field(description="What is guaranteed, and what is not, in words.", examples=[EXAMPLE_STATEMENT])
     kind: Literal["certify"]
     outcome: str = Field(description="What became of the certificate.", examples=["certified"])
@@ -133,35 +71,31 @@ class CertificateClaim(Part):
     index: Annotated[int, Field(ge=0)] | None = Field(description="Its place in the labels.", examples=[1])
     radius: Radius | None = Field(
         description="L2 radius of the canonical tensor, for pixels in [0, 1]; null unless certified.",
-        examples=[0.45672800304983097],
+        examples=[0.4430059993863396],
     )
     radius_source_pixels: Radius | None = Field(
         description="The same for the decoded pixels of the file; null with lattice noise.",
-        examples=[0.456728002593103],
+        examples=[0.44300599894333365],
     )
     labels: Annotated[tuple[str, ...], Field(min_length=1, max_length=MAX_LABELS)] = Field(
         description="All classes, in order.", examples=[LABELS]
     )
     template: str = Field(description="Prompt; {} stands for the label.", examples=[DEFAULT_TEMPLATE])
     image: CertifiedImage
-    model: CertifiedModel
-    smoothing: CertifiedSmoothing
+    model: CertifiedModelOfVersion1
+    smoothing: CertifiedSmoothingOfVersion1
     bound: CertifiedBound
     selection_votes: Votes = Field(
-        description="Of the samples that chose the class, in the order of the labels.", examples=[(1, 99)]
+        description="Of the samples that chose the class, in the order of the labels.", examples=[(2, 23)]
     )
     votes: Votes = Field(
-        description="Of the estimation samples that were looked at, in the order of the labels.", examples=[(283, 9717)]
-    )
-    seed_commitment: Digest = Field(
-        description="sha256 of the seed of the noise, which may be revealed later.",
-        examples=["ba4d2f341447041119aecd1368bd9d3074249a1f1289d17ac0aecfffa7916fdf"],
+        description="Of the estimation samples that were looked at, in the order of the labels.", examples=[(323, 9677)]
     )
     software: dict[str, str | None] = Field(
         description="The versions that computed it, by package; null for one that was not there.",
         examples=[EXAMPLE_SOFTWARE],
     )
-    issued_at: str = Field(description="When it was signed; ISO 8601 in UTC.", examples=["2026-11-29T19:08:43Z"])
+    issued_at: str = Field(description="When it was signed; ISO 8601 in UTC.", examples=["2026-11-29T22:20:47Z"])
     public_key: Digest = Field(description="Of who signed it: Ed25519, in hexadecimal.", examples=[PUBLIC_KEY])
 
     @property
@@ -179,20 +113,62 @@ class CertificateClaim(Part):
         return Task(self.labels, self.template, self.model.adaptation)
 
     @property
+    def selection_samples(self) -> int:
+        return self.smoothing.n0
+
+    @property
     def estimation_samples(self) -> int:
-        return self.smoothing.samples_used - self.smoothing.n0
+        return self.smoothing.samples_used - self.selection_samples
+
+
+class CertificateOfVersion1(ClaimOfAnyVersion):
+    """What was issued until questions had noise of their own: one seed for all that was asked of an image."""
+
+    format_version: Literal[1]
+    seed_commitment: Digest = Field(description="sha256 of the seed of the noise.")
+    signature: Signature
+
+
+class CertificateClaim(ClaimOfAnyVersion):
+    """Everything that is needed to compute the claim again, and who says so."""
+
+    format_version: Literal[2]
+    model: CertifiedModel
+    smoothing: CertifiedSmoothing
+    randomness: Randomness
+
+    @property
+    def selection_samples(self) -> int:
+        return self.smoothing.selection_samples
+
+    @property
+    def question(self) -> Question:
+        """What was asked; ValueError for a bound that no question has."""
+        smoothing = self.smoothing
+        return Question(
+            stream=self.randomness.stream,
+            kind=JobKind.CERTIFY,
+            image=self.image.sha256,
+            fingerprint=self.model.fingerprint,
+            noise=self.noise,
+            n0=smoothing.n0,
+            n=smoothing.n,
+            alpha=smoothing.alpha,
+            bound=Bound(self.bound.name),
+            target_radius=smoothing.target_radius,
+            tolerance=smoothing.tolerance,
+            selection_looks=smoothing.selection_looks,
+            looks=smoothing.looks,
+        )
 
 
 class Certificate(CertificateClaim):
     """A claim that is signed."""
 
-    signature: Annotated[str, Field(pattern="^[0-9a-f]{128}$")] = Field(
-        description="Ed25519, in hexadecimal, over the canonical JSON (RFC 8785) of all other fields.",
-        examples=[
-            "c0e89b1f8d43ed63996ed74013642f33c8758acf79b43fb6f37f5f66d6274a3f"
-            "0f1ae2ab9c5746050a4eba629e0920c4d18a335890cf4fa46dcbc92128c8700f"
-        ],
-    )
+    signature: Signature
+
+
+AnyCertificate = Certificate | CertificateOfVersion1
 
 
 @dataclass(frozen=True)
@@ -211,20 +187,3 @@ class DescribedBy:
 SignedDocument = Annotated[JsonObject, DescribedBy(Certificate)]
 """A certificate as it was signed. It is passed on as it is: who parses it into fields and writes it again may change
 what the signature is over."""
-
-
-class CheckResult(BaseModel):
-    """One property of a certificate."""
-
-    name: str = Field(description="What was checked.", examples=["outcome"])
-    passed: bool = Field(description="Whether it holds.", examples=[True])
-    detail: str = Field(
-        description="What was found, in a sentence.", examples=["The label is that of most selection votes."]
-    )
-
-
-class VerificationResult(BaseModel):
-    """All checks that could be made of a certificate."""
-
-    valid: bool = Field(description="Whether every check passed.", examples=[True])
-    checks: tuple[CheckResult, ...]

@@ -57,7 +57,7 @@ class CertifyParameters(SmoothedParameters):
     )
     tolerance: Annotated[float, Field(ge=MIN_RADIUS)] | None = Field(
         None,
-        description="Instead of a target radius: it stops when more samples could gain no more radius than this.",
+        description="Instead of a target radius: it stops when more samples are unlikely to gain more radius.",
         examples=[0.01],
     )
     bound: Literal["auto", "clopper-pearson", "multiclass"] = Field(

@@ -1,14 +1,16 @@
 """What crosses the queue: plain records that print as JSON. Images and models travel by digest."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from adapters.canonical_json import json_digest
+from adapters.contract.question import PlannedLooks, Question
 from adapters.contract.records import JobKind, Record, VoteKind
 from adapters.contract.results import Result
 from robustify.smoothing.lattice import slack_of
+from robustify.smoothing.looks import Looks
 from robustify.types import Bound, Noise, Phase, PredictTest, SmoothingParameters, Task
 
 
@@ -23,6 +25,19 @@ class JobStatus(StrEnum):
     @property
     def done(self) -> bool:
         return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+@dataclass(frozen=True)
+class PlannedPhase:
+    """So many samples at most, and when their votes may settle what the phase is for: None for at the end."""
+
+    phase: Phase
+    samples: int
+    looks: Looks | None = None
+
+    def cut(self, shard_samples: int) -> Looks:
+        """Its shards: they end where it is looked at, so that a look needs no part of one."""
+        return self.looks or Looks(shard_samples)
 
 
 class InputImage(Record):
@@ -55,8 +70,10 @@ class JobRequest(Record):
     tolerance: float | None = None
     test: PredictTest = PredictTest.FIXED
     """Of a prediction."""
-    step: int | None = None
-    """Samples from one look to the next of a request that may stop before n, fixed at submission; None without."""
+    looks: Looks | None = None
+    """When the votes of the last phase are looked at, fixed at submission; None for once, at n."""
+    selection_looks: Looks | None = None
+    """When the selection votes are; None for once, at n0."""
     profile: str
     engine: str
     """Names the workers that can answer: those that compute f alike, whatever the labels and sigma."""
@@ -67,22 +84,24 @@ class JobRequest(Record):
     adaptation: str | None = None
 
     @property
-    def certificate_id(self) -> str:
-        """Keys the noise: the same image and the same function always meet the same noise, so that asking again, or
-        with another n, is no new draw."""
-        return certificate_id_of(self.image.sha256, self.fingerprint)
-
-    @property
-    def outcome_key(self) -> str:
-        """One outcome for each (canonical image, configuration)."""
-        samples = (self.n0, self.n, self.alpha)
-        method = (self.bound, self.target_radius, self.tolerance, self.test, self.step)
-        return json_digest((self.kind, self.image.sha256, self.fingerprint, *samples, *method))
-
-    @property
-    def may_stop_early(self) -> bool:
-        """Whether the first samples of the last phase may settle the answer."""
-        return self.step is not None
+    def question(self) -> Question:
+        """What decides the noise, and names the outcome."""
+        is_certificate = self.kind is JobKind.CERTIFY
+        return Question(
+            kind=self.kind,
+            image=self.image.sha256,
+            fingerprint=self.fingerprint,
+            noise=self.noise,
+            n0=self.n0,
+            n=self.n,
+            alpha=self.alpha,
+            bound=self.bound if is_certificate else None,
+            target_radius=self.target_radius,
+            tolerance=self.tolerance,
+            test=None if is_certificate else self.test,
+            selection_looks=PlannedLooks.of(self.selection_looks),
+            looks=PlannedLooks.of(self.looks),
+        )
 
     @property
     def smoothing(self) -> SmoothingParameters:
@@ -98,11 +117,14 @@ class JobRequest(Record):
         return Task(self.labels, self.template, self.adaptation)
 
     @property
-    def phases(self) -> tuple[tuple[Phase, int], ...]:
-        """(phase, samples) in their order."""
+    def phases(self) -> tuple[PlannedPhase, ...]:
+        """In their order."""
         if self.kind is JobKind.PREDICT:
-            return ((Phase.PREDICT, self.n),)
-        return ((Phase.SELECT, self.n0), (Phase.ESTIMATE, self.n))
+            return (PlannedPhase(Phase.PREDICT, self.n, self.looks),)
+        return (
+            PlannedPhase(Phase.SELECT, self.n0, self.selection_looks),
+            PlannedPhase(Phase.ESTIMATE, self.n, self.looks),
+        )
 
 
 class AdaptRequest(Record):
@@ -203,8 +225,3 @@ class WorkerRecord(Record):
     shards_done: int
     samples_per_second: float | None = None
     """While it counts votes; None before the first shard."""
-
-
-def certificate_id_of(image_sha256: str, fingerprint: str) -> str:
-    """What keys the noise of a canonical tensor under a function, together with the server's secret."""
-    return json_digest((image_sha256, fingerprint))

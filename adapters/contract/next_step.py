@@ -1,8 +1,8 @@
 """What decides when a job ends: the next step of a job, as a function of what the board holds of it.
 
 1. A job that is over, or counts no votes, needs nothing.
-2. CERTIFY chooses its class once every selection sample has been looked at, and before any estimation vote counts
-   (rule 3 of a sound certificate): from those votes alone.
+2. CERTIFY chooses its class at the first look at the selection votes that settles it, and before any estimation vote
+   counts (rule 3 of a sound certificate): from those votes alone.
 3. The votes of the last phase are put together from the first sample on, as far as there is no gap, between one planned
    look and the next. What lies behind a gap waits: timing must choose nothing.
 4. The first look that settles the answer ends the job, with the votes up to that look and no others.
@@ -10,14 +10,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 
-from adapters.contract.answer import certify_rule_of, predict_rule_of
-from adapters.contract.jobs import JobRecord, JobRequest
+from adapters.contract.answer import certify_rule_of, predict_rule_of, selection_rule_of
+from adapters.contract.jobs import JobRecord, JobRequest, PlannedPhase
 from adapters.contract.records import JobKind
-from robustify.smoothing.algorithms import first_settling_look
-from robustify.smoothing.decisions import select
-from robustify.smoothing.looks import Tally
+from robustify.smoothing.algorithms import chosen, first_settling_look
+from robustify.smoothing.looks import Looks, Tally
 from robustify.smoothing.rules import ForClass, Selection
 from robustify.types import Phase
 
@@ -26,32 +24,41 @@ ShardVotes = Mapping[int, Sequence[int]]
 
 
 @dataclass(frozen=True)
+class CountedPhase:
+    """How a phase is cut into shards, and the votes of those that are recorded."""
+
+    cut: Looks
+    shards: ShardVotes = field(default_factory=dict)
+
+    def without_gap(self, samples: int) -> Iterator[Sequence[int]]:
+        """The votes of shard after shard from the first on, as far as there is no gap and no further than `samples`."""
+        for first in (0, *self.cut.ends(samples)):
+            if first == samples or first not in self.shards:
+                return
+            yield self.shards[first]
+
+    def is_complete(self, samples: int) -> bool:
+        """Whether every shard of so many samples is recorded."""
+        return len(list(self.without_gap(samples))) == len(list(self.cut.ends(samples)))
+
+
+@dataclass(frozen=True)
 class Standing:
-    """How a job stands, in one atomic read: its record, the class if it is chosen, and the votes of each phase with the
-    shards that they are of, which have `shard_samples` samples each, or what is left of the phase."""
+    """How a job stands, in one atomic read: its record, the class if it is chosen and by how many selection samples,
+    and the votes of each phase."""
 
     record: JobRecord
-    shard_samples: int
     selected: int | None = None
-    votes: Mapping[Phase, ShardVotes] = field(default_factory=dict)
-
-    def shards(self, phase: Phase) -> ShardVotes:
-        return self.votes.get(phase, {})
-
-    def is_complete(self, phase: Phase, samples: int) -> bool:
-        """Whether every shard of the phase is recorded."""
-        return all(first in self.shards(phase) for first in range(0, samples, self.shard_samples))
-
-    def phase_votes(self, phase: Phase) -> list[int]:
-        """The sum over the recorded shards of a phase, one number for each label."""
-        return summed(self.shards(phase).values(), len(self.record.request.labels))
+    selection_samples: int = 0
+    counted: Mapping[Phase, CountedPhase] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Select:
-    """Store this class, which the selection votes chose."""
+    """Store this class, which the votes of the first so many selection samples chose."""
 
     index: int
+    samples: int
 
 
 @dataclass(frozen=True)
@@ -80,49 +87,46 @@ def next_step(standing: Standing) -> Step:
     if request.kind is JobKind.CERTIFY and standing.selected is None:
         return choice(standing, request)
     # 3. and 4.
-    selection = selection_of(standing, request)
-    tally = settling_tally(request, selection, votes_between_looks(standing, request))
+    selection = selection_of(standing)
+    tally = settling_tally(request, selection, votes_between_looks(standing, request.phases[-1]))
     return Wait() if tally is None else Finish(selection, tally)
 
 
 def choice(standing: Standing, request: JobRequest) -> Select | Wait:
-    """The class with the most selection votes, once all of them are in."""
-    if not standing.is_complete(Phase.SELECT, request.n0):
-        return Wait()
-    return Select(select(standing.phase_votes(Phase.SELECT)))
+    """The class with the most selection votes, once enough of them are in."""
+    parts = votes_between_looks(standing, request.phases[0])
+    tally = first_settling_look(selection_rule_of(request), parts)
+    return Wait() if tally is None else Select(chosen(tally).index, tally.samples)
 
 
-def selection_of(standing: Standing, request: JobRequest) -> Selection | None:
+def selection_of(standing: Standing) -> Selection | None:
     """The class that is stored and the votes that chose it; None of a prediction."""
     if standing.selected is None:
         return None
-    return Selection(standing.selected, standing.phase_votes(Phase.SELECT))
+    samples = standing.selection_samples
+    votes = summed(standing.counted[Phase.SELECT].without_gap(samples), len(standing.record.request.labels))
+    return Selection(standing.selected, votes, samples)
 
 
 def settling_tally(request: JobRequest, selection: Selection | None, parts: Iterable[Sequence[int]]) -> Tally | None:
     """The votes to answer with; None where more are needed than there are.
 
-    `parts` are the votes between a look and the next, without a gap: `request.step` samples each, or all where the
-    request has none. `selection` is that of a certificate.
+    `parts` are the votes between a look and the next, without a gap; all at once where there is one look. `selection`
+    is that of a certificate.
     """
     if selection is None:
         return first_settling_look(predict_rule_of(request), parts)
     return first_settling_look(ForClass(certify_rule_of(request), selection), parts)
 
 
-def votes_between_looks(standing: Standing, request: JobRequest) -> Iterator[Sequence[int]]:
-    """The votes of the last phase between one look and the next, up to the first gap; a request without a step has its
-    only look at the end."""
-    phase, samples = request.phases[-1]
-    if request.step is None:
-        if standing.is_complete(phase, samples):
-            yield standing.phase_votes(phase)
-        return
-    shards = standing.shards(phase)
-    for first in count(0, standing.shard_samples):
-        if first not in shards:
-            return
-        yield shards[first]
+def votes_between_looks(standing: Standing, planned: PlannedPhase) -> Iterator[Sequence[int]]:
+    """The votes of a phase between one look and the next, up to the first gap; one without looks has its only one at
+    the end."""
+    counted = standing.counted[planned.phase]
+    if planned.looks is not None:
+        yield from counted.without_gap(planned.samples)
+    elif counted.is_complete(planned.samples):
+        yield summed(counted.shards.values(), len(standing.record.request.labels))
 
 
 def summed(votes: Iterable[Sequence[int]], classes: int) -> list[int]:

@@ -14,11 +14,18 @@ from adapters.contract.bounds import (
 )
 from adapters.contract.certify import why_out_of_reach
 from adapters.contract.fields import FieldProblem, accepted, parse_fields
+from adapters.contract.looks import anytime_looks, selection_looks
 from adapters.contract.smoothing import Alpha, SelectionSamples, Sigma
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
 from robustify.smoothing.anytime import target_test
-from robustify.smoothing.planning import chance_of_fixed, fewest_anytime_samples, fewest_fixed_samples, forecast
+from robustify.smoothing.planning import (
+    chance_of_fixed,
+    fewest_anytime_samples,
+    fewest_fixed_samples,
+    forecast,
+    forecast_selection,
+)
 from robustify.smoothing.statistics import required_probability
 
 Probability = Annotated[float, Field(gt=0, le=1, examples=[0.99])]
@@ -71,10 +78,10 @@ class AdaptiveCost(BaseModel):
     """Of a certificate with the target radius: how likely each end is, and the mean of the samples."""
 
     certified: float = Field(description="Probability that the radius is certified.", examples=[1.0])
-    not_certified: float = Field(description="That it is shown to be out of reach.", examples=[3.0e-42])
+    not_certified: float = Field(description="That it is shown to be out of reach.", examples=[4.6e-20])
     undecided: float = Field(description="That all samples leave it open.", examples=[0.0])
-    samples: float = Field(description="Of selection and estimation, on average.", examples=[201.8])
-    seconds: float | None = Field(description="Null where no speed is known.", examples=[1.12])
+    samples: float = Field(description="Of selection and estimation, on average.", examples=[89.3])
+    seconds: float | None = Field(description="Null where no speed is known.", examples=[0.5])
 
 
 class Cost(BaseModel):
@@ -125,7 +132,6 @@ def plan(parameters: PlanParameters, profile: Profile, settings: Settings, speed
     """The costs of a radius that is within reach; `speed` in samples a second, where the request has none."""
     radius, alpha, sigma = parameters.target_radius, parameters.alpha, parameters.sigma or profile.default_sigma
     known = parameters.model_copy(update={"sigma": sigma, "samples_per_second": parameters.samples_per_second or speed})
-    step = min(profile.samples_per_shard(settings), known.n)
     return Plan(
         target_radius=radius,
         sigma=sigma,
@@ -137,13 +143,15 @@ def plan(parameters: PlanParameters, profile: Profile, settings: Settings, speed
             fixed=fewest_fixed_samples(radius, sigma, alpha), adaptive=fewest_anytime_samples(radius, sigma, alpha)
         ),
         samples_per_second=known.samples_per_second,
-        costs=[cost(known, sigma, step, p) for p in known.p],
+        costs=[cost(known, sigma, profile, settings, p) for p in known.p],
     )
 
 
-def cost(parameters: PlanParameters, sigma: float, step: int, p: float) -> Cost:
+def cost(parameters: PlanParameters, sigma: float, profile: Profile, settings: Settings, p: float) -> Cost:
     radius, alpha, n, n0 = parameters.target_radius, parameters.alpha, parameters.n, parameters.n0
-    found = forecast(target_test(radius, sigma, alpha, n, step), p)
+    looks = anytime_looks(profile, settings)
+    found = forecast(target_test(radius, sigma, alpha, looks.ends(n)), p)
+    samples = forecast_selection(n0, selection_looks(profile, settings), p) + found.samples
     return Cost(
         p=p,
         fixed=FixedCost(
@@ -155,8 +163,8 @@ def cost(parameters: PlanParameters, sigma: float, step: int, p: float) -> Cost:
             certified=chance(found.certified),
             not_certified=chance(found.not_certified),
             undecided=chance(found.undecided),
-            samples=n0 + found.samples,
-            seconds=seconds_of(n0 + found.samples, parameters.samples_per_second),
+            samples=samples,
+            seconds=seconds_of(samples, parameters.samples_per_second),
         ),
     )
 

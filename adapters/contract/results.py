@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from adapters.contract.certificate import SignedDocument
+from adapters.contract.certificate_parts import Randomness
 from adapters.contract.example import (
     ADAPTATION_DIGEST,
     FILE_DIGEST,
@@ -16,6 +17,7 @@ from adapters.contract.example import (
     TASK_ID,
     TASK_NAME,
 )
+from adapters.contract.question import Question
 from adapters.contract.records import JobKind, Record
 from robustify.smoothing.rules import Outcome
 from robustify.types import Bound, Noise, Phase, PredictTest
@@ -25,7 +27,7 @@ class LabelVotes(Record):
     """The samples of a phase that voted for a label."""
 
     label: str = Field(description="As the request has it.", examples=["horse"])
-    count: int = Field(ge=0, description="Samples that voted for it.", examples=[9717])
+    count: int = Field(ge=0, description="Samples that voted for it.", examples=[9677])
 
 
 class AnsweringModel(Record):
@@ -57,10 +59,10 @@ class VotedResult(Record):
     index: int | None = Field(description="Its place in the labels.", examples=[1])
     votes: tuple[LabelVotes, ...] = Field(
         description="Of the samples that were looked at, in the order of the labels.",
-        examples=[[{"label": "cat", "count": 283}, {"label": "horse", "count": 9717}]],
+        examples=[[{"label": "cat", "count": 323}, {"label": "horse", "count": 9677}]],
     )
     n: int = Field(description="Samples planned for the vote that decides.", examples=[10000])
-    samples_used: int = Field(description="Samples that were drawn, those of selection included.", examples=[10100])
+    samples_used: int = Field(description="Samples that were drawn, those of selection included.", examples=[10025])
     alpha: float = Field(description="The answer is wrong with at most this probability.", examples=[0.001])
     sigma: float = Field(description="Standard deviation of the noise, for pixels in [0, 1].", examples=[0.25])
     noise: Noise = Field(Noise.GAUSSIAN, description="What was added to the image.", examples=["gaussian"])
@@ -85,8 +87,12 @@ class PredictResult(VotedResult):
     n: int = Field(description="Samples planned.", examples=[100])
     samples_used: int = Field(description="Samples that were drawn.", examples=[25])
     test: PredictTest = Field(PredictTest.FIXED, description="When the votes were looked at.", examples=["sequential"])
-    p_value: float = Field(description="At most alpha exactly where there is a label.", examples=[2.66e-07])
+    p_value: float = Field(description="At most alpha exactly where there is a label.", examples=[3.58e-07])
     seconds: float = Field(description="From the first shard to the answer.", examples=[0.3])
+    question: Question | None = Field(
+        None, description="All that was asked; null in answers of before questions had noise of their own."
+    )
+    randomness: Randomness | None = Field(None, description="What the noise was made of; null likewise.")
 
     @property
     def deciding_samples(self) -> int:
@@ -113,24 +119,25 @@ class CertifyResult(VotedResult):
     outcome: Outcome = Field(description="What became of the certificate.", examples=["certified"])
     radius: float | None = Field(
         description="L2 radius of the canonical tensor, for pixels in [0, 1]; null unless certified.",
-        examples=[0.456728],
+        examples=[0.44300],
     )
     radius_source_pixels: float | None = Field(
-        None, description="The same for the decoded pixels of the file; null with lattice noise.", examples=[0.456728]
+        None, description="The same for the decoded pixels of the file; null with lattice noise.", examples=[0.44300]
     )
     target_radius: float | None = Field(None, description="The radius that was asked for.", examples=[None, 0.25])
     tolerance: float | None = Field(
         None, description="How much more radius was not worth a sample.", examples=[None, 0.01]
     )
     bound: Bound = Field(description="What the radius rests on.", examples=["multiclass"])
-    n0: int = Field(description="Selection samples.", examples=[100])
-    p_lower: float = Field(description="Lower bound of the class's probability.", examples=[0.966143])
+    n0: int = Field(description="Selection samples that were planned.", examples=[100])
+    selection_samples: int = Field(description="Those that were drawn, and chose the class.", examples=[25])
+    p_lower: float = Field(description="Lower bound of the class's probability.", examples=[0.961804])
     p_upper: float | None = Field(
-        None, description="Upper bound of any rival's; null where none is used.", examples=[0.033857]
+        None, description="Upper bound of any rival's; null where none is used.", examples=[0.038196]
     )
     selection_votes: tuple[LabelVotes, ...] = Field(
         description="Of the samples that chose the class.",
-        examples=[[{"label": "cat", "count": 1}, {"label": "horse", "count": 99}]],
+        examples=[[{"label": "cat", "count": 2}, {"label": "horse", "count": 23}]],
     )
     certificate: SignedDocument | None = Field(None, description="The signed document.")
 
@@ -142,7 +149,7 @@ class CertifyResult(VotedResult):
     @property
     def deciding_samples(self) -> int:
         """The samples whose votes decide: the first so many of the estimation."""
-        return self.samples_used - self.n0
+        return self.samples_used - self.selection_samples
 
     @property
     def phase_counts(self) -> Mapping[Phase, tuple[int, ...]]:
@@ -154,7 +161,7 @@ class CertifyResult(VotedResult):
     def _of_a_release_that_took_all_samples(cls, values: object) -> object:
         if not isinstance(values, dict) or not {"n", "n0"} <= values.keys():
             return values
-        return {"samples_used": values["n0"] + values["n"], **values}
+        return {"samples_used": values["n0"] + values["n"], "selection_samples": values["n0"], **values}
 
 
 class JudgedAt(Record):

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import torch
 
+from adapters.profiles.fingerprint import TORCH_VERSION
 from adapters.profiles.manifest import verify_manifest
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
@@ -50,12 +51,20 @@ def set_up(profile: Profile, settings: Settings) -> torch.device:
         torch.set_num_threads(settings.threads)
     torch.backends.cudnn.allow_tf32 = False  # float32 in the fingerprint means float32.
     keep_freed_memory()
+    check_torch()
     if profile.classifier != "oracle":
         silence_vendors()
     if profile.folder is not None:
         _ = profile.model_digest  # Says what to do where nothing has been pulled.
         verify_manifest(profile.folder)
     return device
+
+
+def check_torch() -> None:
+    """The release of torch is part of the fingerprint: raises ModelError where it is another."""
+    found = str(torch.__version__).partition("+")[0]
+    if found != TORCH_VERSION:
+        raise ModelError(f"torch {found} is here, and fingerprints say {TORCH_VERSION}: install the locked release")
 
 
 def silence_vendors() -> None:

@@ -11,17 +11,21 @@ PREPROCESSING_VERSION = "1"
 """Changes whenever `adapters/images.py` makes another tensor of the same file."""
 PIPELINE_VERSION = "1"
 """Changes whenever our code or a new lock file makes other logits of the same canonical tensor, noise and weights."""
+TORCH_VERSION = "2.14.1"
+"""Of the lock file, without what it was built for; a worker with another release does not start."""
 EngineParts = Mapping[str, str | bool | int | float | None]
 
 
 def engine_parts(profile: Profile, settings: Settings) -> EngineParts:
     """What decides f but for labels, template and sigma; certificates list it.
 
-    Versions of the libraries are pinned by the lock file, and `PIPELINE_VERSION` counts our own changes.
+    Versions of the other libraries are pinned by the lock file, and `PIPELINE_VERSION` counts our own changes. The kind
+    of machine is no part of it, so that hosts may differ: certificates name it beside (decision 8).
     """
-    remote = {"classifier_url": settings.classifier_url} if profile.classifier == "remote" else {}
     return {
-        **remote,
+        **black_box_parts(profile, settings),
+        **({} if profile.class_names is None else {"class_names": canonical_digest(list(profile.class_names))}),
+        "torch": TORCH_VERSION,
         "model": profile.model_digest,
         "prompt": profile.prompt,
         "timestep_rule": settings.timestep_rule,
@@ -33,6 +37,13 @@ def engine_parts(profile: Profile, settings: Settings) -> EngineParts:
         "folded": settings.folded,
         "batch_size": profile.samples_per_batch(settings),
     }
+
+
+def black_box_parts(profile: Profile, settings: Settings) -> EngineParts:
+    """What is known of a classifier behind an address: the address, and what the operator says that answers there."""
+    if profile.classifier != "remote":
+        return {}
+    return {"classifier_url": settings.classifier_url, "classifier_identity": settings.classifier_identity}
 
 
 def engine_digest(profile: Profile, settings: Settings) -> str:

@@ -15,10 +15,10 @@
 --                            take its next step
 --   adapting:TASK    string  task -> the latest job that adapts it
 --   latest:DIGEST    string  request -> the latest job that has it
---   outcome:DIGEST   string  image and configuration -> their result, for ever
---   ledger           hash    KIND:ALPHA -> outcomes of this kind that were given out, each with this chance of error
---   unstored         set     outcomes in the ledger that lacked votes, and were not stored
---   noise:ENGINE     string  what the secret of the workers of an engine is checked by
+--   outcome:DIGEST   string  question -> its result, for ever
+--   ledger           hash    KIND:ALPHA -> answers of this kind that were given out, each with this chance of error
+--   questions:IMAGE  set     the questions that were asked about an image, by the first half of their digests
+--   noise-key:ENGINE string  what the noise key of the workers of an engine is checked by
 --   workers          zset    worker -> the time until which it counts as live
 --   worker-records   hash    worker -> what it says of itself
 --   dead-letters     list    RQ jobs that were refused, the latest first
@@ -31,9 +31,9 @@ local PREFIX = 'robustify:'
 local OWNERS, DUE = PREFIX .. 'owners', PREFIX .. 'due'
 local QUEUED, RUNNING = PREFIX .. 'queued', PREFIX .. 'running'
 local WORKERS, WORKER_RECORDS = PREFIX .. 'workers', PREFIX .. 'worker-records'
-local LEDGER, UNSTORED = PREFIX .. 'ledger', PREFIX .. 'unstored'
+local LEDGER = PREFIX .. 'ledger'
 local DEAD_LETTERS, RECONCILING = PREFIX .. 'dead-letters', PREFIX .. 'reconciling:'
-local MANY = 1000
+local MANY, HALF_A_DIGEST = 1000, 32
 
 local call = redis.call
 local a = cjson.decode(ARGV[2])
@@ -48,7 +48,8 @@ local function held_key(queue) return PREFIX .. 'held:' .. queue end
 local function adapting_key(task) return PREFIX .. 'adapting:' .. task end
 local function latest_key(digest) return PREFIX .. 'latest:' .. digest end
 local function outcome_key(digest) return PREFIX .. 'outcome:' .. digest end
-local function noise_key(engine) return PREFIX .. 'noise:' .. engine end
+local function questions_key(image) return PREFIX .. 'questions:' .. image end
+local function noise_key(engine) return PREFIX .. 'noise-key:' .. engine end
 local function rq_list(queue) return a.rq .. ':queue:' .. queue end
 local function rq_job(shard) return a.rq .. ':job:' .. shard end
 local function shard_name(id, phase, first) return string.format('%s-%s-%d', id, phase, first) end
@@ -58,25 +59,59 @@ local function parse(shard)
   return id, phase, tonumber(first)
 end
 
--- The phase that a job is in: its samples are 0 .. samples - 1, `size` of them in a shard.
+-- A phase as it is planned: samples 0 .. samples - 1, cut into shards of `step` samples up to `head`, which is a multiple
+-- of it, and of `stride` from there on. `may_stop`: its first shards may settle what it is for.
+local function phase_of(entry, whole)
+  return {phase = entry[1], samples = entry[2], step = entry[3] or whole, head = entry[4] or 0,
+    stride = entry[5] or whole, may_stop = entry[6] == 1}
+end
+
+-- All phases of a job. One that an earlier release submitted has shards of one size.
+local function phases_of(id)
+  local f = call('HMGET', job_key(id), 'phases', 'shard_samples')
+  local phases = {}
+  for number, entry in ipairs(f[1] and cjson.decode(f[1]) or {}) do phases[number] = phase_of(entry, tonumber(f[2])) end
+  return phases
+end
+
+-- The phase that a job is in, with its queue; `is_last` of the one that decides.
 local function plan_of(id)
-  local f = call('HMGET', job_key(id), 'queue', 'phase', 'samples', 'shard_samples')
-  return {queue = f[1], phase = f[2], samples = tonumber(f[3]), size = tonumber(f[4])}
+  local f = call('HMGET', job_key(id), 'queue', 'phase')
+  local phases = phases_of(id)
+  for number, plan in ipairs(phases) do
+    if plan.phase == f[2] then
+      plan.queue, plan.is_last = f[1], number == #phases
+      return plan
+    end
+  end
+  return {}
 end
 
-local function count_of(plan, first) return math.min(plan.size, plan.samples - first) end
+local function size_at(plan, first) return first < plan.head and plan.step or plan.stride end
+local function count_of(plan, first) return math.min(size_at(plan, first), plan.samples - first) end
 
--- Whether a job whose answer its first votes may settle is in its last phase.
-local function may_stop(id, plan)
-  local f = call('HMGET', job_key(id), 'may_stop_early', 'phases')
-  if f[1] ~= '1' then return false end
-  local phases = cjson.decode(f[2])
-  return plan.phase == phases[#phases][1]
+-- The first samples of the shards of a phase, up to so many samples.
+local function starts(plan, samples)
+  local found, first = {}, 0
+  while first < samples do
+    found[#found + 1] = first
+    first = first + size_at(plan, first)
+  end
+  return found
 end
 
-local function is_complete(id, plan)
-  return call('HLEN', votes_key(id, plan.phase)) == math.ceil(plan.samples / plan.size)
+local function is_start(plan, first)
+  if first < 0 or first >= plan.samples then return false end
+  if first < plan.head then return first % plan.step == 0 end
+  return (first - plan.head) % plan.stride == 0
 end
+
+local function shards_of(plan)
+  local head = math.min(plan.head, plan.samples)
+  return math.ceil(head / plan.step) + math.ceil((plan.samples - head) / plan.stride)
+end
+
+local function is_complete(id, plan) return call('HLEN', votes_key(id, plan.phase)) == shards_of(plan) end
 
 -- Forget a shard's delivery. A mention left in RQ's list is dropped when it is popped.
 local function forget(shard, queue)
@@ -99,25 +134,30 @@ end
 
 local function enqueue_phase(id)
   local plan = plan_of(id)
-  for first = 0, plan.samples - 1, plan.size do enqueue(id, plan, first, false) end
+  for _, first in ipairs(starts(plan, plan.samples)) do enqueue(id, plan, first, false) end
 end
 
 -- To the front, in order: a job that has begun ends before another begins, so that few are under way at a time.
 local function enqueue_phase_first(id)
   local plan = plan_of(id)
-  local last = math.floor((plan.samples - 1) / plan.size) * plan.size
-  for first = last, 0, -plan.size do enqueue(id, plan, first, true) end
+  local firsts = starts(plan, plan.samples)
+  for index = #firsts, 1, -1 do enqueue(id, plan, firsts[index], true) end
+end
+
+local function forget_phase(id, plan)
+  for _, first in ipairs(plan.phase and starts(plan, plan.samples) or {}) do
+    forget(shard_name(id, plan.phase, first), plan.queue)
+  end
 end
 
 -- End a job: drop its shards, and keep what can be read of it for the time of retention.
 local function close(id, status)
-  local plan = plan_of(id)
-  for first = 0, plan.samples - 1, plan.size do forget(shard_name(id, plan.phase, first), plan.queue) end
+  forget_phase(id, plan_of(id))
   for _, list in ipairs({QUEUED, RUNNING, DUE}) do call('ZREM', list, id) end
   call('HSET', job_key(id), 'status', status, 'ended_at', stamp(now))
-  local f = call('HMGET', job_key(id), 'retention', 'latest', 'phases')
+  local f = call('HMGET', job_key(id), 'retention', 'latest')
   local keys = {job_key(id), attempts_key(id)}
-  for _, phase in ipairs(cjson.decode(f[3])) do keys[#keys + 1] = votes_key(id, phase[1]) end
+  for _, plan in ipairs(phases_of(id)) do keys[#keys + 1] = votes_key(id, plan.phase) end
   if call('GET', latest_key(f[2])) == id then keys[#keys + 1] = latest_key(f[2]) end
   for _, key in ipairs(keys) do call('EXPIRE', key, f[1]) end
 end
@@ -156,9 +196,7 @@ local function refusal(id, phase, first, count)
   if not is_live(id) then return 'not-live' end
   local plan = plan_of(id)
   if plan.phase ~= phase then return 'other-phase' end
-  if first < 0 or first >= plan.samples or first % plan.size ~= 0 or count ~= count_of(plan, first) then
-    return 'not-planned'
-  end
+  if not is_start(plan, first) or count ~= count_of(plan, first) then return 'not-planned' end
   if call('HEXISTS', votes_key(id, phase), first) == 1 then return 'duplicate' end
   return nil
 end
@@ -172,29 +210,38 @@ local function have_votes_for(id, votes, count)
   return #votes == tonumber(call('HGET', job_key(id), 'classes')) and sum <= count
 end
 
--- Whether the first samples of the phase that a job is in are recorded, and end where a shard does.
-local function has_recorded(id, plan, samples)
+-- Whether the first samples of the phase that a job is in are recorded, end where a shard does, and may settle it.
+local function may_settle(id, plan, samples)
   if samples < 1 or samples > plan.samples then return false end
-  if samples % plan.size ~= 0 and samples ~= plan.samples then return false end
-  for first = 0, samples - 1, plan.size do
+  if samples ~= plan.samples and not (plan.may_stop and is_start(plan, samples)) then return false end
+  for _, first in ipairs(starts(plan, samples)) do
     if call('HEXISTS', votes_key(id, plan.phase), first) == 0 then return false end
   end
   return true
 end
 
--- The recorded votes of each phase, summed over its shards: of the last phase, over those of the first samples.
-local function recorded_votes(id, phases, samples)
+-- The samples of each phase whose votes count: of the last phase the first so many, of the one before those that chose.
+local function counting_samples(id, phases, samples)
+  local chosen_by, used = call('HGET', job_key(id), 'selection_samples'), {}
+  for number, plan in ipairs(phases) do
+    used[number] = number == #phases and samples or tonumber(chosen_by or plan.samples)
+  end
+  return used
+end
+
+-- The recorded votes of each phase, summed over the shards of the samples that count.
+local function recorded_votes(id, phases, used)
   local classes, found = tonumber(call('HGET', job_key(id), 'classes')), {}
-  for number, phase in ipairs(phases) do
-    local used, sums = number == #phases and samples or phase[2], {}
+  for number, plan in ipairs(phases) do
+    local sums = {}
     for class = 1, classes do sums[class] = 0 end
-    local shards = call('HGETALL', votes_key(id, phase[1]))
+    local shards = call('HGETALL', votes_key(id, plan.phase))
     for index = 1, #shards, 2 do
-      if tonumber(shards[index]) < used then
+      if tonumber(shards[index]) < used[number] then
         for class, vote in ipairs(cjson.decode(shards[index + 1])) do sums[class] = sums[class] + vote end
       end
     end
-    found[phase[1]] = sums
+    found[plan.phase] = sums
   end
   return found
 end
@@ -212,39 +259,40 @@ local function is_made_of(id, recorded)
   return not chosen or a.index == cjson.null or a.index == tonumber(chosen)
 end
 
--- Whether every sample voted, of the last phase the first ones.
-local function has_all_votes(recorded, phases, samples)
-  for number, phase in ipairs(phases) do
-    local missing = number == #phases and samples or phase[2]
-    for _, votes in ipairs(recorded[phase[1]]) do missing = missing - votes end
+-- Whether every sample that counts voted.
+local function has_all_votes(recorded, phases, used)
+  for number, plan in ipairs(phases) do
+    local missing = used[number]
+    for _, votes in ipairs(recorded[plan.phase]) do missing = missing - votes end
     if missing ~= 0 then return false end
   end
   return true
 end
 
--- The samples of a job that ends with so many of its last phase.
-local function samples_used(phases, samples)
-  for number = 1, #phases - 1 do samples = samples + phases[number][2] end
-  return samples
+local function sum_of(numbers)
+  local sum = 0
+  for _, number in ipairs(numbers) do sum = sum + number end
+  return sum
 end
 
--- Each outcome costs its alpha once: also one that lacks votes, is not stored, and is answered anew with the same noise.
-local function charge(outcome, entry, is_to_be_stored)
-  local is_charged
-  if is_to_be_stored then
-    is_charged = call('SREM', UNSTORED, outcome) == 1
-  else
-    is_charged = call('SADD', UNSTORED, outcome) == 0
-  end
-  if entry and not is_charged then call('HINCRBY', LEDGER, entry, 1) end
+-- The question of a job counts as asked from here on, whatever becomes of it.
+local function note_question()
+  if a.image ~= '' then call('SADD', questions_key(a.image), string.sub(a.outcome, 1, HALF_A_DIGEST)) end
+end
+
+-- Whether an image was asked as many questions as the operator allows, and this one is another.
+local function has_too_many_questions()
+  if a.image == '' or a.max_questions == 0 then return false end
+  local key = questions_key(a.image)
+  if call('SISMEMBER', key, string.sub(a.outcome, 1, HALF_A_DIGEST)) == 1 then return false end
+  return call('SCARD', key) >= a.max_questions
 end
 
 local function create(status)
   local phases = cjson.decode(a.phases)
   call('HSET', job_key(a.job), 'request', a.request, 'status', status, 'created_at', stamp(now),
     'samples_done', 0, 'samples_total', a.samples_total, 'queue', a.queue, 'phases', a.phases, 'phase', phases[1][1],
-    'samples', phases[1][2], 'shard_samples', a.shard_samples, 'classes', a.classes, 'fingerprint', a.fingerprint,
-    'may_stop_early', a.may_stop_early and 1 or 0,
+    'classes', a.classes, 'fingerprint', a.fingerprint,
     'expires_at', stamp(now + a.queue_seconds), 'queue_seconds', a.queue_seconds, 'retention', a.retention,
     'latest', a.latest, 'outcome', a.outcome, 'task', a.task, 'ledger', a.ledger)
   call('SET', latest_key(a.latest), a.job)
@@ -303,6 +351,8 @@ function commands.submit()
   if outcome then return {'stored', outcome} end
   if adapting_job() then return {'adapting', adapting_job()} end
   if call('ZCARD', QUEUED) >= a.max_queued then return {'full'} end
+  if has_too_many_questions() then return {'questions'} end
+  note_question()
   create('queued')
   if a.adapts then call('SET', adapting_key(a.task), a.job, 'EX', a.retention) end
   call('ZADD', QUEUED, stamp(now + a.queue_seconds), a.job)
@@ -405,7 +455,7 @@ function commands.record()
   forget(shard_name(a.job, a.phase, a.first), plan.queue)
   begin(a.job)
   prolong(a.job)
-  if not is_complete(a.job, plan) and not may_stop(a.job, plan) then return {'counted', 0} end
+  if not is_complete(a.job, plan) and not plan.may_stop then return {'counted', 0} end
   call('ZADD', DUE, stamp(now + a.seconds), a.job)
   return {'counted', 1}
 end
@@ -414,22 +464,24 @@ end
 function commands.standing()
   is_live(a.job)
   local job = call('HGETALL', job_key(a.job))
-  local found, phases = {job}, call('HGET', job_key(a.job), 'phases')
-  for _, phase in ipairs(phases and cjson.decode(phases) or {}) do
-    found[#found + 1] = phase[1]
-    found[#found + 1] = call('HGETALL', votes_key(a.job, phase[1]))
+  local found = {job}
+  for _, plan in ipairs(phases_of(a.job)) do
+    found[#found + 1] = plan.phase
+    found[#found + 1] = cjson.encode({plan.step, plan.head, plan.stride})
+    found[#found + 1] = call('HGETALL', votes_key(a.job, plan.phase))
   end
   return found
 end
 
--- Stores the chosen class and plans the next phase; the first choice stands.
+-- Stores the class that the first selection samples chose, and plans the next phase; the first choice stands.
 function commands.select()
   local chosen = call('HGET', job_key(a.job), 'selected')
   if chosen then return chosen end
   local plan = plan_of(a.job)
-  if not is_live(a.job) or plan.phase ~= 'select' or not is_complete(a.job, plan) then return false end
-  local following = cjson.decode(call('HGET', job_key(a.job), 'phases'))[2]
-  call('HSET', job_key(a.job), 'selected', a.index, 'phase', following[1], 'samples', following[2])
+  if not is_live(a.job) or plan.phase ~= 'select' or not may_settle(a.job, plan, a.samples) then return false end
+  local following = phases_of(a.job)[2]
+  forget_phase(a.job, plan)
+  call('HSET', job_key(a.job), 'selected', a.index, 'selection_samples', a.samples, 'phase', following.phase)
   call('ZREM', DUE, a.job)
   prolong(a.job)
   enqueue_phase_first(a.job)
@@ -437,30 +489,28 @@ function commands.select()
 end
 
 -- Succeeds only with all shards of the last phase, or, where its first samples may settle the answer, with theirs, and
--- only if the result was made of the votes that they hold; no vote that counts can change any more. The first outcome of an image and a configuration stands; one that
--- lacks votes is the result of its job and no outcome, so that the same request, with the same noise, is answered anew.
+-- only if the result was made of the votes that they hold; no vote that counts can change any more. The first outcome of
+-- a question stands; one that lacks votes is the result of its job and no outcome, so that the same question, with the
+-- same noise, is answered anew. Each answer that is given costs its alpha once.
 function commands.finish()
   if not is_live(a.job) then return {'not-live'} end
-  local plan = plan_of(a.job)
-  local f = call('HMGET', job_key(a.job), 'phases', 'outcome', 'latest', 'ledger')
-  local phases = cjson.decode(f[1])
-  local samples = a.samples > 0 and a.samples or plan.samples
-  if plan.phase ~= phases[#phases][1] or not has_recorded(a.job, plan, samples) then return {'incomplete'} end
-  if samples < plan.samples and not may_stop(a.job, plan) then return {'incomplete'} end
-  local outcome = call('GET', outcome_key(f[2]))
+  local plan, phases = plan_of(a.job), phases_of(a.job)
+  local f = call('HMGET', job_key(a.job), 'outcome', 'latest', 'ledger')
+  if not plan.is_last or not may_settle(a.job, plan, a.samples) then return {'incomplete'} end
+  local outcome = call('GET', outcome_key(f[1]))
   if outcome and not a.is_stored then return {'stored', outcome} end
-  local recorded = recorded_votes(a.job, phases, samples)
+  local used = counting_samples(a.job, phases, a.samples)
+  local recorded = recorded_votes(a.job, phases, used)
   if not a.is_stored and not is_made_of(a.job, recorded) then return {'other-votes'} end
   if not outcome then
-    local is_whole = has_all_votes(recorded, phases, samples)
-    charge(f[2], f[4], is_whole)
-    if is_whole then
-      call('SET', outcome_key(f[2]), a.result)
-    elseif call('GET', latest_key(f[3])) == a.job then
-      call('DEL', latest_key(f[3]))
+    if f[3] then call('HINCRBY', LEDGER, f[3], 1) end
+    if has_all_votes(recorded, phases, used) then
+      call('SET', outcome_key(f[1]), a.result)
+    elseif call('GET', latest_key(f[2])) == a.job then
+      call('DEL', latest_key(f[2]))
     end
   end
-  call('HSET', job_key(a.job), 'result', a.result, 'samples_done', samples_used(phases, samples))
+  call('HSET', job_key(a.job), 'result', a.result, 'samples_done', sum_of(used))
   close(a.job, 'succeeded')
   return {'finished'}
 end
@@ -550,6 +600,8 @@ function commands.noise()
 end
 
 function commands.ledger() return call('HGETALL', LEDGER) end
+
+function commands.questions() return call('SCARD', questions_key(a.image)) end
 
 function commands.register()
   call('ZADD', WORKERS, stamp(now + a.seconds), a.name)

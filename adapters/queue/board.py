@@ -13,16 +13,17 @@ import redis
 
 from adapters.canonical_json import text_digest
 from adapters.contract.answer import addressed
-from adapters.contract.jobs import AdaptRequest, JobError, JobRecord, JobRequest, Shard, WorkerRecord
+from adapters.contract.jobs import AdaptRequest, JobError, JobRecord, JobRequest, PlannedPhase, Shard, WorkerRecord
 from adapters.contract.labels import task_id
 from adapters.contract.ledger import Ledger, ledger_entry
-from adapters.contract.next_step import ShardVotes, Standing
+from adapters.contract.next_step import CountedPhase, Standing
 from adapters.contract.records import JobKind
 from adapters.contract.results import AdaptResult, Voted, read_result
 from adapters.queue.board_script import BoardScript
 from adapters.queue.keys import KINDS, new_job_id, queue_name, queue_names
 from adapters.settings import Settings
-from robustify.errors import QueueFullError, TaskConflictError
+from robustify.errors import QueueFullError, TaskConflictError, TooManyQuestionsError
+from robustify.smoothing.looks import Looks
 from robustify.types import Phase
 
 LOST_LIMIT = 10
@@ -61,18 +62,17 @@ class JobBoard:
     def submit(self, request: JobRequest, shard_samples: int) -> JobRecord:
         """The job of this request: the one that is there, a done one if its outcome is known, or a new one.
 
-        A request that may stop early has a look after each shard: its step is the size of its shards. Raises
-        QueueFullError when as many jobs wait as the settings allow.
+        A phase that may be settled early has a look after each of its shards; others are cut into `shard_samples`.
+        Raises QueueFullError when as many jobs wait as the settings allow, and TooManyQuestionsError when as many
+        questions were asked about the image.
         """
-        shard_samples = request.step or shard_samples
-        if shard_samples < 1 or any(samples < 1 for _, samples in request.phases):
+        if shard_samples < 1 or any(phase.samples < 1 for phase in request.phases):
             raise ValueError("every phase and every shard needs at least one sample")
         plan = self._plan(request) | {
-            "outcome": request.outcome_key,
-            "phases": _json(request.phases),
-            "samples_total": sum(samples for _, samples in request.phases),
-            "shard_samples": shard_samples,
-            "may_stop_early": request.may_stop_early,
+            "outcome": request.question.digest,
+            "image": request.image.sha256,
+            "phases": _json([_planned(phase, shard_samples) for phase in request.phases]),
+            "samples_total": sum(phase.samples for phase in request.phases),
             "classes": len(request.labels),
             "fingerprint": request.fingerprint,
             "task": task_id(request.task) if request.task else "",
@@ -94,10 +94,9 @@ class JobBoard:
         steps = max(1, steps)
         plan = self._plan(request) | {
             "outcome": "",
-            "phases": _json([[Phase.ADAPT, steps]]),
+            "image": "",
+            "phases": _json([_planned(PlannedPhase(Phase.ADAPT, steps), steps)]),
             "samples_total": steps,
-            "shard_samples": steps,
-            "may_stop_early": False,
             "classes": 0,
             "fingerprint": "",
             "task": task_id(request.name),
@@ -137,8 +136,12 @@ class JobBoard:
         return dict(zip(KINDS, self._call("depths", kinds=KINDS), strict=True))
 
     def ledger(self) -> Ledger:
-        """How many outcomes were given out, and with which chance of error."""
+        """How many answers were given out, and with which chance of error."""
         return Ledger.of(_pairs(self._call("ledger")))
+
+    def questions_about(self, image: str) -> int:
+        """How many different questions were asked about a canonical tensor, which its sha256 names."""
+        return int(self._call("questions", image=image))
 
     # For workers.
 
@@ -184,17 +187,18 @@ class JobBoard:
         selected = stored.get("selected")
         return Standing(
             record=_record(job_id, job),
-            shard_samples=int(stored["shard_samples"]),
             selected=None if selected is None else int(selected),
-            votes=_votes(phases),
+            selection_samples=int(stored.get("selection_samples", 0)),
+            counted=_counted(phases),
         )
 
-    def select(self, job_id: str, index: int) -> int | None:
-        """Stores the chosen class and enqueues the estimation shards; returns the class that was stored first.
+    def select(self, job_id: str, index: int, samples: int) -> int | None:
+        """Stores the class that the first so many selection samples chose and enqueues the estimation shards; returns
+        the class that was stored first.
 
-        None when there is nothing to choose from: the selection votes are not complete, or the job is done.
+        None when there is nothing to choose from: their votes are not complete, or the job is done.
         """
-        chosen = self._call("select", job=job_id, index=index)
+        chosen = self._call("select", job=job_id, index=index, samples=samples)
         return None if chosen is None else int(chosen)
 
     def finish(self, job_id: str, result: Voted) -> bool:
@@ -203,8 +207,8 @@ class JobBoard:
 
         The votes are those of the first `deciding_samples` of the last phase. Shards of later samples are dropped.
 
-        If the image and the configuration have an outcome from another job, that one is the result. A result is stored
-        as their outcome only when not one vote is missing: a repaired worker may answer better, with the same noise.
+        If the question has an outcome from another job, that one is the result. A result is stored as its outcome only
+        when not one vote is missing: a repaired worker may answer better, with the same noise. Each is charged.
         """
         made_of = {"samples": result.deciding_samples, "votes": result.phase_counts, "index": result.index}
         place = {"job": job_id, **made_of}
@@ -251,7 +255,8 @@ class JobBoard:
         return due
 
     def noise_check(self, engine: str, check: str) -> str:
-        """What the first worker of an engine gave as the check of its secret; `check` itself if nobody did before."""
+        """What the first worker of an engine gave as the check of its noise key; `check` itself if nobody did
+        before."""
         return str(self._call("noise", engine=engine, check=check))
 
     def drop_delivery(self, queue: str, name: str) -> None:
@@ -269,9 +274,15 @@ class JobBoard:
         return self._call(command, **place, **arguments)
 
     def _submit(self, plan: Mapping[str, object]) -> list[Any]:  # Any: likewise.
-        answer: list[Any] = self._call("submit", max_queued=self._settings.max_queued_jobs, **plan)
+        most = self._settings.max_questions_per_image or 0
+        answer: list[Any] = self._call("submit", max_queued=self._settings.max_queued_jobs, max_questions=most, **plan)
         if answer[0] == "full":
             raise QueueFullError(f"{self._settings.max_queued_jobs} jobs are waiting: try again later")
+        if answer[0] == "questions":
+            raise TooManyQuestionsError(
+                f"{most} questions were asked about this image, and this service answers no more: each is another "
+                "chance of a false answer. Questions that were asked before are still answered"
+            )
         return answer
 
     def _plan(self, request: JobRequest | AdaptRequest) -> dict[str, object]:
@@ -309,12 +320,26 @@ def _record(job_id: str, answer: list[str]) -> JobRecord:
     return JobRecord.model_validate({"id": job_id, "request": request, **values}, extra="ignore")
 
 
-def _votes(answer: Sequence[Any]) -> Mapping[Phase, ShardVotes]:  # Any: likewise.
-    """From (phase, its hash) one after the other."""
+def _planned(phase: PlannedPhase, shard_samples: int) -> tuple[str, int, int, int, int, int]:
+    """As the board's script has it."""
+    cut = phase.cut(shard_samples)
+    stride = cut.step if cut.stride is None else cut.stride
+    return (phase.phase, phase.samples, cut.step, cut.head, stride, int(phase.looks is not None))
+
+
+def _counted(answer: Sequence[Any]) -> Mapping[Phase, CountedPhase]:  # Any: likewise.
+    """From phase, its cut and its hash one after the other."""
     return {
-        Phase(phase): {int(first): json.loads(votes) for first, votes in _pairs(shards).items()}
-        for phase, shards in zip(answer[::2], answer[1::2], strict=True)
+        Phase(phase): CountedPhase(
+            _cut(*json.loads(cut)), {int(first): json.loads(votes) for first, votes in _pairs(shards).items()}
+        )
+        for phase, cut, shards in zip(answer[::3], answer[1::3], answer[2::3], strict=True)
     }
+
+
+def _cut(step: int, head: int, stride: int) -> Looks:
+    """As the board's script has it, whose stride is the step where there is no head."""
+    return Looks(step, head, stride) if head else Looks(step)
 
 
 def stored_outcome(text: str, request: JobRequest) -> Voted:

@@ -26,14 +26,15 @@ from adapters.models.catalogue import load_models
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
+from robustify.smoothing.seeds import public_seed
 from robustify.smoothing.votes import NoisyVotes, votes_of_rows
 from robustify.types import Phase, Task
 from workers.commands.demo import IMAGE, LABELS
-from workers.counting import LoadedModel, samples_of
+from workers.counting import VoteMaker, samples_of
 
 BATCH_SIZES = (64, 32, 7, 1)
 ALLOWED_SHARE = 5 / 10_000
-PUBLIC_SEED = b"robustify batch shapes"
+PUBLIC_SEED = public_seed(b"robustify batch shapes", "")
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Comparison:
         return not self.noises_that_differ and self.votes_that_differ <= ALLOWED_SHARE * self.samples
 
 
-def compare(model: LoadedModel, image: np.ndarray, task: Task, sigma: float, samples: int) -> list[Comparison]:
+def compare(model: VoteMaker, image: np.ndarray, task: Task, sigma: float, samples: int) -> list[Comparison]:
     """The same samples in batches of each size, against the first."""
     first, *others = [run(votes_in_batches(model, image, task, sigma, size), samples) for size in BATCH_SIZES]
     return [
@@ -73,7 +74,7 @@ def compare(model: LoadedModel, image: np.ndarray, task: Task, sigma: float, sam
     ]
 
 
-def votes_in_batches(model: LoadedModel, image: np.ndarray, task: Task, sigma: float, batch_size: int) -> NoisyVotes:
+def votes_in_batches(model: VoteMaker, image: np.ndarray, task: Task, sigma: float, batch_size: int) -> NoisyVotes:
     """The VoteCounter that a worker with this batch size has; the noise has one key for all sizes."""
     settings = model.settings.model_copy(update={"batch_size": batch_size})
     return replace(model, settings=settings).votes(task, sigma, samples_of(image, sigma, PUBLIC_SEED), Phase.ESTIMATE)
@@ -114,7 +115,7 @@ def main(
 ) -> None:
     settings = Settings(profile=profile, dtype=dtype)
     chosen = find_profile(profile)
-    model = LoadedModel(chosen, engine_digest(chosen, settings), load_models(chosen, settings), settings, b"")
+    model = VoteMaker(chosen, engine_digest(chosen, settings), load_models(chosen, settings), settings)
     labels = LABELS[: chosen.classes] if chosen.classes else LABELS
     canonical = canonicalise(image.read_bytes(), chosen.side).tensor
     comparisons = compare(model, canonical, Task(labels), sigma, samples)

@@ -22,9 +22,9 @@ from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from benchmarks.studies.batch_shapes import run
-from robustify.smoothing.seeds import certificate_seed
+from robustify.smoothing.seeds import public_seed
 from robustify.types import Phase, Task
-from workers.counting import LoadedModel, samples_of
+from workers.counting import VoteMaker, samples_of
 from workers.evaluation.datasets import Dataset, read_dataset
 
 FIRST = "float32 as it is"
@@ -35,17 +35,17 @@ VARIANTS: Mapping[str, Mapping[str, object]] = {
     "bfloat16 folded": {"dtype": "bfloat16", "folded": True},
 }
 ALLOWED_SHARE = 1 / 1000
-PUBLIC_KEY = b"robustify dtype agreement"
+PURPOSE = b"robustify dtype agreement"
 
 
 def votes_of(settings: Settings, dataset: Dataset, sigma: float, samples: int) -> np.ndarray:
     """The class of each sample of each image (images, samples); the noise depends on the image alone."""
     profile, task = find_profile(settings.profile), Task(dataset.class_names)
     models = load_models(profile, settings)
-    model = LoadedModel(profile, engine_digest(profile, settings), models, settings, b"")
+    model = VoteMaker(profile, engine_digest(profile, settings), models, settings)
     rows = []
     for image in track(dataset.images, f"{settings.dtype}, {'folded' if settings.folded else 'as it is'}"):
-        seed = certificate_seed(PUBLIC_KEY, hashlib.sha256(image.tobytes()).hexdigest())
+        seed = public_seed(PURPOSE, hashlib.sha256(image.tobytes()).hexdigest())
         count = model.votes(task, sigma, samples_of(image, sigma, seed), Phase.ESTIMATE)
         rows.append(run(count, samples).votes)
     return np.stack(rows)

@@ -1,34 +1,39 @@
-"""What looking early saves, on the same votes: target radii, tolerance, sequential PREDICT; and the multi-class bound.
+"""What looking early saves, on the same votes: target radii and sequential PREDICT; with `--whole` what takes all n.
 
     python -m benchmarks.studies.early_stopping ../shared/data/cifar10 --split test_500 --limit 100 \
         --output docs/results/early_stopping --dtype bfloat16
 
-Cost: 2 sigmas x images x (100 + n) samples, 2 million for 100 images and n = 10,000, at some 260 a second on 2 cores:
-two hours. All votes are recorded once (evaluations/, resumed there), then every procedure is run over them. Writes
-OUTPUT.md and OUTPUT.png. The last line is JSON.
+Cost: only samples that a procedure looks at are counted, once for all procedures: some 200,000 for 100 images, at some
+260 a second on 2 cores a quarter of an hour. Writes OUTPUT.md and OUTPUT.png.
+
+With `--whole` all 2 sigmas x images x (100 + n) samples are, two hours for n = 10,000. It tells instead what n samples
+would have certified, and what the tolerance and the multi-class bound bring (docs/results/early_stopping_whole.md).
+
+Votes are recorded (evaluations/, resumed there), then every procedure is run over them. The last line is JSON.
 """
 
 import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
-from adapters.profiles.shipped import find_profile
+from adapters.contract.looks import certificate_looks, sequential_looks
+from adapters.profiles.profile import Profile
+from adapters.profiles.shipped import served_profile
 from adapters.settings import Settings
-from benchmarks.studies.recording import record, tally, votes_of
-from robustify.smoothing.algorithms import certify, predict
+from benchmarks.studies.recording import Asking, Votes, record
+from robustify.smoothing.algorithms import Certified, predict
 from robustify.smoothing.certify_rules import certify_rule
 from robustify.smoothing.predict_rules import predict_rule
-from robustify.smoothing.rules import CertifyRule, Outcome, Verdict
+from robustify.smoothing.rules import CertifyRule, Outcome, PredictRule
 from robustify.types import DEFAULT_TEMPLATE, Bound, PredictTest, SmoothingParameters, Task
 from workers.evaluation.datasets import Dataset, read_dataset
-from workers.evaluation.runs import Evaluation, Row
+from workers.evaluation.runs import Evaluation
 
 TARGETS = {0.25: (0.25, 0.5), 0.5: (0.5, 1.0)}
 """sigma -> target radii."""
@@ -39,88 +44,92 @@ Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Votes:
-    """One image's votes, with the class that its selection samples chose."""
+class Procedures:
+    """What is asked of every image under one sigma, with looks as a server has them."""
 
-    index: int
-    selection: Sequence[int]
-    each: np.ndarray
-    """(n,) in the order of the samples."""
+    parameters: SmoothingParameters
+    targets: Mapping[float, CertifyRule]
+    """Target radius -> its rule."""
+    tolerance: CertifyRule
+    early: PredictRule
+    fixed: PredictRule
 
     @classmethod
-    def of(cls, row: Row) -> "Votes":
-        assert row.answer is not None
-        return cls(row.answer, row.selection_votes or (), votes_of(row))
+    def of(cls, parameters: SmoothingParameters, profile: Profile, settings: Settings) -> "Procedures":
+        planned = certificate_looks(Bound.ANYTIME, profile, settings)
+        looks, selection_looks = planned.looks, planned.selection_looks
+        batch_looks = sequential_looks(PredictTest.SEQUENTIAL, PREDICT_CAP, ALPHA, profile.samples_per_batch(settings))
+        return cls(
+            parameters,
+            {
+                radius: certify_rule(parameters, Bound.ANYTIME, radius, None, looks, selection_looks)
+                for radius in TARGETS[parameters.sigma]
+            },
+            certify_rule(parameters, Bound.ANYTIME, None, TOLERANCE, looks, selection_looks),
+            predict_rule(PredictTest.SEQUENTIAL, PREDICT_CAP, ALPHA, batch_looks),
+            predict_rule(PredictTest.FIXED, PREDICT_CAP, ALPHA),
+        )
 
     @property
-    def classes(self) -> int:
-        return len(self.selection)
-
-    def count(self, first: int, count: int) -> Sequence[int]:
-        """A VoteCounter over what was recorded."""
-        found: list[int] = tally(self.each[first : first + count], self.classes).tolist()
-        return found
-
-    @property
-    def share(self) -> float:
-        """The estimate of p of the chosen class."""
-        return float((self.each == self.index).mean())
-
-    def certify(self, rule: CertifyRule) -> tuple[Verdict, int]:
-        """(what CERTIFY says under the rule, all samples that it took)."""
-        found = certify(rule, lambda first, count: self.selection, self.count)
-        return found.verdict, rule.parameters.n0 + found.tally.samples
-
-    def fixed_radius(self, parameters: SmoothingParameters, bound: Bound = Bound.CLOPPER_PEARSON) -> float:
-        """After all samples; 0 where it abstains."""
-        return self.certify(certify_rule(parameters, bound))[0].radius or 0.0
+    def most(self) -> int:
+        """Samples of a certificate that looks once at either phase."""
+        return self.parameters.n0 + self.parameters.n
 
 
-def target_record(images: Sequence[Votes], radius: float, parameters: SmoothingParameters, step: int) -> Record:
-    """One row of the table: how many are certified at the radius, and the samples of each procedure."""
-    rule = certify_rule(parameters, Bound.ANYTIME, target_radius=radius, step=step)
-    ends = [votes.certify(rule) for votes in images]
-    fixed = [votes.fixed_radius(parameters) >= radius for votes in images]
-    mean = statistics.fmean(samples for _, samples in ends)
-    whole = parameters.n0 + parameters.n
+def ask_early(procedures: Procedures, votes: Votes) -> None:
+    """What the target radii and the predictions look at."""
+    for rule in procedures.targets.values():
+        votes.certify(rule)
+    for test in (procedures.early, procedures.fixed):
+        predict(test, votes.estimation)
+
+
+def ask_whole(procedures: Procedures, votes: Votes) -> None:
+    """All n0 + n."""
+    votes.selection.reach(procedures.parameters.n0)
+    votes.estimation.reach(procedures.parameters.n)
+
+
+def samples_of(found: Certified) -> int:
+    """Of both phases."""
+    return found.selection.samples + found.tally.samples
+
+
+def share_of_class(found: Certified) -> float:
+    """The estimate of p of the class that was chosen."""
+    return found.tally.votes[found.selection.index] / found.tally.samples
+
+
+def target_record(images: Sequence[Votes], procedures: Procedures, radius: float) -> Record:
+    """One row of the table: how each image ends, and the samples that it takes."""
+    ends = [votes.certify(procedures.targets[radius]) for votes in images]
+    outcomes = [found.verdict.outcome for found in ends]
+    mean = statistics.fmean(map(samples_of, ends))
     return {
-        "sigma": parameters.sigma,
+        "sigma": procedures.parameters.sigma,
         "radius": radius,
-        "certified early": statistics.fmean(verdict.outcome is Outcome.CERTIFIED for verdict, _ in ends),
-        "certified with n": statistics.fmean(fixed),
-        "undecided": statistics.fmean(verdict.outcome is Outcome.UNDECIDED for verdict, _ in ends),
+        **{outcome.value: share_of(outcomes, outcome) for outcome in (Outcome.CERTIFIED, Outcome.NOT_CERTIFIED)},
+        "undecided": share_of(outcomes, Outcome.UNDECIDED),
         "mean samples": mean,
-        "median samples": statistics.median(samples for _, samples in ends),
-        "times fewer": whole / mean,
-        "points": [(votes.share, samples) for votes, (_, samples) in zip(images, ends, strict=True)],
+        "median samples": statistics.median(map(samples_of, ends)),
+        "mean of the selection": statistics.fmean(found.selection.samples for found in ends),
+        "times fewer": procedures.most / mean,
+        "points": [(share_of_class(found), samples_of(found)) for found in ends],
     }
 
 
-def tolerance_record(images: Sequence[Votes], parameters: SmoothingParameters, step: int) -> Record:
-    """Stopping as soon as the radius is within the tolerance of the largest that is still possible."""
-    rule = certify_rule(parameters, Bound.ANYTIME, tolerance=TOLERANCE, step=step)
-    ends = [votes.certify(rule) for votes in images]
-    mean = statistics.fmean(samples for _, samples in ends)
-    return {
-        "sigma": parameters.sigma,
-        "tolerance": TOLERANCE,
-        "mean radius": statistics.fmean(verdict.radius or 0.0 for verdict, _ in ends),
-        "mean radius with n": statistics.fmean(votes.fixed_radius(parameters) for votes in images),
-        "mean samples": mean,
-        "times fewer": (parameters.n0 + parameters.n) / mean,
-    }
+def share_of(outcomes: Sequence[Outcome], outcome: Outcome) -> float:
+    return statistics.fmean(one is outcome for one in outcomes)
 
 
-def predict_record(images: Sequence[Votes], sigma: float, step: int) -> Record:
+def predict_record(images: Sequence[Votes], procedures: Procedures) -> Record:
     """Sequential PREDICT against the fixed test of the same samples."""
-    sequential = predict_rule(PredictTest.SEQUENTIAL, PREDICT_CAP, ALPHA, step)
-    paper = predict_rule(PredictTest.FIXED, PREDICT_CAP, ALPHA)
-    early = [predict(sequential, votes.count) for votes in images]
-    fixed = [predict(paper, votes.count) for votes in images]
+    early = [predict(procedures.early, votes.estimation) for votes in images]
+    fixed = [predict(procedures.fixed, votes.estimation) for votes in images]
     both = [(one, other) for one, other in zip(early, fixed, strict=True) if None not in (one.index, other.index)]
     return {
-        "sigma": sigma,
-        "step": step,
+        "sigma": procedures.parameters.sigma,
+        "step": procedures.early.looks.step,
         "mean samples": statistics.fmean(prediction.n for prediction in early),
         "decided": statistics.fmean(prediction.index is not None for prediction in early),
         "decided with n": statistics.fmean(prediction.index is not None for prediction in fixed),
@@ -128,14 +137,46 @@ def predict_record(images: Sequence[Votes], sigma: float, step: int) -> Record:
     }
 
 
-def multiclass_record(images: Sequence[Votes], parameters: SmoothingParameters) -> Record:
+def fixed_radii(images: Iterable[Votes], parameters: SmoothingParameters, bound: Bound) -> list[float]:
+    """After all samples; 0 where it abstains."""
+    rule = certify_rule(parameters, bound)
+    return [votes.certify(rule).verdict.radius or 0.0 for votes in images]
+
+
+def fixed_record(images: Sequence[Votes], procedures: Procedures, radius: float) -> Record:
+    """How many are certified at the radius by the fixed procedure, and early, on the same votes."""
+    fixed = fixed_radii(images, procedures.parameters, Bound.CLOPPER_PEARSON)
+    early = [votes.certify(procedures.targets[radius]).verdict.outcome for votes in images]
+    return {
+        "sigma": procedures.parameters.sigma,
+        "radius": radius,
+        "certified early": share_of(early, Outcome.CERTIFIED),
+        "certified with n": statistics.fmean(one >= radius for one in fixed),
+    }
+
+
+def tolerance_record(images: Sequence[Votes], procedures: Procedures) -> Record:
+    """Stopping as soon as the radius is within the tolerance of the largest that is still likely."""
+    ends = [votes.certify(procedures.tolerance) for votes in images]
+    mean = statistics.fmean(map(samples_of, ends))
+    return {
+        "sigma": procedures.parameters.sigma,
+        "tolerance": TOLERANCE,
+        "mean radius": statistics.fmean(found.verdict.radius or 0.0 for found in ends),
+        "mean radius with n": statistics.fmean(fixed_radii(images, procedures.parameters, Bound.CLOPPER_PEARSON)),
+        "mean samples": mean,
+        "times fewer": procedures.most / mean,
+    }
+
+
+def multiclass_record(images: Sequence[Votes], procedures: Procedures) -> Record:
     """The two-sided bound against Cohen's on the same counts."""
-    wide = [votes.fixed_radius(parameters, Bound.MULTICLASS) for votes in images]
-    fixed = [votes.fixed_radius(parameters) for votes in images]
+    bounds = (Bound.MULTICLASS, Bound.CLOPPER_PEARSON)
+    wide, fixed = (fixed_radii(images, procedures.parameters, bound) for bound in bounds)
     pairs = list(zip(wide, fixed, strict=True))
     certified = [one - other for one, other in pairs if other > 0]
     return {
-        "sigma": parameters.sigma,
+        "sigma": procedures.parameters.sigma,
         "mean radius": statistics.fmean(wide),
         "mean radius of CERTIFY": statistics.fmean(fixed),
         "mean gain where CERTIFY certifies": statistics.fmean(certified) if certified else 0.0,
@@ -143,6 +184,31 @@ def multiclass_record(images: Sequence[Votes], parameters: SmoothingParameters) 
         "of these certified": sum(one > 0 and other == 0 for one, other in pairs),
         "smaller": sum(one < other for one, other in pairs),
     }
+
+
+def early_records(images: Sequence[Votes], procedures: Procedures) -> dict[str, list[Record]]:
+    targets = [target_record(images, procedures, radius) for radius in procedures.targets]
+    return {"target": targets, "predict": [predict_record(images, procedures)]}
+
+
+def whole_records(images: Sequence[Votes], procedures: Procedures) -> dict[str, list[Record]]:
+    return {
+        "fixed": [fixed_record(images, procedures, radius) for radius in procedures.targets],
+        "tolerance": [tolerance_record(images, procedures)],
+        "multiclass": [multiclass_record(images, procedures)],
+    }
+
+
+def in_one_line(parts: Mapping[str, Sequence[Record]], most: int) -> str:
+    """The figures over all rows."""
+    targets, predictions = parts["target"], parts["predict"]
+    mean = statistics.fmean(found["mean samples"] for found in targets)
+    median = statistics.median(samples for found in targets for _, samples in found["points"])
+    predicted = statistics.fmean(found["mean samples"] for found in predictions)
+    return (
+        f"A target radius takes {mean:.0f} of {most} samples in the mean of all rows ({mean / most:.3f}), {median:g} "
+        f"in the median of all rows together; sequential PREDICT {predicted:.1f} of {PREDICT_CAP} in the mean."
+    )
 
 
 def table(records: Sequence[Record]) -> str:
@@ -173,15 +239,22 @@ def plot(records: Sequence[Record], path: Path) -> None:
     plt.close(figure)
 
 
-def recorded(dataset: Dataset, sigma: float, n: int, settings: Settings, rows: Path, workers: int) -> list[Votes]:
-    evaluation = Evaluation(
+def evaluation_of(dataset: Dataset, parameters: SmoothingParameters, settings: Settings) -> Evaluation:
+    return Evaluation(
         settings=settings,
         task=Task(dataset.class_names, DEFAULT_TEMPLATE),
         method="denoised",
-        parameters=SmoothingParameters(sigma, N0, n, ALPHA),
+        parameters=parameters,
         dataset_digest=dataset.digest,
     )
-    return [Votes.of(row) for row in record(evaluation, dataset, rows, workers)]
+
+
+def recorded(
+    dataset: Dataset, parameters: SmoothingParameters, settings: Settings, workers: int, asking: Asking, name: str
+) -> list[Votes]:
+    evaluation = evaluation_of(dataset, parameters, settings)
+    path = Path("evaluations") / f"recorded-{name}-{evaluation.digest}.jsonl"
+    return record(evaluation, dataset, path, workers, asking)
 
 
 def main(
@@ -192,26 +265,29 @@ def main(
     dtype: str = "float32",
     limit: int | None = 100,
     n: int = 10_000,
-    step: Annotated[int, typer.Option(help="Samples between two looks of a certificate.")] = 100,
-    predict_step: Annotated[int, typer.Option(help="Samples between two looks of a prediction.")] = 25,
+    whole: Annotated[bool, typer.Option(help="Count all n samples, for what needs them.")] = False,
     workers: int = 2,
 ) -> None:
     settings = Settings(profile=profile, dtype=dtype, threads=1 if workers > 1 else None)
-    images = read_dataset(dataset, split, find_profile(profile).side, limit)
-    parts: dict[str, list[Record]] = {"target": [], "tolerance": [], "predict": [], "multiclass": []}
-    for sigma, radii in TARGETS.items():
-        votes = recorded(images, sigma, n, settings, Path("evaluations"), workers)
+    served = served_profile(settings)
+    images = read_dataset(dataset, split, served.side, limit)
+    ask, name, records = (ask_whole, "whole", whole_records) if whole else (ask_early, "early", early_records)
+    parts: dict[str, list[Record]] = {}
+    for sigma in TARGETS:
         parameters = SmoothingParameters(sigma, N0, n, ALPHA)
-        of_target = partial(target_record, votes, parameters=parameters, step=step)
-        parts["target"] += [of_target(radius) for radius in radii]
-        parts["tolerance"].append(tolerance_record(votes, parameters, step))
-        parts["predict"].append(predict_record(votes, sigma, predict_step))
-        parts["multiclass"].append(multiclass_record(votes, parameters))
-    about = f"{len(images)} images of {dataset.name} {split}, n0 = {N0}, n = {n}, alpha = {ALPHA:g}, looks every {step}"
-    text = f"{about}, profile {profile}, {dtype}\n\n" + "\n\n".join(table(records) for records in parts.values())
+        procedures = Procedures.of(parameters, served, settings)
+        votes = recorded(images, parameters, settings, workers, partial(ask, procedures), name)
+        for part, found in records(votes, procedures).items():
+            parts[part] = parts.get(part, []) + found
+    about = f"{len(images)} images of {dataset.name} {split}, n0 = {N0}, n = {n}, alpha = {ALPHA:g}, profile {profile}"
+    paragraphs = [f"{about}, {dtype}", *(table(found) for found in parts.values())]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if not whole:
+        paragraphs.append(in_one_line(parts, N0 + n))
+        plot(parts["target"], output.with_suffix(".png"))
+    text = "\n\n".join(paragraphs)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
-    plot(parts["target"], output.with_suffix(".png"))
     typer.echo(text)
     typer.echo(json.dumps({"study": "early_stopping", **parts}))
 

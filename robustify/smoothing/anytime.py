@@ -17,10 +17,12 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from scipy.special import xlogy
 
+from robustify.smoothing.futility import PATIENCE, PATIENT_SAMPLES, fewest_with_hope, likely_most
 from robustify.smoothing.statistics import certified_radius, lower_confidence_bound, required_probability
 
 # How a target radius R is decided, step by step (`target_test`):
@@ -33,12 +35,16 @@ from robustify.smoothing.statistics import certified_radius, lower_confidence_bo
 # 5. E and the bound grow with the votes: the fewest that reject, one number for each look, are all that is kept.
 # 6. Votes that came are compared with these numbers. Samples without a vote count against what is claimed.
 # 7. Where not even unanimous votes from here to the cap could certify, it ends undecided.
+# 8. So it does where votes that certify at the cap are unlikely, and no rejection is in sight: with the share of votes
+#    so far it would not come within `PATIENT_SAMPLES`, or `PATIENCE` times those so far. To say nothing is never false,
+#    and 7 and 8 come last: what a look claims does not depend on them (`futility`).
 #
 # How a radius without a target is bounded (`radius_in_sight`):
 #
-# 8. p_lower is the largest p0 that is rejected as in 2; at the cap, where it is larger, the bound of 3.
-# 9. Less the slack of the noise it gives sigma * Phi^-1(p_lower), which may be claimed whenever and why ever one stops.
-# 10. What may still come: the radius of unanimous votes up to the cap, or of the mirrored bound if it is smaller.
+# 9. p_lower is the largest p0 that is rejected as in 2; at the cap, where it is larger, the bound of 3.
+# 10. Less the slack of the noise it gives sigma * Phi^-1(p_lower), to be claimed whenever and why ever one stops.
+# 11. What may still come is the least of three radii: that of unanimous votes up to the cap, of the mirrored bound, and
+#     of the most votes that the cap is likely to bring (`futility`).
 
 LAST_LOOK_SHARE = 0.1
 NODES = 64
@@ -57,7 +63,7 @@ class Decision(StrEnum):
     NOT_CERTIFIED = "not_certified"
     """The test rejected that the class has the probability that the radius needs."""
     UNDECIDED = "undecided"
-    """Neither, and the samples to come could not certify it, or there are none to come."""
+    """Neither, and the samples to come are unlikely to certify it, or there are none to come."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +81,10 @@ class TargetTest:
     """(L,) the fewest votes that certify; more than there are samples where none do."""
     reject_up_to: np.ndarray
     """(L,) the most votes that reject; -1 where none do."""
+    hope_from: np.ndarray
+    """(L,) the fewest votes with which it may still be certified at the cap, but for an unlikely course of votes."""
+    rejection_near_up_to: np.ndarray
+    """(L,) the most votes with which a rejection is in sight; -1 where it is with none."""
 
     def decide(self, samples: int, votes: int, missing: int = 0) -> Decision | None:
         """The decision after so many planned samples, None while it is open.
@@ -93,7 +103,11 @@ class TargetTest:
         if votes + missing <= self.reject_up_to[look]:
             return Decision.NOT_CERTIFIED
         # 7.
-        return Decision.UNDECIDED if samples - votes > self.losses_allowed else None
+        if samples - votes > self.losses_allowed:
+            return Decision.UNDECIDED
+        # 8.
+        is_open = votes >= self.hope_from[look] or votes + missing <= self.rejection_near_up_to[look]
+        return None if is_open else Decision.UNDECIDED
 
     @property
     def losses_allowed(self) -> int:
@@ -105,33 +119,41 @@ class TargetTest:
 
 
 @lru_cache(maxsize=64)
-def target_test(radius: float, sigma: float, alpha: float, cap: int, step: int, slack: float = 0.0) -> TargetTest:
-    """The test whether the radius can be certified, looking every `step` samples and at `cap`.
+def target_test(radius: float, sigma: float, alpha: float, looks: tuple[int, ...], slack: float = 0.0) -> TargetTest:
+    """The test whether the radius can be certified, with looks after so many samples, ascending, the last at the cap.
 
-    `slack` is the most by which the probability of a vote may miss that under exact noise.
+    `slack` is the most by which the probability of a vote may miss that under exact noise. What the test says at one
+    look depends on this look and on the cap, and on no other look.
 
-    200 looks take a tenth of a second, once in a process for each configuration.
+    100 looks take a tenth of a second, once in a process for each configuration.
 
-    ValueError where the radius has no p0 (`required_probability`), or alpha, cap and step are out of range.
+    ValueError where the radius has no p0 (`required_probability`), or alpha and the looks make no test.
     """
-    if not (0 < alpha < 1 and 0 < step <= cap):
-        raise ValueError(f"alpha {alpha}, cap {cap} and step {step} make no test")
-    return test_at_looks(radius, sigma, alpha, np.unique(np.append(np.arange(step, cap, step), cap)), slack)
-
-
-def test_at_looks(radius: float, sigma: float, alpha: float, looks: np.ndarray, slack: float) -> TargetTest:
-    """The test with these looks (L,), ascending; what it says at one does not depend on those before the last."""
+    if not (0 < alpha < 1 and looks and looks[0] > 0 and all(one < other for one, other in pairwise(looks))):
+        raise ValueError(f"alpha {alpha} and looks {looks} make no test")
     # 1.
     p0 = required_probability(radius, sigma) + slack
     if p0 >= 1:
         raise ValueError(f"radius {radius} is out of reach for sigma {sigma}, whatever the number of samples")
     # 2., 3. and 5.
-    certify_from = fewest_votes(p0, alpha, looks)
+    ends = np.array(looks)
+    certify_from = fewest_votes(p0, alpha, ends)
     # 4. and 5.
-    reject_up_to = looks - fewest_votes(1 - p0, alpha, looks)
-    for array in (looks, certify_from, reject_up_to):
+    reject_up_to = ends - fewest_votes(1 - p0, alpha, ends)
+    # 8.
+    hope_from = fewest_with_hope(int(certify_from[-1]), ends, looks[-1], p0 * (1 - p0))
+    near_up_to = rejection_near_up_to(p0, alpha, ends)
+    for array in (ends, certify_from, reject_up_to, hope_from, near_up_to):
         array.setflags(write=False)
-    return TargetTest(p0, looks, certify_from, reject_up_to)
+    return TargetTest(p0, ends, certify_from, reject_up_to, hope_from, near_up_to)
+
+
+def rejection_near_up_to(p0: float, alpha: float, looks: np.ndarray) -> np.ndarray:
+    """(L,) the most votes whose share rejects "p0 at least" as late as one is patient, or at the cap."""
+    later, place = np.unique(np.minimum(np.maximum(PATIENCE * looks, PATIENT_SAMPLES), looks[-1]), return_inverse=True)
+    rejects_later = (later - fewest_votes(1 - p0, alpha, later))[place]
+    near: np.ndarray = rejects_later * looks // later[place]
+    return near
 
 
 def fewest_votes(p0: float, alpha: float, looks: np.ndarray) -> np.ndarray:
@@ -239,8 +261,10 @@ class RadiusInSight:
     largest: float | None
 
     def is_within(self, tolerance: float) -> bool:
-        """Whether going on can gain no more than the tolerance."""
-        return (self.largest or 0.0) - (self.radius or 0.0) <= tolerance
+        """Whether going on is unlikely to gain more than the tolerance. A first radius is worth it, however small."""
+        if self.radius is None or self.largest is None:
+            return self.largest is None
+        return self.largest - self.radius <= tolerance
 
 
 def radius_in_sight(
@@ -248,23 +272,31 @@ def radius_in_sight(
 ) -> RadiusInSight:
     """Where a certificate without a target stands after so many of `cap` planned samples.
 
-    The claimed radius holds with probability at least 1 - alpha whenever one stops, for whatever reason. The largest
-    one still possible is that of unanimous votes from here to the cap, or that of the upper bound of p if it is less:
-    with probability 1 - alpha no number of samples would certify more. Samples without a vote count against the class.
+    The claimed radius holds with probability at least 1 - alpha whenever one stops, for whatever reason. Samples
+    without a vote count against the class. No claim rests on what may still come.
     """
-    # 8. and 9.
+    # 9. and 10.
     radius = certified_radius(bound_so_far(votes, samples, cap, alpha) - slack, sigma)
     if samples == cap:
         return RadiusInSight(radius, radius)
-    # 10.
-    unanimous = bound_so_far(votes + cap - samples, cap, cap, alpha)
-    plausible = anytime_upper_bound(votes, samples, alpha)
-    return RadiusInSight(radius, certified_radius(min(unanimous, plausible) - slack, sigma))
+    # 11.
+    likely = bound_so_far(likely_at_cap(votes, samples, cap), cap, cap, alpha)
+    largest = min(likely, anytime_upper_bound(votes, samples, alpha))
+    return RadiusInSight(radius, certified_radius(largest - slack, sigma))
+
+
+def likely_at_cap(votes: int, samples: int, cap: int) -> int:
+    """The most votes that the cap is likely to bring, no more than unanimous ones from here on.
+
+    The share that its variance is reckoned with has half a vote more for either side, so that it is not 0 or 1.
+    """
+    share = (votes + 0.5) / (samples + 1)
+    return math.floor(likely_most(votes, samples, cap, share * (1 - share)))
 
 
 def bound_so_far(votes: int, samples: int, cap: int, alpha: float) -> float:
     """The lower bound of p at any look; at the cap the larger of its two, which share alpha."""
-    # 8.
+    # 9.
     at_any_look = anytime_lower_bound(votes, samples, (1 - LAST_LOOK_SHARE) * alpha)
     if samples < cap:
         return at_any_look

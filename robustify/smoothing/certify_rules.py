@@ -1,7 +1,7 @@
 """The rules of CERTIFY: one for each way to bound the radius.
 
 Rules that stop early rest on the bounds of `anytime`, which hold at every look; the other rests on bounds that hold at
-n only, and has no other look.
+n only, and has no other look. Each has a rule of its own for when the class is chosen (`selection`).
 """
 
 from dataclasses import dataclass
@@ -9,9 +9,11 @@ from functools import lru_cache
 
 from robustify.smoothing.anytime import Decision, RadiusInSight, TargetTest, bound_so_far, radius_in_sight, target_test
 from robustify.smoothing.decisions import bound_radius, check_votes
-from robustify.smoothing.looks import Tally
+from robustify.smoothing.looks import Looks, Tally
 from robustify.smoothing.multiclass import bound_two_sided
-from robustify.smoothing.rules import CertifyRule, Outcome, Selection, Verdict
+from robustify.smoothing.rules import CertifyRule, Outcome, Selection, StoppingRule, Verdict
+from robustify.smoothing.selection import AllSelectionSamples, ClearLeader
+from robustify.smoothing.statistics import required_probability
 from robustify.types import Bound, SmoothingParameters
 
 REMEMBERED_LOOKS = 4096
@@ -33,10 +35,15 @@ class AllSamples:
 
     parameters: SmoothingParameters
     bound: Bound
+    selection_looks: Looks | None = None
 
     @property
-    def step(self) -> int:
-        return self.parameters.n
+    def selecting(self) -> StoppingRule:
+        return selection_rule(self.parameters.n0, self.selection_looks)
+
+    @property
+    def looks(self) -> Looks:
+        return Looks(self.parameters.n)
 
     def is_settled(self, selection: Selection, tally: Tally) -> bool:
         return False
@@ -57,12 +64,18 @@ class TargetRadius:
 
     parameters: SmoothingParameters
     radius: float
-    step: int
+    looks: Looks
+    selection_looks: Looks | None = None
+
+    @property
+    def selecting(self) -> StoppingRule:
+        needed = required_probability(self.radius, self.parameters.sigma)
+        return selection_rule(self.parameters.n0, self.selection_looks, needed)
 
     @property
     def test(self) -> TargetTest:
-        parameters = self.parameters
-        return target_test(self.radius, parameters.sigma, parameters.alpha, parameters.n, self.step, parameters.slack)
+        parameters, ends = self.parameters, self.looks.ends(self.parameters.n)
+        return target_test(self.radius, parameters.sigma, parameters.alpha, ends, parameters.slack)
 
     def is_settled(self, selection: Selection, tally: Tally) -> bool:
         return not selection.is_supported or self.decision(selection, tally) is not None
@@ -86,11 +99,16 @@ class TargetRadius:
 
 @dataclass(frozen=True)
 class WithinTolerance:
-    """The radius, as soon as more samples could gain no more than the tolerance."""
+    """The radius, as soon as more samples are unlikely to gain more than the tolerance."""
 
     parameters: SmoothingParameters
     tolerance: float
-    step: int
+    looks: Looks
+    selection_looks: Looks | None = None
+
+    @property
+    def selecting(self) -> StoppingRule:
+        return selection_rule(self.parameters.n0, self.selection_looks)
 
     def is_settled(self, selection: Selection, tally: Tally) -> bool:
         return not selection.is_supported or self.sight(selection, tally).is_within(self.tolerance)
@@ -120,23 +138,35 @@ def verdict_of(radius: float | None, p_lower: float, p_upper: float | None = Non
     return Verdict(Outcome.ABSTAINED if radius is None else Outcome.CERTIFIED, radius, p_lower, p_upper)
 
 
+def selection_rule(n0: int, looks: Looks | None, needed: float | None = None) -> StoppingRule:
+    """Without looks all n0 samples are looked at once."""
+    return AllSelectionSamples(n0) if looks is None else ClearLeader(n0, looks, needed)
+
+
 def certify_rule(
     parameters: SmoothingParameters,
     bound: Bound = Bound.CLOPPER_PEARSON,
     target_radius: float | None = None,
     tolerance: float | None = None,
-    step: int | None = None,
+    looks: Looks | None = None,
+    selection_looks: Looks | None = None,
 ) -> CertifyRule:
-    """The rule of these parameters; ValueError unless an anytime bound has a step and one aim, and others none."""
+    """The rule of these parameters; `selection_looks` are those before the class is chosen, None for one at n0.
+
+    ValueError unless an anytime bound has looks and one aim, and others none; and where Clopper-Pearson's, which is
+    Algorithm 1 as it stands, is to select early.
+    """
     aims = (target_radius is not None) + (tolerance is not None)
-    if aims != (bound is Bound.ANYTIME) or (step is None) == (bound is Bound.ANYTIME):
+    if aims != (bound is Bound.ANYTIME) or (looks is None) == (bound is Bound.ANYTIME):
         raise ValueError(
-            f"the bound {bound} with target radius {target_radius}, tolerance {tolerance} and step {step}: an anytime "
-            "bound, and no other, has a step and one aim"
+            f"the bound {bound} with target radius {target_radius}, tolerance {tolerance} and looks {looks}: an "
+            "anytime bound, and no other, has looks and one aim"
         )
-    if step is None:
-        return AllSamples(parameters, bound)
+    if selection_looks and bound is Bound.CLOPPER_PEARSON:
+        raise ValueError(f"the bound {bound} with looks {selection_looks} at the selection: it has one, at n0")
+    if looks is None:
+        return AllSamples(parameters, bound, selection_looks)
     if target_radius is not None:
-        return TargetRadius(parameters, target_radius, step)
+        return TargetRadius(parameters, target_radius, looks, selection_looks)
     assert tolerance is not None
-    return WithinTolerance(parameters, tolerance, step)
+    return WithinTolerance(parameters, tolerance, looks, selection_looks)

@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from robustify.smoothing.anytime import TargetTest, test_at_looks
 from robustify.smoothing.certify_rules import TargetRadius, certify_rule
 from robustify.smoothing.decisions import check_votes
-from robustify.smoothing.looks import Tally
+from robustify.smoothing.looks import Looks, Tally
 from robustify.smoothing.rules import CertifyRule, Selection, Verdict
 from robustify.types import Bound, SmoothingParameters
 
@@ -28,34 +25,35 @@ class Counts:
     parameters: SmoothingParameters
     target_radius: float | None = None
     tolerance: float | None = None
+    selection_samples: int | None = None
+    """Of at most n0, all of which were looked at where it is None."""
 
     @property
     def selection(self) -> Selection:
-        return Selection(self.index, self.selection_votes)
+        samples = self.parameters.n0 if self.selection_samples is None else self.selection_samples
+        return Selection(self.index, self.selection_votes, samples)
 
     @property
     def tally(self) -> Tally:
         return Tally(self.samples, tuple(self.votes))
 
 
-@dataclass(frozen=True)
-class TargetAtOneLook(TargetRadius):
-    """The rule at the look after `step` samples and at n: what a look decides does not depend on the others."""
-
-    @property
-    def test(self) -> TargetTest:
-        parameters, looks = self.parameters, np.unique([self.step, self.parameters.n])
-        return test_at_looks(self.radius, parameters.sigma, parameters.alpha, looks, parameters.slack)
-
-
 def recomputed_verdict(bound: str, counts: Counts) -> Verdict:
     """The verdict on these counts by the bound of this name; ValueError for counts that do not fit, or another name."""
-    check_votes(counts.selection_votes, counts.parameters.n0)
+    check_selection(counts)
     check_votes(counts.votes, counts.samples)
     rule = rule_at_look(known_bound(bound), counts)
     if isinstance(rule, TargetRadius) and not rule.is_settled(counts.selection, counts.tally):
         raise ValueError(f"the votes of {counts.samples} samples do not settle the target radius")
     return rule.verdict(counts.selection, counts.tally)
+
+
+def check_selection(counts: Counts) -> None:
+    """ValueError unless they are votes of as many selection samples as were allowed."""
+    samples, n0 = counts.selection.samples, counts.parameters.n0
+    if not 0 < samples <= n0:
+        raise ValueError(f"{samples} selection samples of {n0} planned")
+    check_votes(counts.selection_votes, samples)
 
 
 def known_bound(name: str) -> Bound:
@@ -65,11 +63,12 @@ def known_bound(name: str) -> Bound:
 
 
 def rule_at_look(bound: Bound, counts: Counts) -> CertifyRule:
-    """The rule as it stood at the look at which these counts were taken."""
+    """The rule as it stood at the look at which these counts were taken: what a look decides does not depend on the
+    others, but for the last, at n."""
     parameters, samples, is_anytime = counts.parameters, counts.samples, bound is Bound.ANYTIME
     if not 0 < samples <= parameters.n:
         raise ValueError(f"{samples} samples of {parameters.n} planned")
     if samples != parameters.n and not is_anytime:
         raise ValueError(f"a bound at n = {parameters.n} was used at {samples} samples")
-    rule = certify_rule(parameters, bound, counts.target_radius, counts.tolerance, samples if is_anytime else None)
-    return TargetAtOneLook(parameters, rule.radius, samples) if isinstance(rule, TargetRadius) else rule
+    looks = Looks(samples, samples, parameters.n) if is_anytime else None
+    return certify_rule(parameters, bound, counts.target_radius, counts.tolerance, looks)

@@ -33,6 +33,12 @@ def select(votes: Sequence[int]) -> int:
     return max(range(len(votes)), key=lambda index: votes[index])
 
 
+def strongest_rival(index: int, votes: Sequence[int], samples: int) -> int:
+    """The most votes that a class other than `index` may have, were all missing votes its own."""
+    runner_up = max((count for other, count in enumerate(votes) if other != index), default=0)
+    return runner_up + samples - sum(votes)
+
+
 def decide(votes: Sequence[int], n: int, alpha: float) -> Prediction:
     """PREDICT once the votes are in: is the lead of the top class over all that could be its rival significant?
 
@@ -45,12 +51,11 @@ def decide(votes: Sequence[int], n: int, alpha: float) -> Prediction:
     check_votes(votes, n)
     # 2.
     index = select(votes)
-    runner_up = max((count for other, count in enumerate(votes) if other != index), default=0)
-    missing = n - sum(votes)
+    rival = strongest_rival(index, votes, n)
     # 3.
-    p_value = two_sided_p_value(votes[index], runner_up + missing)
+    p_value = two_sided_p_value(votes[index], rival)
     # 4. The test is two-sided: it must be this class that leads.
-    abstains = p_value > alpha or votes[index] <= runner_up + missing
+    abstains = p_value > alpha or votes[index] <= rival
     return Prediction(None if abstains else index, p_value, tuple(votes), n, alpha)
 
 

@@ -18,8 +18,8 @@ of another picture do not give whole levels.
 
 Z is drawn by comparing 64 uniform bits with thresholds: 2^64 times the distribution function, rounded. That misses
 P(Z = k) by 2^-64 at most, and so the probability of any vote by at most `probability_slack`, which must be subtracted
-from the lower bound of p before the radius is taken (and added to an upper one). It remains an assumption that Philox
-with a secret key gives bits that f cannot tell from uniform ones.
+from the lower bound of p before the radius is taken (and added to an upper one). It remains an assumption that
+ChaCha20 under a secret seed gives bits that f cannot tell from uniform ones.
 """
 
 import math
@@ -29,7 +29,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from robustify.smoothing.seeds import sample_key
+from robustify.smoothing.stream import words
 from robustify.types import Noise
 
 CHANNELS = 3
@@ -46,21 +46,18 @@ MIN_SIGMA, MAX_SIGMA = 1e-3, 4.0
 
 @dataclass(frozen=True)
 class SeededLatticeNoise:
-    """Rounded Gaussian noise in whole levels, as a function of (seed of a certificate, phase, sample index) and sigma
-    alone; its keys are of another domain than those of `SeededNoise`."""
+    """Rounded Gaussian noise in whole levels, as a function of (seed of a question, phase, sample index) and sigma
+    alone."""
 
     seed: bytes
+    """32 bytes, which nobody can guess or choose."""
     sigma: float
     """In [0, 1] pixel units."""
 
-    def __call__(self, phase: str, index: int, shape: tuple[int, ...]) -> np.ndarray:
-        """int16 levels of this shape."""
-        uniform = np.random.Philox(key=self.key(phase, index)).random_raw(math.prod(shape))
-        return threshold_table(self.sigma).levels(uniform).reshape(shape)
-
-    def key(self, phase: str, index: int) -> int:
-        """Of Philox, 128 bits: an HMAC that nobody can guess or choose without the seed."""
-        return sample_key(self.seed, "lattice", phase, index)
+    def __call__(self, phase: str, first: int, count: int, shape: tuple[int, ...]) -> np.ndarray:
+        """int16 levels (count, *shape)."""
+        uniform = words(self.seed, phase, first, count, math.prod(shape))
+        return threshold_table(self.sigma).levels(uniform.reshape(-1)).reshape(count, *shape)
 
 
 def to_levels(image: np.ndarray) -> np.ndarray:

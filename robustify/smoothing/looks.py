@@ -1,8 +1,8 @@
-"""Votes as they add up from look to look.
+"""When votes are looked at, and how they add up from look to look.
 
-A look is taken every `step` samples and at the cap, over the samples from the first on, without a gap. The looks are
-planned beforehand and none is left out, so that which is the first to settle an answer (`algorithms`) does not depend
-on the order, the number of workers or how often the votes were counted.
+The looks are planned beforehand, the last one at the cap, over the samples from the first on, without a gap. None is
+left out, so that which is the first to settle an answer (`algorithms`) does not depend on the order, the number of
+workers or how often the votes were counted.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,15 +24,46 @@ class Tally:
         return self.samples - sum(self.votes)
 
 
-def counted(count_votes: VoteCounter, step: int, cap: int) -> Iterator[Sequence[int]]:
-    """The votes of `step` samples after the other up to the cap, each counted when it is asked for."""
-    return (count_votes(first, min(step, cap - first)) for first in range(0, cap, step))
+@dataclass(frozen=True)
+class Looks:
+    """One after every `step` samples up to `head` of them, then one after every `stride`, and one at the cap.
+
+    Without a head there is one after every `step` samples throughout. ValueError where that is no plan.
+    """
+
+    step: int
+    head: int = 0
+    stride: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.step < 1 or (self.stride is not None and self.stride < 1):
+            raise ValueError(f"looks in steps of {self.step} and {self.stride} samples")
+        if (self.head > 0) != (self.stride is not None) or self.head % self.step:
+            raise ValueError(f"a head of {self.head} samples in steps of {self.step}, then of {self.stride}")
+
+    def ends(self, cap: int) -> tuple[int, ...]:
+        """How many samples there are at each look, ascending; the last is the cap."""
+        if cap < 1:
+            raise ValueError(f"{cap} samples in steps of {self.step}")
+        later = range(self.head + (self.stride or self.step), cap, self.stride or self.step)
+        return (*range(self.step, min(self.head + 1, cap), self.step), *later, cap)
+
+    def spans(self, cap: int) -> Iterator[tuple[int, int]]:
+        """(first sample, number of samples) between one look and the next: what there is to count for a look."""
+        first = 0
+        for end in self.ends(cap):
+            yield first, end - first
+            first = end
 
 
-def tallies(parts: Iterable[Sequence[int]], step: int, cap: int) -> Iterator[Tally]:
+def counted(count_votes: VoteCounter, looks: Looks, cap: int) -> Iterator[Sequence[int]]:
+    """The votes between one look and the next up to the cap, each counted when it is asked for."""
+    return (count_votes(first, count) for first, count in looks.spans(cap))
+
+
+def tallies(parts: Iterable[Sequence[int]], looks: Looks, cap: int) -> Iterator[Tally]:
     """One at each look: `parts` are the votes between a look and the next, from the first sample on."""
-    samples, votes = 0, None
-    for part in parts:
-        samples = min(samples + step, cap)
+    votes = None
+    for samples, part in zip(looks.ends(cap), parts, strict=False):
         votes = tuple(part) if votes is None else tuple(one + more for one, more in zip(votes, part, strict=True))
         yield Tally(samples, votes)

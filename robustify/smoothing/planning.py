@@ -1,6 +1,6 @@
 """What a certificate costs, before it is asked for: samples as a function of radius, sigma, alpha and p.
 
-The selection samples come on top.
+The selection samples come on top (`forecast_selection`).
 """
 
 from collections.abc import Callable
@@ -11,9 +11,13 @@ import numpy as np
 from scipy.stats import binom
 
 from robustify.smoothing.anytime import TargetTest, fewest_at_last_look, fewest_votes
+from robustify.smoothing.looks import Looks
+from robustify.smoothing.selection import is_clear
 from robustify.smoothing.statistics import largest_radius, required_probability
 
 MOST_SAMPLES = 10**9
+NEGLIGIBLE = 1e-15
+"""Of the chance of a course of votes: what is left out of a mean."""
 
 
 def fewest_fixed_samples(radius: float, sigma: float, alpha: float) -> int | None:
@@ -77,25 +81,45 @@ class Forecast:
 
 def forecast(test: TargetTest, p: float) -> Forecast:
     """Exact but for float64, by following the distribution of the votes that leave the test open from look to look."""
-    chances, votes, before = np.ones(1), np.zeros(1, dtype=int), 0
+    chances, fewest, before = np.ones(1), 0, 0
     samples, ends = 0.0, np.zeros(3)
     for number, look in enumerate(test.looks):
         chances = np.convolve(chances, binom.pmf(np.arange(look - before + 1), look - before, p))
-        votes = votes[0] + np.arange(len(chances))
-        ending = endings(test, number, votes)
+        ending = endings(test, number, fewest + np.arange(len(chances)))
         ended = (ending * chances).sum(axis=1)
         samples, ends = samples + look * ended.sum(), ends + ended
-        still_open = ~ending.any(axis=0)
-        if not still_open.any():
+        still_open = np.flatnonzero(~ending.any(axis=0))
+        if not len(still_open):
             break
-        chances, votes, before = chances[still_open], votes[still_open], look
+        chances = np.where(ending.any(axis=0), 0.0, chances)[still_open[0] : still_open[-1] + 1]
+        fewest, before = fewest + still_open[0], look
     return Forecast(float(samples), *(float(end) for end in ends))
 
 
 def endings(test: TargetTest, number: int, votes: np.ndarray) -> np.ndarray:
     """(3, V) whether so many votes (V,), none missing, end the test at its look of this number: certified, not
-    certified, undecided. What is still open is one range of votes."""
+    certified, undecided."""
     certified = votes >= test.certify_from[number]
     rejected = votes <= test.reject_up_to[number]
     lost = test.looks[number] - votes > test.losses_allowed
-    return np.stack([certified, rejected, lost & ~certified & ~rejected])
+    hopeless = (votes < test.hope_from[number]) & (votes > test.rejection_near_up_to[number])
+    return np.stack([certified, rejected, (lost | hopeless) & ~certified & ~rejected])
+
+
+def forecast_selection(n0: int, looks: Looks, p: float) -> float:
+    """The mean of the selection samples where all votes that are not for a class of probability p are for one rival.
+
+    With several rivals, or where no class can have what is aimed at, it ends sooner (`selection.ClearLeader`).
+    """
+    chances, votes, before, samples = np.ones(1), np.zeros(1, dtype=int), 0, 0.0
+    for look in looks.ends(n0):
+        chances = np.convolve(chances, binom.pmf(np.arange(look - before + 1), look - before, p))
+        votes = votes[0] + np.arange(len(chances))
+        settled = is_clear(np.maximum(votes, look - votes), np.minimum(votes, look - votes)) | (look == n0)
+        samples, before = samples + look * chances[settled].sum(), look
+        chances = np.where(settled, 0.0, chances)
+        likely = np.flatnonzero(chances > NEGLIGIBLE)
+        if not len(likely):
+            break
+        chances, votes = chances[likely[0] : likely[-1] + 1], votes[likely[0] : likely[-1] + 1]
+    return float(samples)

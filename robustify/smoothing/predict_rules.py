@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from robustify.smoothing.decisions import decide
-from robustify.smoothing.looks import Tally
+from robustify.smoothing.looks import Looks, Tally
 from robustify.smoothing.rules import PredictRule
-from robustify.smoothing.sequential import decide_so_far
+from robustify.smoothing.sequential import decide_so_far, is_hopeless
 from robustify.types import Prediction, PredictTest
 
 
@@ -17,8 +17,8 @@ class FixedTest:
     alpha: float
 
     @property
-    def step(self) -> int:
-        return self.n
+    def looks(self) -> Looks:
+        return Looks(self.n)
 
     def is_settled(self, tally: Tally) -> bool:
         return False
@@ -29,24 +29,26 @@ class FixedTest:
 
 @dataclass(frozen=True)
 class SequentialTest:
-    """Stops at the first look at which there is an answer."""
+    """Stops at the first look at which there is an answer, or hardly any hope of one: then it abstains."""
 
     n: int
     alpha: float
-    step: int
+    looks: Looks
 
     def is_settled(self, tally: Tally) -> bool:
-        return self.prediction(tally).index is not None
+        if self.prediction(tally).index is not None:
+            return True
+        return is_hopeless(tally.votes, tally.samples, self.looks, self.n, self.alpha)
 
     def prediction(self, tally: Tally) -> Prediction:
-        return decide_so_far(tally.votes, tally.samples, self.n, self.alpha)
+        return decide_so_far(tally.votes, tally.samples, self.looks, self.n, self.alpha)
 
 
-def predict_rule(test: PredictTest, n: int, alpha: float, step: int | None = None) -> PredictRule:
-    """The rule of this test; ValueError unless the sequential test has a step, the fixed one has none, and there is a
+def predict_rule(test: PredictTest, n: int, alpha: float, looks: Looks | None = None) -> PredictRule:
+    """The rule of this test; ValueError unless the sequential test has looks, the fixed one has none, and there is a
     sample to look at."""
-    if (step is None) == (test is PredictTest.SEQUENTIAL):
-        raise ValueError(f"the {test} test with step {step}: the sequential test, and no other, has a step")
-    if n < 1 or (step is not None and step < 1):
-        raise ValueError(f"{n} samples in steps of {step}")
-    return FixedTest(n, alpha) if step is None else SequentialTest(n, alpha, step)
+    if (looks is None) == (test is PredictTest.SEQUENTIAL):
+        raise ValueError(f"the {test} test with looks {looks}: the sequential test, and no other, has looks")
+    if n < 1:
+        raise ValueError(f"{n} samples to look at")
+    return FixedTest(n, alpha) if looks is None else SequentialTest(n, alpha, looks)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from robustify.smoothing.looks import Tally
+from robustify.smoothing.looks import Looks, Tally
 from robustify.types import Prediction, SmoothingParameters
 
 
@@ -27,10 +27,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Selection:
-    """The class chosen by the selection votes (K,)."""
+    """The class chosen by the selection votes (K,) of so many samples."""
 
     index: int
     votes: Sequence[int]
+    samples: int
 
     @property
     def is_supported(self) -> bool:
@@ -53,13 +54,13 @@ class Verdict:
 
 
 class StoppingRule(Protocol):
-    """Looks every `step` samples and at n, where it is settled in any case: before n, does this tally settle it?"""
+    """Looks as planned, the last time at n, where it is settled in any case: before n, does this tally settle it?"""
 
     @property
     def n(self) -> int: ...
 
     @property
-    def step(self) -> int: ...
+    def looks(self) -> Looks: ...
 
     def is_settled(self, tally: Tally) -> bool: ...
 
@@ -80,7 +81,11 @@ class CertifyRule(Protocol):
     def parameters(self) -> SmoothingParameters: ...
 
     @property
-    def step(self) -> int: ...
+    def selecting(self) -> StoppingRule:
+        """When the class is chosen: of the selection votes alone."""
+
+    @property
+    def looks(self) -> Looks: ...
 
     def is_settled(self, selection: Selection, tally: Tally) -> bool: ...
 
@@ -99,8 +104,8 @@ class ForClass:
         return self.rule.parameters.n
 
     @property
-    def step(self) -> int:
-        return self.rule.step
+    def looks(self) -> Looks:
+        return self.rule.looks
 
     def is_settled(self, tally: Tally) -> bool:
         return self.rule.is_settled(self.selection, tally)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 
+from robustify.smoothing.device_noise import DeviceSamples, device_samples
 from robustify.smoothing.samples import SampleSource
 
 BaseClassifier = Callable[[torch.Tensor], torch.Tensor]
@@ -44,15 +46,25 @@ class NoisyVotes:
             yield self.batch_logits(self.batch(first + start, size))[:size]
 
     def batch(self, first: int, size: int) -> torch.Tensor:
-        """(batch_size, 3, H, W): `size` samples from `first` on, then zeros as padding."""
-        batch = np.zeros((self.batch_size, *self.samples.shape), dtype=np.float32)
-        for row in range(size):
-            batch[row] = self.samples(self.phase, first + row)
-        return torch.from_numpy(batch)
+        """(batch_size, 3, H, W) on the device: `size` samples from `first` on, then zeros as padding."""
+        batch = torch.zeros((self.batch_size, *self.samples.shape), device=self.device)
+        batch[:size] = self.drawn(first, size)
+        return batch
+
+    def drawn(self, first: int, size: int) -> torch.Tensor:
+        """(size, 3, H, W): so many samples from `first` on, the same bits wherever they are drawn."""
+        if self.on_device is not None:
+            return self.on_device(self.phase, first, size)
+        return torch.from_numpy(self.samples(self.phase, first, size))
+
+    @cached_property
+    def on_device(self) -> DeviceSamples | None:
+        """Draws the samples on a CUDA device; None where the CPU draws them: MPS has no float64."""
+        return device_samples(self.samples, self.device) if self.device.type == "cuda" else None
 
     def batch_logits(self, batch: torch.Tensor) -> torch.Tensor:
         """Logits (batch_size, K)."""
-        return self.base_classifier(batch.to(self.device))
+        return self.base_classifier(batch)
 
 
 def one_behind(batches: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:

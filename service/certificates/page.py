@@ -5,9 +5,11 @@ import hashlib
 from html import escape
 from string import Template
 
-from adapters.certificates.wording import LIMITS
-from adapters.contract.certificate import Certificate
+from adapters.certificates.checks import issuers_word
+from adapters.certificates.wording import CAVEATS, LIMITS, quoted
+from adapters.contract.certificate import AnyCertificate, CertificateOfVersion1
 from robustify.smoothing.statistics import rounded_down
+from robustify.types import Noise
 
 STYLE = """
 body { font: 16px/1.5 Georgia, serif; color: #111; background: #fff }
@@ -45,6 +47,7 @@ $claim
 </div>
 <h2>What it does not say</h2>
 <p>$limits</p>
+<p>$caveat</p>
 <h2>Why</h2>
 <p>$reason</p>
 <table>
@@ -57,34 +60,38 @@ $facts
 </table>
 <h2>How to check it</h2>
 <p>Save the <a href="certificate.json">signed document</a> and run <code>robustify verify certificate.json --image FILE
---key KEY</code>, with the key from a source that you trust: it recomputes all of this from the counts, and needs
-neither the models nor this service.</p>
+--key KEYS</code>, with the keys from a source that you trust: it recomputes all of this from the counts, checks the
+proof of the noise, and needs neither the models nor this service. With <code>--replay</code> it counts every vote
+again, where the models are. Until then $word.</p>
 </body>
 </html>
 """)
+NOISES = {Noise.GAUSSIAN: "Gaussian noise", Noise.LATTICE: "Gaussian noise rounded to whole grey levels"}
 MOST_VOTES = 50
 """Rows of the table: the document has them all."""
 
 
-def certificate_page(certificate: Certificate) -> str:
+def certificate_page(certificate: AnyCertificate) -> str:
     """The page; radii are rounded down to four decimals."""
     return PAGE.substitute(
         style=STYLE,
         claim=claim(certificate),
         limits=escape(LIMITS),
+        caveat=escape(CAVEATS[certificate.noise]),
+        word=escape(issuers_word_of(certificate)),
         reason=escape(reason(certificate)),
         votes=vote_rows(certificate),
         facts=fact_rows(certificate),
     )
 
 
-def claim(certificate: Certificate) -> str:
+def claim(certificate: AnyCertificate) -> str:
     if certificate.radius is None or certificate.label is None:
         return f"<p><strong>{escape(uncertified(certificate.outcome))}</strong></p>"
     radius = rounded_down(certificate.radius)
-    label, alpha = escape(certificate.label), escape(str(certificate.smoothing.alpha))
+    label, alpha = escape(quoted(certificate.label)), escape(str(certificate.smoothing.alpha))
     return (
-        f"<p><strong>The answer is “{label}”, and no change of the image smaller than {radius:.4f} can alter it."
+        f"<p><strong>No change of the image smaller than {radius:.4f} can alter the answer, which is: <q>{label}</q>"
         "</strong></p><p>The size of a change is its L2 distance, over all pixels and channels, each between 0 and 1, "
         f"of the image as the model sees it; {source_limit(certificate.radius_source_pixels)}. The answer is that of "
         "the smoothed classifier: the one given most often when random noise is added. The procedure that says so is "
@@ -106,42 +113,59 @@ def uncertified(outcome: str) -> str:
     return "No radius is certified: the samples do not agree clearly enough to promise anything."
 
 
-def reason(certificate: Certificate) -> str:
+def reason(certificate: AnyCertificate) -> str:
     smoothing, bound = certificate.smoothing, certificate.bound
-    estimation = smoothing.samples_used - smoothing.n0
+    estimation = certificate.estimation_samples
     how = (
-        f"{smoothing.n0} noisy copies of the image chose the label, and {estimation} others (of {smoothing.n} "
-        "planned) estimated how often the classifier gives it, under Gaussian noise with standard deviation "
-        f"{smoothing.sigma:g}."
+        f"{certificate.selection_samples} noisy copies of the image chose the label, and {estimation} others (of "
+        f"{smoothing.n} planned) estimated how often the classifier gives it, under {NOISES[certificate.noise]} with "
+        f"standard deviation {smoothing.sigma:g}."
     )
     if not bound.p_lower:
         return how
     return f"{how} By the bound {bound.name} its probability is at least {rounded_down(bound.p_lower):.4f}."
 
 
-def vote_rows(certificate: Certificate) -> str:
+def vote_rows(certificate: AnyCertificate) -> str:
     counts = zip(certificate.labels, certificate.selection_votes, certificate.votes, strict=True)
     rows = sorted(counts, key=lambda row: (-row[2], -row[1]))
     shown = "\n".join(table_row(*row) for row in rows[:MOST_VOTES])
     return shown if len(rows) <= MOST_VOTES else f"{shown}\n{table_row(f'and {len(rows) - MOST_VOTES} more', '', '')}"
 
 
-def fact_rows(certificate: Certificate) -> str:
+def fact_rows(certificate: AnyCertificate) -> str:
     image, model = certificate.image, certificate.model
     facts = {
         "Canonical tensor (sha256)": image.sha256,
         "File that was sent (sha256)": image.source_sha256,
         "Size of the tensor": f"{image.height} x {image.width}",
         "Models": model.profile,
-        "Task": "none" if model.task is None else f"{model.task}, version {model.version}",
-        "Prompt template": certificate.template,
+        "Task": "none" if model.task is None else f"{quoted(model.task)}, version {model.version}",
+        "Prompt template": quoted(certificate.template),
         "Fingerprint": model.fingerprint,
-        "Commitment to the noise": certificate.seed_commitment,
+        **noise_facts(certificate),
         "Issued": certificate.issued_at,
         "Signed with (Ed25519)": certificate.public_key,
         "Signature": certificate.signature,
     }
     return "\n".join(table_row(name, value) for name, value in facts.items())
+
+
+def noise_facts(certificate: AnyCertificate) -> dict[str, str]:
+    """What the noise was made of."""
+    if isinstance(certificate, CertificateOfVersion1):
+        return {"Commitment to the noise": certificate.seed_commitment}
+    randomness, hardware = certificate.randomness, certificate.model.hardware
+    return {
+        "Counted on": f"{hardware.processor}, {hardware.threads} threads",
+        "Noise": randomness.stream,
+        "Noise key (RSA modulus)": randomness.modulus,
+        "Proof of the noise": randomness.proof,
+    }
+
+
+def issuers_word_of(certificate: AnyCertificate) -> str:
+    return f"these are the issuer's word: {', '.join(issuers_word(certificate, is_file_given=False))}"
 
 
 def table_row(*values: object) -> str:

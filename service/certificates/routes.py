@@ -2,19 +2,23 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from adapters.certificates.document import read_certificate
-from adapters.contract.certificate import Certificate, SignedDocument, VerificationResult
+from adapters.contract.certificate import Certificate, SignedDocument
+from adapters.contract.example import IMAGE_DIGEST
 from adapters.contract.jobs import JobRecord
+from adapters.contract.keys import PublicKeys
 from adapters.contract.results import CertifyResult
+from adapters.contract.verification import VerificationResult
 from service.body.receive import JSON
 from service.certificates.page import CONTENT_SECURITY_POLICY, certificate_page
-from service.certificates.schemas import LedgerDescription, PublicKey, VerifyRequest, describe_account
-from service.certificates.verification import own_public_key, verify_body
-from service.dependencies import KnownJob, ServiceDependency
+from service.certificates.schemas import AskedOfImage, LedgerDescription, VerifyRequest, describe_account
+from service.certificates.verification import own_public_keys, verify_body
+from service.dependencies import KnownJob, Service, ServiceDependency
 from service.errors import NO_CERTIFICATE, ProblemError
 from service.openapi import Responses, json_body, problems, referenced
 
@@ -32,13 +36,23 @@ PAGE_HEADERS: Mapping[str, str] = MappingProxyType(
     {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Vary": "Accept", "Referrer-Policy": "no-referrer"}
 )
 
+ImageDigest = Annotated[
+    str | None,
+    Query(
+        pattern="^[0-9a-f]{64}$",
+        description="sha256 of a canonical tensor (`input.sha256` of a result): how often it was asked about.",
+        examples=[IMAGE_DIGEST],
+    ),
+]
+
 router = APIRouter(tags=["certificates"])
 
 
-@router.get("/certificates/key", operation_id="getKey", summary="The public key", responses=problems(503))
-def get_key(service: ServiceDependency) -> PublicKey:
-    """What certificates of this service are signed with; keep it where a forger of certificates cannot change it."""
-    return PublicKey(public_key=own_public_key(service.settings))
+@router.get("/certificates/key", operation_id="getKey", summary="The public keys", responses=problems(503))
+def get_key(service: ServiceDependency) -> PublicKeys:
+    """What certificates of this service are signed with, and what proves their noise. Keep them where a forger of
+    certificates cannot change them, and before you send the images that you will ask about."""
+    return own_public_keys(service.settings)
 
 
 @router.post(
@@ -54,13 +68,26 @@ async def verify_certificate(request: Request, service: ServiceDependency) -> Ve
 
 
 @router.get(
-    "/ledger", operation_id="getLedger", summary="What was issued, and how sure all of it is", responses=problems(503)
+    "/ledger",
+    operation_id="getLedger",
+    summary="What was issued, and how sure all of it is",
+    responses=problems(422, 503),
 )
-def get_ledger(service: ServiceDependency) -> LedgerDescription:
+def get_ledger(service: ServiceDependency, image: ImageDigest = None) -> LedgerDescription:
     """Counted since the queue server was set up, or since the first release that counts."""
     ledger = service.board.ledger()
     return LedgerDescription(
-        certificates=describe_account(ledger.certificates), predictions=describe_account(ledger.predictions)
+        certificates=describe_account(ledger.certificates),
+        predictions=describe_account(ledger.predictions),
+        image=None if image is None else asked_of(service, image),
+    )
+
+
+def asked_of(service: Service, image: str) -> AskedOfImage:
+    return AskedOfImage(
+        sha256=image,
+        questions=service.board.questions_about(image),
+        allowed=service.settings.max_questions_per_image,
     )
 
 

@@ -1,22 +1,14 @@
 """Certificates, their checks and the ledger as the API documents them."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from adapters.certificates.keys import ALGORITHM
-from adapters.contract.certificate import Digest, SignedDocument
-from adapters.contract.example import PUBLIC_KEY, SMALL_PICTURE_BASE64
+from adapters.contract.certificate import SignedDocument
+from adapters.contract.certificate_parts import Digest, Modulus
+from adapters.contract.example import IMAGE_DIGEST, NOISE_MODULUS, PUBLIC_KEY, SMALL_PICTURE_BASE64
 from adapters.contract.ledger import Account
 from service.body.json_bodies import BASE64
-
-
-class PublicKey(BaseModel):
-    """What the certificates of this service are signed with."""
-
-    algorithm: Literal["Ed25519"] = ALGORITHM
-    public_key: str = Field(description="In hexadecimal.", examples=[PUBLIC_KEY])
 
 
 class VerifyRequest(BaseModel):
@@ -35,6 +27,12 @@ class VerifyRequest(BaseModel):
         None,
         description="The public key that must have signed it, in hexadecimal; by default that of this service.",
         examples=[PUBLIC_KEY],
+    )
+    noise_key: Modulus | None = Field(
+        None,
+        description="The modulus of the noise key that must have proven its noise, in hexadecimal; by default that of "
+        "this service, unless `key` is given.",
+        examples=[None, NOISE_MODULUS],
     )
 
 
@@ -56,11 +54,23 @@ class AccountDescription(BaseModel):
     by_alpha: Sequence[AlphaCount] = Field(description="The smallest alpha first.")
 
 
+class AskedOfImage(BaseModel):
+    """How often one image was asked about."""
+
+    sha256: str = Field(description="Of its canonical tensor.", examples=[IMAGE_DIGEST])
+    questions: int = Field(
+        description="Different questions, each with noise of its own; the same one again is not counted.", examples=[3]
+    )
+    allowed: int | None = Field(description="How many may be asked; null for any number.", examples=[None, 100])
+
+
 class LedgerDescription(BaseModel):
-    """Outcomes that were given out, each counted once however often it was asked for; abstentions count too."""
+    """Answers that were given out, abstentions too. The stored answer of a question is counted once however often it is
+    asked for; one that lacked votes, and was not stored, each time."""
 
     certificates: AccountDescription = Field(description="Of /certify.")
     predictions: AccountDescription = Field(description="Of /predict.")
+    image: AskedOfImage | None = Field(None, description="Of the image that was asked for.")
 
 
 def describe_account(account: Account) -> AccountDescription:

@@ -17,7 +17,7 @@ from service.errors import problem_type
 class Progress(BaseModel):
     """Of a prediction or a certificate."""
 
-    done: int = Field(description="Samples whose votes are recorded.", examples=[10100])
+    done: int = Field(description="Samples whose votes are recorded.", examples=[10025])
     total: int = Field(description="Samples planned, at most.", examples=[10100])
     unit: Literal["samples"] = "samples"
 

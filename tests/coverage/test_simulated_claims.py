@@ -16,15 +16,16 @@ from robustify.smoothing.algorithms import certify, predict
 from robustify.smoothing.anytime import radius_in_sight
 from robustify.smoothing.certify_rules import certify_rule
 from robustify.smoothing.decisions import bound_radius, decide
+from robustify.smoothing.looks import Looks
 from robustify.smoothing.predict_rules import predict_rule
 from robustify.smoothing.rules import CertifyRule, Outcome, Verdict
 from robustify.types import Bound, PredictTest, SmoothingParameters
 
 ALPHA, SIGMA, N, STEP = 0.02, 0.5, 300, 50
+LOOKS, SELECTION_LOOKS = Looks(25, 100, STEP), Looks(5)
 PARAMETERS = SmoothingParameters(SIGMA, n0=10, n=N, alpha=ALPHA)
 CERTIFICATES = 1500
 ALLOWED = int(binom.ppf(0.999, CERTIFICATES, ALPHA))
-SELECTED = [10, 0, 0]
 LOST = -1
 SHARES = (0.6, 0.3, 0.1)
 CLOSE_SHARES = (0.45, 0.3, 0.25)
@@ -49,8 +50,9 @@ def tally_of(votes: np.ndarray) -> list[int]:
 
 
 def verdict_of(rule: CertifyRule, votes: np.ndarray) -> Verdict:
-    found = certify(rule, lambda first, count: SELECTED, lambda first, count: tally_of(votes[first : first + count]))
-    return found.verdict
+    """The first class is chosen, as soon as the rule allows."""
+    selected, estimated = lambda _, count: [count, 0, 0], lambda first, count: tally_of(votes[first : first + count])
+    return certify(rule, selected, estimated).verdict
 
 
 def exceeds(rule: CertifyRule, radius: float) -> Claim:
@@ -58,7 +60,7 @@ def exceeds(rule: CertifyRule, radius: float) -> Claim:
 
 
 def wrong_about_target(radius: float, wrong: Outcome) -> Claim:
-    rule = certify_rule(PARAMETERS, Bound.ANYTIME, target_radius=radius, step=STEP)
+    rule = certify_rule(PARAMETERS, Bound.ANYTIME, target_radius=radius, looks=LOOKS, selection_looks=SELECTION_LOOKS)
     return lambda votes: verdict_of(rule, votes).outcome is wrong
 
 
@@ -76,7 +78,7 @@ def radius_after(samples: int, votes: int) -> float:
 
 
 def wrong_early_answer(votes: np.ndarray) -> bool:
-    rule = predict_rule(PredictTest.SEQUENTIAL, N, ALPHA, STEP)
+    rule = predict_rule(PredictTest.SEQUENTIAL, N, ALPHA, Looks(STEP))
     prediction = predict(rule, lambda first, count: tally_of(votes[first : first + count]))
     return prediction.index not in (None, 0)
 
@@ -89,7 +91,7 @@ CLAIMS: dict[str, tuple[tuple[float, ...], Claim]] = {
     "fixed": (SHARES, exceeds(certify_rule(PARAMETERS), radius_of_the_class_alone(SHARES[0]))),
     "multi-class, a leader with most votes": (
         SHARES,
-        exceeds(certify_rule(PARAMETERS, Bound.MULTICLASS), true_radius(SHARES)),
+        exceeds(certify_rule(PARAMETERS, Bound.MULTICLASS, selection_looks=SELECTION_LOOKS), true_radius(SHARES)),
     ),
     "multi-class, a leader with less than half": (
         CLOSE_SHARES,
@@ -102,11 +104,13 @@ CLAIMS: dict[str, tuple[tuple[float, ...], Claim]] = {
     "within a tolerance": (
         SHARES,
         exceeds(
-            certify_rule(PARAMETERS, Bound.ANYTIME, tolerance=0.05, step=STEP), radius_of_the_class_alone(SHARES[0])
+            certify_rule(PARAMETERS, Bound.ANYTIME, tolerance=0.05, looks=LOOKS, selection_looks=SELECTION_LOOKS),
+            radius_of_the_class_alone(SHARES[0]),
         ),
     ),
     "any time": (SHARES, exceeds_at_the_best_moment),
     "sequential PREDICT of two equals": ((0.5 + 1e-9, 0.5 - 1e-9, 0.0), wrong_early_answer),
+    "sequential PREDICT of three equals": ((1 / 3 + 2e-9, 1 / 3 - 1e-9, 1 / 3 - 1e-9), wrong_early_answer),
     "PREDICT of two equals": ((0.5 + 1e-9, 0.5 - 1e-9, 0.0), wrong_answer),
 }
 
@@ -143,7 +147,7 @@ def test_simulation_when_a_bound_is_unsound() -> None:
     def best_of_all_looks(one: np.ndarray) -> bool:
         looks = range(STEP, N + 1, STEP)
         found = [
-            bound_radius(0, SELECTED, tally_of(one[:look]), SmoothingParameters(SIGMA, 10, look, ALPHA))
+            bound_radius(0, (10, 0, 0), tally_of(one[:look]), SmoothingParameters(SIGMA, 10, look, ALPHA))
             for look in looks
         ]
         return max(bound.radius or 0.0 for bound in found) > radius_of_the_class_alone(SHARES[0])
@@ -151,7 +155,7 @@ def test_simulation_when_a_bound_is_unsound() -> None:
     def without_the_lost(one: np.ndarray) -> bool:
         kept = one[(one == 0) | (np.arange(N) % 10 != 0)]
         parameters = SmoothingParameters(SIGMA, 10, len(kept), ALPHA)
-        radius = bound_radius(0, SELECTED, tally_of(kept), parameters).radius
+        radius = bound_radius(0, (10, 0, 0), tally_of(kept), parameters).radius
         return radius is not None and radius > radius_of_the_class_alone(SHARES[0])
 
     assert sum(map(best_of_all_looks, votes)) > ALLOWED

@@ -16,7 +16,7 @@ from adapters.contract.adapt import AdaptParameters, adapt_request, stage_steps
 from adapters.contract.certify import CertifyParameters
 from adapters.contract.jobs import AdaptRequest, InputImage, JobRecord, JobStatus
 from adapters.contract.records import JobKind
-from adapters.preparation import Question, asked_task, job_request
+from adapters.preparation import CheckedRequest, asked_task, job_request
 from adapters.profiles.shipped import find_profile
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
@@ -113,7 +113,7 @@ def submit_certificate(board: JobBoard, settings: Settings, task: str, seed: int
         source_norm=1.0,
     )
     asked = asked_task(parameters, profile, TaskStore(settings.state.tasks))
-    question = Question(JobKind.CERTIFY, parameters, asked)
+    question = CheckedRequest(JobKind.CERTIFY, parameters, asked)
     return board.submit(job_request(question, image, profile, settings), 100)
 
 

@@ -24,9 +24,9 @@ from adapters.settings import Settings
 from benchmarks.studies.batch_shapes import compare
 from robustify.errors import InvalidInputError, ModelFilesError
 from robustify.smoothing.noise import SeededNoise
-from robustify.smoothing.seeds import certificate_seed
+from robustify.smoothing.seeds import public_seed
 from robustify.types import Task
-from workers.counting import LoadedModel
+from workers.counting import VoteMaker
 from workers.evaluation.datasets import Dataset, read_dataset
 
 IMAGES = Path(__file__).parents[1] / "data" / "cifar10"
@@ -49,8 +49,8 @@ def dataset() -> Dataset:
 
 @pytest.fixture(scope="module")
 def noise() -> torch.Tensor:
-    draw = SeededNoise(certificate_seed(b"bundled models", "test"))
-    return torch.from_numpy(np.stack([draw("estimate", index, (3, 32, 32)) for index in range(50)]))
+    draw = SeededNoise(public_seed(b"bundled models", "test"))
+    return torch.from_numpy(draw("estimate", 0, 50, (3, 32, 32)).astype(np.float32))
 
 
 @torch.inference_mode()
@@ -100,7 +100,7 @@ def test_denoising_makes_noisy_images_readable(models: Models, dataset: Dataset,
 def test_votes_hardly_depend_on_the_batch_shape(models: Models, dataset: Dataset) -> None:
     """The noise is the same bits, and at most one of 300 votes differs, between batches of 64 and of 32, 7 and 1."""
     profile, settings = find_profile("mini"), Settings(profile="mini")
-    model = LoadedModel(profile, engine_digest(profile, settings), models, settings, b"key")
+    model = VoteMaker(profile, engine_digest(profile, settings), models, settings)
     compared = compare(model, dataset.images[3], Task(dataset.class_names), 0.25, 300)
 
     assert [found.batch_size for found in compared] == [32, 7, 1]

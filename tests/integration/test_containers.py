@@ -6,7 +6,6 @@ CONTAINERS_MUST_RUN, as in CI, it fails where they are missing.
 
 import json
 import os
-import secrets
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,8 @@ from typing import Any
 
 import httpx
 import pytest
+
+from adapters.certificates.key_files import new_rsa_key
 
 ROOT = Path(__file__).parents[2]
 KIT = ROOT.parent / "shared" / "containers"
@@ -99,7 +100,7 @@ def stack(engine: None, tmp_path_factory: pytest.TempPathFactory, free_port: Fre
         "WORKER_IMAGE": WORKER_IMAGE,
         "QUEUE_IMAGE": QUEUE_IMAGE,
         "QUEUE_USER": owner_of_the_data(QUEUE_IMAGE),
-        "NOISE_SECRET_FILE": str(secret_file(tmp_path_factory.mktemp("secrets"))),
+        "NOISE_KEY_FILE": str(secret_file(tmp_path_factory.mktemp("secrets"))),
         # So that a certificate has many shards, and a batch ends soon.
         "ROBUSTIFY_BATCH_SIZE": "25",
         "ROBUSTIFY_SHARD_SAMPLES": "50",
@@ -120,8 +121,8 @@ def owner_of_the_data(image: str) -> str:
 
 def secret_file(folder: Path) -> Path:
     """As docs/deploy.md makes it: for the containers' user alone."""
-    path = folder / "noise_secret"
-    path.write_text(secrets.token_hex(32), encoding="ascii")
+    path = folder / "noise_key"
+    path.write_text(new_rsa_key(), encoding="ascii")
     path.chmod(0o400)
     os.chown(path, UID, UID)
     return path
@@ -163,7 +164,7 @@ def test_the_service_image(stack: Stack) -> None:
         "api", "import adapters, pathlib as p; print(*p.Path(adapters.__file__).parent.rglob('*.safetensors'))"
     )
     assert (libraries, weights) == ("", "")
-    places = ("/run/secrets/noise_secret", "/state/secret")
+    places = ("/run/secrets/noise_key", "/state/noise_key")
     assert stack.python("api", f"import os; print(*map(os.path.exists, {places}))") == "False False"
 
 
@@ -246,7 +247,7 @@ def test_a_worker_is_stopped(stack: Stack, wait_until: WaitUntil) -> None:
 
 def test_the_logs(stack: Stack) -> None:
     """Nothing of the secret is in what the containers say or in what the engine shows of them."""
-    secret = Path(stack.environment["NOISE_SECRET_FILE"]).read_text(encoding="ascii")
+    secret = Path(stack.environment["NOISE_KEY_FILE"]).read_text(encoding="ascii").splitlines()[1]
     said = stack.compose("logs", "--no-color")
     assert "worker_started" in said
     shown = json.dumps([stack.container(service) for service in ("queue", "api", "worker")])

@@ -10,9 +10,9 @@ from adapters.models.catalogue import load_models
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
-from robustify.smoothing.seeds import certificate_seed
+from robustify.smoothing.seeds import public_seed
 from robustify.types import Phase, Task
-from workers.counting import LoadedModel, samples_of
+from workers.counting import VoteMaker, samples_of
 from workers.evaluation.datasets import read_dataset
 
 IMAGES = Path(__file__).parents[1] / "data" / "cifar10"
@@ -40,8 +40,8 @@ def logits(settings: Settings, noisy: torch.Tensor) -> torch.Tensor:
 def votes(settings: Settings, image: np.ndarray) -> np.ndarray:
     profile = find_profile("mini")
     models = load_models(profile, settings)
-    model = LoadedModel(profile, engine_digest(profile, settings), models, settings, b"")
-    samples = samples_of(image, SIGMA, certificate_seed(b"devices", "test"))
+    model = VoteMaker(profile, engine_digest(profile, settings), models, settings)
+    samples = samples_of(image, SIGMA, public_seed(b"devices", "test"))
     return np.array(model.votes(TASK, SIGMA, samples, Phase.ESTIMATE)(0, SAMPLES))
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from adapters.certificates.public_keys import noise_key
+from adapters.certificates.vrf import seed_of
 from adapters.contract.answer import certify_result, certify_rule_of
 from adapters.contract.jobs import JobRecord, JobRequest, JobStatus
 from adapters.contract.records import JobKind
@@ -16,9 +18,9 @@ from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from adapters.store.tensors import ImageStore
 from robustify.smoothing.algorithms import certify
+from robustify.smoothing.looks import Looks
 from robustify.smoothing.noise import SeededNoise
 from robustify.smoothing.samples import GaussianSamples
-from robustify.smoothing.seeds import certificate_seed
 from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Bound, Phase, PredictTest
 from tests.answers import shown
@@ -37,7 +39,7 @@ def certificate(make_request: MakeRequest) -> Callable[..., JobRequest]:
 
     def ask(radius: float = 0.3, **aim: float) -> JobRequest:
         image = (0.5 + radius * linear_weights((3, 32, 32))).astype(np.float32)
-        return make_request(image, n0=100, n=5000, bound=Bound.ANYTIME, step=SHARD_SAMPLES, **aim)
+        return make_request(image, n0=100, n=5000, bound=Bound.ANYTIME, looks=Looks(SHARD_SAMPLES), **aim)
 
     return ask
 
@@ -45,7 +47,7 @@ def certificate(make_request: MakeRequest) -> Callable[..., JobRequest]:
 def undisturbed(request: JobRequest, settings: Settings) -> dict[str, Any]:
     """The document, counted here and now without a queue; but for `seconds`."""
     image = ImageStore(settings.state.images).get(request.image.sha256)
-    seed = certificate_seed(settings.noise_secret(), request.certificate_id)
+    seed = seed_of(noise_key(settings).proof(request.question.text))
     samples, oracle = GaussianSamples(image, request.sigma, SeededNoise(seed)), LinearOracle(torch.device("cpu"))
     counters = [NoisyVotes(oracle, samples, phase, 2, 50) for phase in (Phase.SELECT, Phase.ESTIMATE)]
     found = certify(certify_rule_of(request), *counters)
@@ -78,7 +80,7 @@ def test_target_radius_when_the_exact_one_is_known(
 ) -> None:
     """Below it, the radius is certified; above it, it is not; both with a part of the samples, and of the shards."""
     start_worker()
-    for radius, outcome in ((0.2, "certified"), (0.4, "not_certified")):
+    for radius, outcome in ((0.2, "certified"), (0.5, "not_certified")):
         job = board.submit(certificate(target_radius=radius), SHARD_SAMPLES)
         document = document_of(board, job, wait_until)
         assert document["outcome"] == outcome
@@ -120,7 +122,7 @@ def test_prediction_when_it_stops_early(
     """An easy image takes one batch, a hopeless one all samples; the worker goes on with the next job."""
     start_worker()
     easy = (0.5 + 0.3 * linear_weights((3, 32, 32))).astype(np.float32)
-    early = {"n": 400, "test": PredictTest.SEQUENTIAL, "step": 50}
+    early = {"n": 400, "test": PredictTest.SEQUENTIAL, "looks": Looks(50)}
     for image, used, outcome in ((easy, {50}, "predicted"), (None, set(range(50, 401, 50)), None)):
         job = board.submit(make_request(image, JobKind.PREDICT, **early), SHARD_SAMPLES)
         document = document_of(board, job, wait_until)

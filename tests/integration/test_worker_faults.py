@@ -12,6 +12,8 @@ import pytest
 import redis
 import torch
 
+from adapters.certificates.public_keys import noise_key
+from adapters.certificates.vrf import seed_of
 from adapters.contract.jobs import JobRecord, JobRequest, JobStatus, Shard
 from adapters.contract.records import JobKind
 from adapters.models.oracles import LinearOracle, exact_margin, linear_weights
@@ -24,10 +26,9 @@ from adapters.store.tensors import ImageStore
 from robustify.smoothing.decisions import bound_radius
 from robustify.smoothing.noise import SeededNoise
 from robustify.smoothing.samples import GaussianSamples
-from robustify.smoothing.seeds import certificate_seed
 from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Phase
-from tests.answers import shown
+from tests.answers import samples_of, shown
 from workers.stop import GIVEN_UP
 
 MakeRequest = Callable[..., JobRequest]
@@ -50,10 +51,10 @@ def image() -> np.ndarray:
 def votes_of_an_undisturbed_run(request: JobRequest, settings: Settings, phase: Phase) -> list[int]:
     """Counted here and now, without a queue."""
     image = ImageStore(settings.state.images).get(request.image.sha256)
-    seed = certificate_seed(settings.noise_secret(), request.certificate_id)
+    seed = seed_of(noise_key(settings).proof(request.question.text))
     samples = GaussianSamples(image, request.sigma, SeededNoise(seed))
     count = NoisyVotes(LinearOracle(torch.device("cpu")), samples, phase, 2, 50)
-    return list(count(0, dict(request.phases)[phase]))
+    return list(count(0, samples_of(request, phase)))
 
 
 def votes_in(record: JobRecord, name: str = "votes") -> list[int]:
@@ -258,7 +259,7 @@ def test_a_broken_worker_alone(
     assert board.workers() == []
 
 
-def test_a_worker_with_another_secret(
+def test_a_worker_with_another_noise_key(
     board: JobBoard,
     queue_settings: Settings,
     make_request: MakeRequest,
@@ -267,14 +268,14 @@ def test_a_worker_with_another_secret(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """It refuses to start with one line: the same image would meet another noise."""
+    """It refuses to start with one line: the same question would meet another noise."""
     start_product_worker()
     wait_until(lambda: len(board.workers()) == 1)
     stranger = start_product_worker(settings=queue_settings.model_copy(update={"state_dir": tmp_path / "other"}))
     assert stranger.wait(START_SECONDS) == 1
     lines = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("{")]
     assert len(lines) == 1
-    assert "another secret" in lines[0]
+    assert "another noise key" in lines[0]
     assert len(board.workers()) == 1
 
 

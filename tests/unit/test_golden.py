@@ -3,7 +3,7 @@
 `tests/golden/` was made with the code of commit e9262e2 and is never made anew: a state folder of profile
 `oracle-linear` with its queue's data, the jobs as the API showed them, their certificates and the pictures that they
 are of; the figures of the one adaptation in it are made up. A digest may change only with a reason that its ADR names
-(other weights, another pipeline version).
+(other weights, another pipeline version). Those of engines, requests and questions changed with decision 19.
 """
 
 import hashlib
@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.certificates.checks import TrustedKey, verify_file
-from adapters.certificates.document import read_certificate
+from adapters.certificates.check import SIGNER_UNKNOWN
+from adapters.certificates.checks import verify_file
+from adapters.certificates.key_files import signing_key
 from adapters.certificates.keys import public_key_of
-from adapters.certificates.seeds import seed_of
+from adapters.certificates.signature_checks import TrustedKey
 from adapters.contract.jobs import AdaptRequest, InputImage, JobRequest, JobStatus
 from adapters.contract.labels import task_id
 from adapters.contract.records import JobKind
@@ -32,7 +33,7 @@ from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore
 from adapters.store.tasks import TaskStore
 from adapters.store.tensors import ImageStore, tensor_digest
-from robustify.smoothing.seeds import certificate_seed, commitment
+from robustify.smoothing.looks import Looks
 from robustify.types import Bound, Noise, PredictTest, SmoothingParameters, Task
 from service.jobs.schemas import describe_job
 from workers.adaptation.runner import work_folder
@@ -41,7 +42,7 @@ from workers.evaluation.runs import Evaluation
 GOLDEN = Path(__file__).parents[1] / "golden"
 JOBS: dict[str, Any] = json.loads((GOLDEN / "jobs.json").read_text(encoding="utf-8"))
 CERTIFIED = sorted(name for name, job in JOBS.items() if job["kind"] == "certify")
-SETTINGS = {"redis_url": None, "secret": None, "signing_key": None}
+SETTINGS = {"redis_url": None, "noise_key": None, "signing_key": None}
 
 
 def settings_of(profile: str, **others: Any) -> Settings:
@@ -68,9 +69,9 @@ def request(**others: Any) -> JobRequest:
 REQUESTS = {
     "certify": request(),
     "multiclass": request(bound=Bound.MULTICLASS, alpha=1e-9),
-    "target": request(bound=Bound.ANYTIME, target_radius=0.5, step=100),
-    "tolerance": request(bound=Bound.ANYTIME, tolerance=0.01, step=64, noise=Noise.LATTICE),
-    "predict": request(kind=JobKind.PREDICT, n0=0, n=100, test=PredictTest.SEQUENTIAL, step=25),
+    "target": request(bound=Bound.ANYTIME, target_radius=0.5, looks=Looks(25, 400, 100), selection_looks=Looks(25)),
+    "tolerance": request(bound=Bound.ANYTIME, tolerance=0.01, looks=Looks(64), noise=Noise.LATTICE),
+    "predict": request(kind=JobKind.PREDICT, n0=0, n=100, test=PredictTest.SEQUENTIAL, looks=Looks(25)),
     "task": request(task="pets", version=2, adaptation="5" * 64),
 }
 ADAPT = AdaptRequest(
@@ -114,13 +115,12 @@ def digests() -> dict[str, str]:
         found |= {f"function {name} {noise}": function_digest("3" * 64, task, 0.5, noise) for noise in Noise}
     for name, asked in REQUESTS.items():
         document = asked.model_dump_json().encode()
-        found |= {f"outcome {name}": asked.outcome_key, f"certificate {name}": asked.certificate_id}
+        found |= {f"question {name}": asked.question.digest}
         found |= {f"request {name}": hashlib.sha256(document).hexdigest()}
     found["request adapt"] = hashlib.sha256(ADAPT.model_dump_json().encode()).hexdigest()
     found["work folder"] = work_folder(ADAPT, settings_of("mini")).name
     found["task"] = task_id("  Meine   Tiere ")
     found["tensor"] = tensor_digest(np.linspace(0, 1, 3 * 4 * 5, dtype=np.float32).reshape(3, 4, 5))
-    found["commitment"] = commitment(certificate_seed(b"8" * 32, "9" * 64))
     parameters = SmoothingParameters(0.25, 100, 1000, 0.001)
     evaluation = Evaluation(settings_of("oracle-linear"), Task(("a", "b")), "denoised", parameters, "0" * 64)
     found["evaluation"] = evaluation.digest
@@ -142,17 +142,20 @@ def state(tmp_path: Path) -> Path:
 def test_verification_when_a_certificate_is_older_than_the_code(name, state):
     """Certificates from before pass every check, with the picture and the key that they were made with."""
     own = Settings(profile="oracle-linear", state_dir=state, redis_url=None)
-    trusted = TrustedKey(public_key_of(own.signing_secret()), "the key of the state folder")
+    trusted = TrustedKey(public_key_of(signing_key(own)), "the key of the state folder")
     picture = GOLDEN / ("grey.png" if name == "abstained" else "picture.png")
     verification = verify_file((GOLDEN / f"{name}.json").read_bytes(), trusted, picture.read_bytes())
     assert [check for check in verification.checks if not check.passed] == []
 
 
-def test_seed_when_the_secret_is_older_than_the_code(state):
-    """The secret of the state folder still opens what its certificates commit to."""
-    certificate = read_certificate(JOBS["multiclass"]["result"]["certificate"])
-    seed = seed_of(certificate, Settings(profile="oracle-linear", state_dir=state, redis_url=None))
-    assert commitment(seed) == certificate.seed_commitment
+def test_verification_when_a_certificate_of_version_1_is_forged():
+    """What is known of forgeries holds for certificates of before too: another norm, and other words."""
+    document = JOBS["multiclass"]["result"]["certificate"]
+    norm = {**document["image"], "source_norm": document["image"]["source_norm"] / 1000}
+    for change, check in (({"statement": "All is well."}, "statement"), ({"image": norm}, "source")):
+        forged = verify_file(json.dumps({**document, **change}).encode(), None, (GOLDEN / "picture.png").read_bytes())
+        assert check in [found.name for found in forged.checks if not found.passed]
+    assert verify_file(json.dumps(document).encode()).verdict == SIGNER_UNKNOWN
 
 
 def test_stores_when_the_state_folder_is_older_than_the_code(state):
@@ -176,28 +179,22 @@ def board(state: Path) -> Iterator[JobBoard]:
 
 
 def test_jobs_when_the_queue_is_older_than_the_code(board):
-    """Jobs that were done are described as they were, field by field."""
+    """Jobs that were done are described as they were, field by field; fields that came since are added."""
     for job in JOBS.values():
         record = board.get(job["id"])
         assert record is not None
-        assert json.loads(describe_job(record).model_dump_json()) == job
+        shown = json.loads(describe_job(record).model_dump_json())
+        if job["kind"] == "certify":
+            assert shown["result"].pop("selection_samples") == job["result"]["n0"]
+        else:
+            assert (shown["result"].pop("question"), shown["result"].pop("randomness")) == (None, None)
+        assert shown == job
 
 
 def test_outcomes_when_the_queue_is_older_than_the_code(board):
-    """The same question about another file of the same tensor is answered with the outcome that is stored."""
+    """They answer no question of today: their noise was that of other questions too (decision 19)."""
     for job in JOBS.values():
         record = board.get(job["id"])
         assert record is not None
-        asked = record.vote_request
-        other = replace_source(asked)
-        answered = board.submit(other, 100)
-        assert answered.status is JobStatus.SUCCEEDED
-        assert answered.id != record.id
-        result = json.loads(describe_job(answered).model_dump_json())["result"]
-        assert result["input"]["source_sha256"] == "f" * 64
-        assert result["votes"] == job["result"]["votes"]
-        assert result.get("certificate") == job["result"].get("certificate")
-
-
-def replace_source(asked: JobRequest) -> JobRequest:
-    return asked.model_copy(update={"image": asked.image.model_copy(update={"source_sha256": "f" * 64})})
+        asked = board.submit(record.vote_request, 100)
+        assert (asked.status, asked.result) == (JobStatus.QUEUED, None)

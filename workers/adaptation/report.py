@@ -23,12 +23,12 @@ from adapters.store.adaptations import CLASSIFIER, CONTACT_SHEET, DENOISED_SHEET
 from adapters.store.tensors import tensor_digest
 from robustify.adaptation.evidence import Evidence, is_no_worse, judge
 from robustify.counting import VoteCounter
-from robustify.smoothing.seeds import certificate_seed
+from robustify.smoothing.seeds import public_seed
 from robustify.types import Phase, SmoothingParameters, Task
-from workers.counting import LoadedModel, samples_of
+from workers.counting import VoteMaker, samples_of
 
 SELECTION_SAMPLES, ESTIMATION_SAMPLES, ALPHA = 20, 100, 0.001
-PUBLIC_KEY = b"robustify adapt"
+PURPOSE = b"robustify adapt"
 SHEET_COLUMNS, SHEET_ROWS = 10, 40
 
 
@@ -67,18 +67,18 @@ class Comparison:
         def counter(index: int, phase: Phase) -> VoteCounter:
             on_image(index)
             image = judged.images[index].numpy()
-            samples = samples_of(image, sigma, certificate_seed(PUBLIC_KEY, tensor_digest(image)))
+            samples = samples_of(image, sigma, public_seed(PURPOSE, tensor_digest(image)))
             return model.votes(self.task, sigma, samples, phase)
 
         parameters = SmoothingParameters(sigma, SELECTION_SAMPLES, ESTIMATION_SAMPLES, ALPHA)
         return judge(counter, judged.labels.tolist(), parameters)
 
-    def model(self, variant: str) -> LoadedModel:
+    def model(self, variant: str) -> VoteMaker:
         """The models of a variant, with noise that anyone can draw again."""
         denoiser, classifier = self.denoiser(variant), self.classifier(variant)
         models = Models(lambda task: denoiser, lambda task: classifier, self.workshop.device)
         profile, settings = self.workshop.profile, self.workshop.settings
-        return LoadedModel(profile, engine_digest(profile, settings), models, settings, PUBLIC_KEY)
+        return VoteMaker(profile, engine_digest(profile, settings), models, settings)
 
     def denoiser(self, variant: str) -> OneStepDenoiser:
         if variant == BEFORE:

@@ -145,9 +145,9 @@ def local_answer(
     """What this process will answer; everything that can be refused without loading a model is refused before."""
     settings = settings_with(profile=profile_name)
     profile = served_profile(settings)
-    question = checked(kind, fields, False, profile, TaskStore(settings.state.tasks))
-    canonical = canonical_image(question, image, profile)
-    request = request_of(question, canonical, profile, settings)
+    asked = checked(kind, fields, False, profile, TaskStore(settings.state.tasks))
+    canonical = canonical_image(asked, image, profile)
+    request = request_of(asked, canonical, profile, settings)
     # Imported once the request is in order: the model libraries take seconds.
     from workers.commands.local import LocalAnswer
 

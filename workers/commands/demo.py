@@ -32,7 +32,7 @@ def demo(console: Console) -> None:
     """Print label, votes, p-value, certified radius with alpha and n, and seconds, for a bundled test image."""
     with tempfile.TemporaryDirectory(prefix="robustify-demo-") as state:
         settings = Settings(
-            profile="mini", state_dir=Path(state), port=free_port(), redis_url=None, secret=None, log_level="WARNING"
+            profile="mini", state_dir=Path(state), port=free_port(), redis_url=None, noise_key=None, log_level="WARNING"
         )
         console.print("starting the queue, one worker and the API ...")
         with running_stack(settings) as supervisor:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from adapters.certificates.public_keys import noise_key
 from adapters.contract.adapt import adapt_request, checked_adaptation, total_steps
 from adapters.contract.answer import certify_result, certify_rule_of, predict_result, predict_rule_of
 from adapters.contract.jobs import JobRequest
@@ -30,13 +31,14 @@ class LocalAnswer:
         self.request, self.image, self.on_progress = request, image, on_progress
         profile = served_profile(settings)
         models = load_models(profile, settings)
-        self.model = LoadedModel(profile, request.engine, models, settings, settings.noise_secret())
-        self.total = sum(samples for _, samples in request.phases)
+        self.model = LoadedModel(profile, request.engine, models, settings, noise_key(settings))
+        self.total = sum(phase.samples for phase in request.phases)
         self.started = time.perf_counter()
 
     def prediction(self) -> PredictResult:
         found = predict(predict_rule_of(self.request), self.counter(Phase.PREDICT, 0))
-        return predict_result(self.request, Tally(found.n, tuple(found.votes)), self.seconds())
+        result = predict_result(self.request, Tally(found.n, tuple(found.votes)), self.seconds())
+        return self.model.proven(self.request, result)
 
     def certificate(self) -> CertifyResult:
         request = self.request

@@ -1,10 +1,8 @@
-"""`robustify evaluate` and `selftest`: many answers, summed up."""
+"""`robustify evaluate`: many answers, summed up."""
 
 from collections.abc import Sequence
-from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic_core import PydanticCustomError
@@ -35,11 +33,13 @@ from workers.commands.app import (
     settings_with,
     show,
 )
-from workers.commands.presentation import print_evaluation, print_figures
+from workers.commands.presentation import print_evaluation
 from workers.evaluation.datasets import Dataset, read_dataset, relabelled
 from workers.evaluation.procedure import Procedure, procedure_of
 from workers.evaluation.runs import Evaluation, Method, Summary
-from workers.evaluation.selftest_claims import Claim
+
+if TYPE_CHECKING:
+    pass
 
 PREDICTION_SAMPLES, CERTIFICATE_SAMPLES = 100, 1000
 """Of `evaluate`, by default."""
@@ -57,16 +57,6 @@ NoSmoothing = Annotated[bool, typer.Option("--no-smoothing", help="The bare clas
 Correction = Annotated[float | None, typer.Option("--k", help="Correction factor of Eq. 8.", min=0.0, max=10.0)]
 OneThreadProcesses = Annotated[int, typer.Option(help="Processes of one thread each.", min=1)]
 RowsFile = Annotated[Path | None, typer.Option("--output", help="JSONL file of the rows; resumed if it exists.")]
-
-ClaimName = Annotated[
-    Claim, typer.Option("--bound", help="What is claimed: a bound of CERTIFY, or sequential PREDICT.")
-]
-Images = Annotated[int, typer.Option(help="Random images to ask about.", min=1)]
-FalseShare = Annotated[float, typer.Option(help="Accepted share of wrong answers.", min=1e-6, max=0.05)]
-WorkerProcesses = Annotated[int, typer.Option(help="Worker processes.", min=1, max=16)]
-Coins = Annotated[int, typer.Option(help="Certificates of a fair coin, whose votes must vary as chance does.")]
-KillEvery = Annotated[float, typer.Option(help="Kill a worker with SIGKILL every so many seconds.", min=0)]
-CancelEvery = Annotated[float, typer.Option(help="Cancel a job, and submit it again, as often.", min=0)]
 
 
 @app.command()
@@ -107,38 +97,6 @@ def evaluate(
     evaluation = evaluation_of(settings, label_task, method, asked, images, server, procedure)
     name = f"{dataset.name}-{split or 'all'}-{evaluation.digest}.jsonl"
     show(evaluated(evaluation, images, workers, rows or Path("evaluations") / name), as_json, print_evaluation)
-
-
-@app.command()
-def selftest(
-    bound: ClaimName = Claim.CLOPPER_PEARSON,
-    images: Images = 500,
-    alpha: FalseShare = 0.01,
-    workers: WorkerProcesses = 1,
-    coins: Coins = 0,
-    kill_every: KillEvery = 0,
-    cancel_every: CancelEvery = 0,
-    as_json: AsJson = False,
-) -> None:
-    """Ask about images whose exact radius is known; exit 1 if more answers are false than alpha allows."""
-    from workers.evaluation.selftest import selftest as run_selftest
-
-    done = count()
-    with TemporaryDirectory(prefix="robustify-selftest-") as state, progress_bar("certificates") as advance:
-        report = run_selftest(
-            Path(state),
-            bound,
-            images,
-            alpha,
-            workers,
-            coins,
-            kill_every,
-            cancel_every,
-            lambda: advance(next(done) + 1, images + coins),
-        )
-    show(report, as_json, print_figures)
-    if not report.passed:
-        raise typer.Exit(1)
 
 
 def check_server(

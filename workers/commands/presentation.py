@@ -7,9 +7,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from adapters.contract.certificate import VerificationResult
+from adapters.canonical_json import text_digest
+from adapters.certificates.wording import quoted
+from adapters.contract.keys import PublicKeys
 from adapters.contract.plan import Plan
 from adapters.contract.results import AdaptResult, CertifyResult, LabelVotes, PredictResult, Voted
+from adapters.contract.verification import VerificationResult
 from robustify.smoothing.rules import Outcome
 from robustify.smoothing.statistics import rounded_down
 from workers.evaluation.runs import Summary
@@ -23,7 +26,8 @@ UNCERTIFIED = {
 
 
 def print_prediction(console: Console, result: PredictResult) -> None:
-    console.print(Text(result.label or "abstained: no class leads clearly", "bold"))
+    label = "abstained: no class leads clearly" if result.label is None else quoted(result.label)
+    console.print(Text(label, "bold"))
     console.print(votes_table(result.votes))
     console.print(
         f"samples {result.samples_used} of {result.n}   p-value {result.p_value:.3g}   {circumstances(result)}",
@@ -53,8 +57,8 @@ def certificate_line(result: CertifyResult) -> str:
     if result.radius_source_pixels is not None:
         source = f"{rounded_down(result.radius_source_pixels):.4f} in pixels of the file"
     return (
-        f"{result.label} within L2 radius {rounded_down(result.radius):.4f} of the canonical image ({source}), "
-        f"wrong with probability at most {result.alpha:g}"
+        f"{quoted(result.label or '')} within L2 radius {rounded_down(result.radius):.4f} of the canonical image "
+        f"({source}), wrong with probability at most {result.alpha:g}"
     )
 
 
@@ -63,14 +67,17 @@ def print_verification(console: Console, result: VerificationResult) -> None:
     for check in result.checks:
         table.add_row(check.name, "passed" if check.passed else "FAILED", Text(check.detail))
     console.print(table)
+    if result.issuers_word:
+        console.print(Text(f"the issuer's word alone: {', '.join(result.issuers_word)}"))
     failed = [check.name for check in result.checks if not check.passed]
-    console.print(Text(f"not valid: {', '.join(failed)}" if failed else "valid", "bold"))
+    console.print(Text(f"{result.verdict}: {', '.join(failed)}" if failed else result.verdict, "bold"))
 
 
-def print_value(console: Console, document: BaseModel) -> None:
-    """The only value of a document, by itself."""
-    ((_, value),) = document
-    console.print(value, soft_wrap=True, highlight=False, markup=False)
+def print_keys(console: Console, keys: PublicKeys) -> None:
+    """The key that signs, and the digest of the other, which is long."""
+    console.print(f"signing key  {keys.public_key}", soft_wrap=True, highlight=False)
+    digest = text_digest(keys.noise_key.modulus)
+    console.print(f"noise key    sha256 of its modulus {digest}", soft_wrap=True, highlight=False)
 
 
 def votes_table(votes: Sequence[LabelVotes], rows: int = 5) -> Table:
@@ -114,9 +121,9 @@ def print_models(console: Console, listed: ListedModels) -> None:
 def print_adaptation(console: Console, result: AdaptResult) -> None:
     task = result.task
     lines = {
-        "registered": f"task {task.name}: its labels answer as version {task.version}",
-        "published": f"task {task.name}: version {task.version} answers now",
-        "not_published": f"task {task.name}: version {task.version} did worse than before and does not answer",
+        "registered": f"its labels answer as version {task.version} of task {quoted(task.name)}",
+        "published": f"version {task.version} answers now for task {quoted(task.name)}",
+        "not_published": f"version {task.version} did worse than before and does not answer for {quoted(task.name)}",
     }
     console.print(Text(lines[result.outcome], "bold"))
     if result.figures:

@@ -1,46 +1,117 @@
-"""Counts the votes of a certificate again, from its seed: on a machine that holds the same models."""
+"""Counts the votes of a certificate again, from the proof of its noise: on a machine that holds the same models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import torch
 
-from adapters.canonical_json import canonical_digest
-from adapters.certificates.checks import Check
+from adapters.certificates.check import Check
+from adapters.certificates.count_checks import recomputed_claim
+from adapters.certificates.vrf import seed_of
 from adapters.contract.certificate import Certificate
 from adapters.images import canonicalise_for
 from adapters.models.catalogue import load_models
-from adapters.profiles.fingerprint import engine_parts
+from adapters.profiles.fingerprint import engine_digest, engine_parts
 from adapters.profiles.profile import Profile
 from adapters.profiles.shipped import find_profile, located
 from adapters.settings import Settings
 from adapters.store.tensors import ImageStore
 from robustify.errors import InvalidInputError, StoredImageError
+from robustify.smoothing.decisions import select
+from robustify.smoothing.rules import Outcome
+from robustify.smoothing.statistics import rounded_down
+from robustify.smoothing.votes import NO_VOTE, NoisyVotes, tally, votes_of_rows
 from robustify.types import Phase
-from workers.counting import LoadedModel, samples_of
+from workers.counting import VoteMaker, samples_of
 from workers.server_client import Progress
 
 NAME = "replay"
+NEAR_TIES = {"float32": 1e-4, "bfloat16": 0.2}
+"""Between the two largest logits: what other hardware or another number of threads may turn, by the number format; some
+times what was seen (8.6e-6 and .09)."""
+
+
+@dataclass(frozen=True)
+class Recounted:
+    """The votes (K,) of a phase, and how far apart the two largest logits of each sample are (S,)."""
+
+    votes: tuple[int, ...]
+    margins: np.ndarray
+
+    def differing(self, stated: Sequence[int]) -> int:
+        """The fewest samples that must have voted otherwise."""
+        more = sum(max(0, own - other) for own, other in zip(self.votes, stated, strict=True))
+        return max(more, more - sum(self.votes) + sum(stated))
+
+    def near_ties(self, margin: float) -> int:
+        return int((self.margins <= margin).sum())
 
 
 def replayed(
-    certificate: Certificate,
-    seed: bytes,
-    image: bytes | None,
-    make_settings: Callable[..., Settings],
-    on_progress: Progress,
+    certificate: Certificate, image: bytes | None, make_settings: Callable[..., Settings], on_progress: Progress
 ) -> Check:
-    """Whether all votes are those of the certificate; InvalidInputError where there is no image to count them on."""
+    """Whether all votes are those of the certificate, but for decisions so close that another machine may turn them.
+
+    InvalidInputError where there is no image to count them on.
+    """
     settings = settings_of(certificate, make_settings)
     profile = located(find_profile(certificate.model.profile), settings)
     if differing := differing_parts(certificate, profile, settings):
         return Check(NAME, False, f"The models or settings of this machine differ in: {', '.join(differing)}.")
     tensor = tensor_of(certificate, image, profile, settings)
-    counts = recount(certificate, seed, tensor, profile, settings, on_progress)
-    if counts == (certificate.selection_votes, certificate.votes):
+    selection, estimation = recount(certificate, tensor, profile, settings, on_progress)
+    return compared(certificate, selection, estimation, NEAR_TIES[settings.dtype])
+
+
+def compared(certificate: Certificate, selection: Recounted, estimation: Recounted, margin: float) -> Check:
+    """What the votes say that were counted again, where two logits no further apart than `margin` are a near tie."""
+    phases = (
+        ("selection", selection, certificate.selection_votes),
+        ("estimation", estimation, certificate.votes),
+    )
+    others = {name: found.differing(stated) for name, found, stated in phases}
+    if not any(others.values()):
         return Check(NAME, True, "All votes of both phases are the same when they are counted again.")
-    phases = zip(("selection", "estimation"), counts, (certificate.selection_votes, certificate.votes), strict=True)
-    wrong = " and ".join(phase for phase, found, stated in phases if found != stated)
-    return Check(NAME, False, f"Counted again, the votes of the {wrong} phase are others.")
+    told = " and ".join(f"{count} of the {name} phase" for name, count in others.items() if count)
+    closest = max(closest_margin(found, others[name]) for name, found, _ in phases if others[name])
+    explained = all(found.near_ties(margin) >= others[name] for name, found, _ in phases)
+    claim = claim_against(certificate, selection, estimation)
+    ties = (
+        f"near ties, which other hardware or another number of threads may turn (it was counted on "
+        f"{certificate.model.hardware.processor} with {certificate.model.hardware.threads} threads)"
+        if explained
+        else f"more than the near ties up to {margin:g} explain"
+    )
+    return Check(
+        NAME,
+        explained,
+        f"Counted again, votes are others: {told}. The closest decisions there have logits up to {closest:.2g} apart: "
+        f"{ties}. {claim}",
+    )
+
+
+def closest_margin(found: Recounted, count: int) -> float:
+    """How far apart the logits are of the sample that is the last of so many, the closest first."""
+    return float(np.sort(found.margins)[min(count, len(found.margins)) - 1])
+
+
+def claim_against(certificate: Certificate, selection: Recounted, estimation: Recounted) -> str:
+    """What is left of the claim when every vote that differs counts against it, as one that did not come back."""
+    if certificate.radius is None:
+        return "No radius is claimed."
+    if select(selection.votes) != certificate.index:
+        return "The claim does not hold with them: another class has the most selection votes."
+    votes = tuple(map(min, estimation.votes, certificate.votes))
+    try:
+        left = recomputed_claim(certificate.model_copy(update={"votes": votes}))
+    except ValueError:
+        return "The claim does not hold with all of them against it."
+    if left.outcome is not Outcome.CERTIFIED or left.radius is None:
+        return "The claim does not hold with all of them against it."
+    if left.radius >= certificate.radius:
+        return "The claim holds with all of them against it."
+    return f"With all of them against it the radius is {rounded_down(left.radius):.4f}."
 
 
 def settings_of(certificate: Certificate, make_settings: Callable[..., Settings]) -> Settings:
@@ -65,24 +136,31 @@ def tensor_of(certificate: Certificate, image: bytes | None, profile: Profile, s
 
 
 def recount(
-    certificate: Certificate,
-    seed: bytes,
-    tensor: np.ndarray,
-    profile: Profile,
-    settings: Settings,
-    on_progress: Progress,
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    certificate: Certificate, tensor: np.ndarray, profile: Profile, settings: Settings, on_progress: Progress
+) -> tuple[Recounted, Recounted]:
     """The votes of selection and estimation."""
-    engine = canonical_digest(engine_parts(profile, settings))
-    model = LoadedModel(profile, engine, load_models(profile, settings), settings, noise_secret=b"")
+    maker = VoteMaker(profile, engine_digest(profile, settings), load_models(profile, settings), settings)
     smoothing = certificate.smoothing
+    seed = seed_of(bytes.fromhex(certificate.randomness.proof))
     noisy = samples_of(tensor, smoothing.sigma, seed, certificate.noise)
 
-    def votes(phase: Phase, samples: int, done_before: int) -> tuple[int, ...]:
+    def counted(phase: Phase, samples: int, done_before: int) -> Recounted:
         def on_batch(done: int) -> None:
             on_progress(done_before + done, smoothing.samples_used)
 
-        return tuple(model.votes(certificate.task, smoothing.sigma, noisy, phase, on_batch)(0, samples))
+        return recounted(maker.votes(certificate.task, smoothing.sigma, noisy, phase, on_batch), samples)
 
-    n0 = certificate.smoothing.n0
-    return votes(Phase.SELECT, n0, 0), votes(Phase.ESTIMATE, certificate.estimation_samples, n0)
+    before = certificate.selection_samples
+    return counted(Phase.SELECT, before, 0), counted(Phase.ESTIMATE, certificate.estimation_samples, before)
+
+
+@torch.inference_mode()
+def recounted(count: NoisyVotes, samples: int) -> Recounted:
+    """The votes of the first so many samples, and their margins; one without a finite margin has none."""
+    votes = np.zeros(count.classes, dtype=np.int64)
+    margins: list[np.ndarray] = []
+    for logits in count.logits(0, samples):
+        votes += tally(logits, count.classes)
+        best = logits[votes_of_rows(logits) != NO_VOTE].float().topk(min(2, count.classes), dim=1).values
+        margins.append((best[:, 0] - best[:, -1]).cpu().numpy())
+    return Recounted(tuple(int(vote) for vote in votes), np.concatenate(margins))

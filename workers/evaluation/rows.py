@@ -26,18 +26,19 @@ from robustify.errors import InvalidInputError, RobustifyError
 from robustify.pipeline import identity_denoiser
 from robustify.smoothing.algorithms import certify, predict
 from robustify.smoothing.decisions import select
+from robustify.smoothing.looks import Looks
 from robustify.smoothing.predict_rules import predict_rule
 from robustify.smoothing.rules import PredictRule
-from robustify.smoothing.seeds import certificate_seed
+from robustify.smoothing.seeds import public_seed
 from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Phase, PredictTest
-from workers.counting import LoadedModel, samples_of
+from workers.counting import VoteMaker, samples_of
 from workers.evaluation.datasets import Dataset
 from workers.evaluation.runs import Evaluation, Row, RowSource
 from workers.server_client import Server
 
-PUBLIC_KEY = b"robustify evaluate"
-"""Anyone can repeat the figures: rows are measurements, not certificates."""
+PURPOSE = b"robustify evaluate"
+"""Anyone can repeat the figures: rows are measurements, not certificates. All methods meet an image with one noise."""
 
 
 def row_source(
@@ -151,7 +152,7 @@ class Evaluator:
         if evaluation.method != "denoised":
             models = replace(models, denoiser_for=lambda task: identity_denoiser)
         self.device = models.device
-        self.model = LoadedModel(profile, engine_digest(profile, settings), models, settings, PUBLIC_KEY)
+        self.model = VoteMaker(profile, engine_digest(profile, settings), models, settings)
 
     def row(self, index: int, image: np.ndarray, label: int) -> Row:
         """One image's row."""
@@ -181,7 +182,7 @@ class Evaluator:
             "selection_votes": tuple(found.selection.votes),
             "votes": tuple(found.tally.votes),
             "outcome": found.verdict.outcome.value,
-            "samples": rule.parameters.n0 + found.tally.samples,
+            "samples": found.selection.samples + found.tally.samples,
         }
 
     def predict(self, image: np.ndarray) -> Found:
@@ -201,13 +202,13 @@ class Evaluator:
         test, parameters = self.evaluation.procedure.test, self.evaluation.parameters
         assert test is not None
         batch = self.model.profile.samples_per_batch(self.model.settings)
-        step = batch if test is PredictTest.SEQUENTIAL else None
-        return predict_rule(test, parameters.n, parameters.alpha, step)
+        looks = Looks(batch) if test is PredictTest.SEQUENTIAL else None
+        return predict_rule(test, parameters.n, parameters.alpha, looks)
 
     def counter(self, image: np.ndarray, phase: Phase) -> NoisyVotes:
         noise_id = hashlib.sha256(image.tobytes()).hexdigest()
         task, sigma = self.evaluation.task, self.evaluation.parameters.sigma
-        seed = certificate_seed(PUBLIC_KEY, noise_id)
+        seed = public_seed(PURPOSE, noise_id)
         samples = samples_of(image, sigma, seed, self.evaluation.procedure.noise)
         return self.model.votes(task, sigma, samples, phase)
 

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from adapters.canonical_json import text_digest
+from adapters.contract.looks import certificate_looks
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.shipped import served_profile
 from adapters.settings import Settings
@@ -24,7 +25,7 @@ from robustify.evaluation.metrics import (
 )
 from robustify.smoothing.certify_rules import certify_rule
 from robustify.smoothing.rules import CertifyRule
-from robustify.types import Bound, SmoothingParameters, Task
+from robustify.types import SmoothingParameters, Task
 from workers.evaluation.procedure import Procedure
 
 Method = Literal["denoised", "no-denoiser", "no-smoothing"]
@@ -93,9 +94,10 @@ class Evaluation:
     @property
     def rule(self) -> CertifyRule:
         """Of CERTIFY, with looks as a server has them."""
-        procedure, shard = self.procedure, served_profile(self.settings).samples_per_shard(self.settings)
-        step = min(shard, self.parameters.n) if procedure.bound is Bound.ANYTIME else None
-        return certify_rule(self.parameters, procedure.bound, procedure.target_radius, procedure.tolerance, step)
+        procedure = self.procedure
+        planned = certificate_looks(procedure.bound, served_profile(self.settings), self.settings)
+        aims = (procedure.target_radius, procedure.tolerance)
+        return certify_rule(self.parameters, procedure.bound, *aims, planned.looks, planned.selection_looks)
 
     @property
     def digest(self) -> str:

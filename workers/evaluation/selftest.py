@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import BaseModel, computed_field
 from scipy.stats import binom, chi2
 
+from adapters.certificates.public_keys import noise_key
 from adapters.contract.jobs import InputImage, JobRequest, JobStatus, WorkerRecord
 from adapters.contract.records import JobKind
 from adapters.contract.results import CertifyResult, PredictResult, Voted
@@ -247,8 +248,8 @@ def running_workers(state_dir: Path, profile: str, workers: int) -> Iterator[tup
             "ROBUSTIFY_LOG_LEVEL": "WARNING",
             "OMP_NUM_THREADS": "1",
         }
-        settings = Settings(profile=profile, state_dir=state_dir, redis_url=server.url, secret=None)
-        settings.noise_secret()
+        settings = Settings(profile=profile, state_dir=state_dir, redis_url=server.url, noise_key=None)
+        noise_key(settings)
         board = JobBoard(connect(server.url), settings)
         children = [Child(f"worker-{index}", ("-m", "workers"), environment) for index in range(workers)]
         with Supervisor(children) as supervisor:

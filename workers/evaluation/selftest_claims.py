@@ -7,12 +7,13 @@ import numpy as np
 
 from adapters.contract.records import JobKind
 from adapters.contract.results import CertifyResult, Voted
+from robustify.smoothing.looks import Looks
 from robustify.smoothing.rules import Outcome
 from robustify.types import Bound, PredictTest
 
 LABELS = ("above", "below")
 PREDICTED = "predicted"
-LOOK_SAMPLES = 100
+LOOK_SAMPLES, SELECTION_LOOK_SAMPLES = 100, 25
 """Between two looks of a claim that may stop early."""
 TARGET_GAP = 1e-6
 """Relative distance of the targets from the exact radius: there both answers are as likely to be wrong as they can."""
@@ -40,10 +41,11 @@ def tested_image(claim: Claim, image: np.ndarray, margin: float, normal: np.ndar
 def request_fields(claim: Claim, margin: float, above: bool) -> Mapping[str, object]:
     """The fields of a JobRequest that ask for the claim; a target lies just above or below the exact radius."""
     if claim is Claim.SEQUENTIAL:
-        return {"kind": JobKind.PREDICT, "n0": 0, "test": PredictTest.SEQUENTIAL, "step": LOOK_SAMPLES}
+        return {"kind": JobKind.PREDICT, "n0": 0, "test": PredictTest.SEQUENTIAL, "looks": Looks(LOOK_SAMPLES)}
     if claim is Claim.ANYTIME:
         target = abs(margin) * (1 + (TARGET_GAP if above else -TARGET_GAP))
-        return {"bound": Bound.ANYTIME, "target_radius": target, "step": LOOK_SAMPLES}
+        looks = {"selection_looks": Looks(SELECTION_LOOK_SAMPLES), "looks": Looks(LOOK_SAMPLES)}
+        return {"bound": Bound.ANYTIME, "target_radius": target, **looks}
     return {"bound": Bound(claim)}
 
 

@@ -4,6 +4,8 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from adapters.certificates.key_files import signing_key
+from adapters.certificates.public_keys import noise_key
 from adapters.profiles.availability import check_presence
 from adapters.profiles.shipped import served_profile
 from adapters.queue.server import EmbeddedServer
@@ -16,8 +18,8 @@ from workers.supervision.processes import Child, Supervisor
 def running_stack(settings: Settings, workers: int = 1) -> Iterator[Supervisor]:
     """Start everything that `settings` do not name as running elsewhere; end it on the way out."""
     check_presence(served_profile(settings), settings)
-    settings.noise_secret()
-    settings.signing_secret()
+    noise_key(settings)
+    signing_key(settings)
     check_port(settings)
     with ExitStack() as stack:
         server = None if settings.redis_url else stack.enter_context(EmbeddedServer(settings.state_dir))
@@ -41,7 +43,9 @@ def check_port(settings: Settings) -> None:
 def environment_of(settings: Settings) -> dict[str, str]:
     """The settings as the environment variables that a child process reads them from; secrets stay where they are."""
     prefix = settings.model_config["env_prefix"]
-    values = settings.model_dump(mode="json", exclude_none=True, exclude={"secret", "signing_key", "classifier_token"})
+    values = settings.model_dump(
+        mode="json", exclude_none=True, exclude={"noise_key", "signing_key", "classifier_token"}
+    )
     return {f"{prefix}{name}".upper(): str(value) for name, value in values.items()}
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -74,15 +75,15 @@ class Api:
     def run(self, job_id: str, shards: int | None = None) -> JobRecord:
         """Does what a worker would: all votes for the first class, for so many shards of a prediction or for all."""
         record = self.record(job_id)
-        for phase, samples in record.vote_request.phases:
-            size = record.vote_request.step or self.settings.shard_samples or 500
-            for first in range(0, samples, size)[:shards]:
-                shard = Shard(phase=phase, first=first, count=min(size, samples - first))
+        for planned in record.vote_request.phases:
+            cut = planned.cut(self.settings.shard_samples or 500)
+            for first, count in islice(cut.spans(planned.samples), shards):
+                shard = Shard(phase=planned.phase, first=first, count=count)
                 self.board.lease(job_id, shard, "test")
                 votes = [shard.count, *(0 for _ in record.request.labels[1:])]
                 assert self.board.record_votes(job_id, shard, record.vote_request.fingerprint, votes).counted
-            if shards is None and phase == "select":
-                self.board.select(job_id, 0)
+            if shards is None and planned.phase == "select":
+                self.board.select(job_id, 0, planned.samples)
         if shards is None:
             outcome = "predicted" if record.request.kind == "predict" else Outcome.ABSTAINED
             assert self.board.finish(job_id, answer_of(self.board, job_id, outcome=outcome, index=0))

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from adapters.certificates.document import signed_bytes
 from adapters.certificates.keys import public_key_of, sign
+from adapters.certificates.vrf import PublicNoiseKey
+from adapters.contract.question import Question
 
 if TYPE_CHECKING:
     from tests.integration.api.conftest import Api
@@ -90,18 +93,38 @@ def test_the_same_picture_sent_many_times_in_many_files(working_api: "Api") -> N
     assert ledger["predictions"] == {"issued": 0, "alpha": 0.0, "by_alpha": []}
 
 
-def test_a_draw_that_is_canceled_and_submitted_again(working_api: "Api") -> None:
-    """It meets the same noise: the votes are those that it would have had, and it is charged once."""
+def test_a_question_that_is_canceled_and_asked_again(working_api: "Api") -> None:
+    """It meets the same noise, and is charged once; another n is another question with noise of its own."""
     image = saved(picture(1))
     data = {"labels": LABELS, "n": 100_000, "n0": 50}
     job = working_api.client.post("/certify", files={"image": image}, data=data).json()
     canceled = working_api.client.delete(f"/jobs/{job['id']}").json()
     assert canceled["status"] == "canceled"
     small, large = (certify(working_api, image, n=n)["result"]["certificate"] for n in (500, 1000))
-    assert small["seed_commitment"] == large["seed_commitment"]
-    assert small["selection_votes"] == large["selection_votes"]
-    assert all(more - fewer in range(501) for fewer, more in zip(small["votes"], large["votes"], strict=True))
-    assert working_api.client.get("/ledger").json()["certificates"]["issued"] == 2
+    assert small["randomness"]["proof"] != large["randomness"]["proof"]
+    assert small["randomness"]["modulus"] == large["randomness"]["modulus"]
+    digest = small["image"]["sha256"]
+    ledger = working_api.client.get("/ledger", params={"image": digest}).json()
+    assert ledger["certificates"]["issued"] == 2
+    assert ledger["image"] == {"sha256": digest, "questions": 3, "allowed": None}
+    assert working_api.client.get("/ledger", params={"image": "0" * 64}).json()["image"]["questions"] == 0
+    assert working_api.client.get("/ledger", params={"image": "no digest"}).status_code == 422
+
+
+def test_a_prediction_has_a_proof_too(working_api: "Api") -> None:
+    """With its question it passes under the key that is published, and the question is all that was asked."""
+    data = {"labels": LABELS, "n": 100, "alpha": 0.01}
+    job = working_api.client.post("/predict", files={"image": saved(picture(2))}, data=data).json()
+    result, keys = job["result"], working_api.client.get("/certificates/key").json()
+    question = Question.model_validate_json(json.dumps(result["question"]))
+    randomness = result["randomness"]
+    assert (question.n, question.alpha, question.kind) == (100, 0.01, "predict")
+    assert question.image == result["input"]["sha256"]
+    assert randomness["modulus"] == keys["noise_key"]["modulus"]
+    key = PublicNoiseKey(randomness["modulus"])
+    assert key.is_well_formed(tuple(map(bytes.fromhex, keys["noise_key"]["roots"])))
+    assert key.is_proof(question.text, bytes.fromhex(randomness["proof"]))
+    assert not key.is_proof(question.model_copy(update={"n": 101}).text, bytes.fromhex(randomness["proof"]))
 
 
 def test_a_certificate_and_what_may_be_done_with_it(working_api: "Api") -> None:
@@ -110,7 +133,11 @@ def test_a_certificate_and_what_may_be_done_with_it(working_api: "Api") -> None:
     job = certify(working_api, file)
     certificate = job["result"]["certificate"]
     key = working_api.client.get("/certificates/key").json()
-    assert key == {"algorithm": "Ed25519", "public_key": certificate["public_key"]}
+    assert (key["algorithm"], key["public_key"]) == ("Ed25519", certificate["public_key"])
+    assert key["noise_key"]["modulus"] == certificate["randomness"]["modulus"]
+    known = {"key": key["public_key"], "noise_key": key["noise_key"]["modulus"]}
+    assert check(working_api, certificate, **known)["verdict"] == "valid"
+    assert failed(check(working_api, certificate, noise_key="c5" * 384)) == ["noise_key"]
     answer = check(working_api, certificate, image=base64.b64encode(file).decode())
     assert answer["valid"]
     assert answer["checks"][1]["detail"].endswith("with the key of this service.")

@@ -6,12 +6,14 @@ import pytest
 
 from adapters.contract.jobs import InputImage, JobRequest
 from adapters.contract.records import JobKind, VoteKind
-from adapters.preparation import AskedTask, Question, job_request, parse_parameters
+from adapters.preparation import AskedTask, CheckedRequest, job_request, parse_parameters
 from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
+from robustify.smoothing.looks import Looks
 from robustify.types import Bound, PredictTest, Task
 
 MINI = find_profile("mini")
+BATCHES = Looks(25)
 IMAGE = InputImage(sha256="a" * 64, height=32, width=32, source_sha256="b" * 64, source_norm=1.0)
 
 
@@ -19,24 +21,26 @@ def request(kind: VoteKind, settings: Settings | None = None, **values: Any) -> 
     parameters, problems = parse_parameters(kind, {"labels": ["cat", "dog"], **values}, strict=True)
     assert parameters is not None, problems
     asked = AskedTask(Task(("cat", "dog")))
-    return job_request(Question(kind, parameters, asked), IMAGE, MINI, settings or Settings(profile="mini"))
+    return job_request(CheckedRequest(kind, parameters, asked), IMAGE, MINI, settings or Settings(profile="mini"))
 
 
 @pytest.mark.parametrize(
-    ("values", "bound", "step"),
+    ("values", "bound", "selection_looks", "looks"),
     [
-        ({}, Bound.MULTICLASS, None),
-        ({"bound": "clopper-pearson"}, Bound.CLOPPER_PEARSON, None),
-        ({"target_radius": 0.25}, Bound.ANYTIME, 100),
-        ({"tolerance": 0.1}, Bound.ANYTIME, 100),
-        ({"tolerance": 0.1, "n": 60}, Bound.ANYTIME, 60),
+        ({}, Bound.MULTICLASS, BATCHES, None),
+        ({"bound": "clopper-pearson"}, Bound.CLOPPER_PEARSON, None, None),
+        ({"target_radius": 0.25}, Bound.ANYTIME, BATCHES, Looks(25, head=400, stride=100)),
+        ({"tolerance": 0.1, "n": 60}, Bound.ANYTIME, BATCHES, Looks(25, head=400, stride=100)),
     ],
 )
-def test_certificate_when_its_bound_is_found(values: dict[str, Any], bound: Bound, step: int | None) -> None:
-    """An aim makes it anytime, with a look after each shard; nothing else stops early."""
+def test_certificate_when_its_bound_is_found(
+    values: dict[str, Any], bound: Bound, selection_looks: Looks | None, looks: Looks | None
+) -> None:
+    """An aim makes it anytime, with a look after each batch at first, and then after each shard; all but the paper's
+    look at the selection after each batch."""
     found = request(JobKind.CERTIFY, **values)
 
-    assert (found.bound, found.step, found.may_stop_early) == (bound, step, step is not None)
+    assert (found.bound, found.selection_looks, found.looks) == (bound, selection_looks, looks)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +51,8 @@ def test_prediction_when_its_test_is_found(values: dict[str, Any], step: int | N
     """It is looked at after each batch, or after some where there are many, unless the first look would be the last."""
     found = request(JobKind.PREDICT, **values)
 
-    assert (found.test, found.step) == (PredictTest.FIXED if step is None else PredictTest.SEQUENTIAL, step)
+    looks = None if step is None else Looks(step)
+    assert (found.test, found.looks) == (PredictTest.FIXED if step is None else PredictTest.SEQUENTIAL, looks)
 
 
 @pytest.mark.parametrize(("n", "test"), [(11, PredictTest.FIXED), (12, PredictTest.SEQUENTIAL)])
@@ -56,8 +61,8 @@ def test_prediction_when_n_is_too_small_for_half_of_alpha(n: int, test: PredictT
     assert request(JobKind.PREDICT, Settings(profile="mini", batch_size=5), n=n).test is test
 
 
-def test_outcome_when_the_method_differs() -> None:
-    """Every method, and every schedule of looks, has an outcome of its own; noise and votes are the same."""
+def test_question_when_anything_differs() -> None:
+    """Whatever is asked otherwise is another question, with an outcome and noise of its own; names are not asked."""
     larger = Settings(profile="mini", shard_samples=200)
     requests = [
         request(JobKind.CERTIFY),
@@ -68,8 +73,19 @@ def test_outcome_when_the_method_differs() -> None:
         request(JobKind.CERTIFY, larger, tolerance=0.25),
         request(JobKind.PREDICT),
         request(JobKind.PREDICT, test="fixed"),
+        request(JobKind.CERTIFY, n=9999),
+        request(JobKind.CERTIFY, n0=99),
+        request(JobKind.CERTIFY, alpha=0.002),
+        request(JobKind.CERTIFY, sigma=0.5),
+        request(JobKind.CERTIFY, noise="lattice"),
+        requests_other_image(),
     ]
 
-    assert len({found.outcome_key for found in requests}) == len(requests)
-    assert len({found.certificate_id for found in requests}) == 1
-    assert request(JobKind.CERTIFY, larger).outcome_key == requests[0].outcome_key
+    assert len({found.question.digest for found in requests}) == len(requests)
+    assert len({found.question.text for found in requests}) == len(requests)
+    assert request(JobKind.CERTIFY, larger).question == requests[0].question
+    assert requests[0].model_copy(update={"task": "a name", "version": 3}).question == requests[0].question
+
+
+def requests_other_image() -> JobRequest:
+    return request(JobKind.CERTIFY).model_copy(update={"image": IMAGE.model_copy(update={"sha256": "c" * 64})})

@@ -12,7 +12,7 @@ from adapters.settings import Settings
 from benchmarks.studies.batch_shapes import Comparison, compare
 from robustify.smoothing.votes import BaseClassifier
 from robustify.types import Task
-from workers.counting import LoadedModel
+from workers.counting import VoteMaker
 
 IMAGE = np.full((3, 8, 8), 0.5, dtype=np.float32)
 
@@ -38,7 +38,7 @@ def other_way_round_in_batches_of_7(x: torch.Tensor) -> torch.Tensor:
 
 def compared(classify: Callable[[torch.Tensor], torch.Tensor], samples: int = 100) -> list[Comparison]:
     settings = Settings(profile="oracle-linear")
-    model = LoadedModel(find_profile("oracle-linear"), "", Classifiers(classify), settings, b"key")
+    model = VoteMaker(find_profile("oracle-linear"), "", Classifiers(classify), settings)
     return compare(model, IMAGE, Task(("plus", "minus")), 0.25, samples)
 
 

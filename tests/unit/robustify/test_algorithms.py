@@ -5,26 +5,27 @@ from dataclasses import astuple, dataclass, field
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robustify.counting import VoteCounter
 from robustify.smoothing.algorithms import certify, first_settling_look, predict
 from robustify.smoothing.certify_rules import certify_rule
 from robustify.smoothing.decisions import bound_radius, decide
-from robustify.smoothing.looks import Tally
+from robustify.smoothing.looks import Looks, Tally
 from robustify.smoothing.multiclass import bound_two_sided
 from robustify.smoothing.predict_rules import predict_rule
 from robustify.smoothing.rules import CertifyRule, ForClass, Outcome, PredictRule, Selection, StoppingRule
-from robustify.smoothing.sequential import decide_so_far
+from robustify.smoothing.sequential import decide_so_far, is_hopeless
 from robustify.types import Bound, PredictTest, SmoothingParameters
 
 PARAMETERS = SmoothingParameters(sigma=0.25, n0=100, n=1000, alpha=0.001)
 PAPER = certify_rule(PARAMETERS)
+EVERY_150 = Looks(150)
 AT_N = (Bound.CLOPPER_PEARSON, Bound.MULTICLASS)
 EARLY = (
-    certify_rule(PARAMETERS, Bound.ANYTIME, target_radius=0.25, step=150),
-    certify_rule(PARAMETERS, Bound.ANYTIME, tolerance=0.1, step=150),
+    certify_rule(PARAMETERS, Bound.ANYTIME, target_radius=0.25, looks=EVERY_150, selection_looks=Looks(25)),
+    certify_rule(PARAMETERS, Bound.ANYTIME, tolerance=0.1, looks=EVERY_150, selection_looks=Looks(25)),
 )
 RULES = (*(certify_rule(PARAMETERS, bound) for bound in AT_N), *EARLY)
 
@@ -59,7 +60,7 @@ class EnoughVotes:
 
     votes: int
     n: int = 35
-    step: int = 10
+    looks: Looks = Looks(10)
 
     def is_settled(self, tally: Tally) -> bool:
         return tally.votes[0] >= self.votes
@@ -80,7 +81,7 @@ def drawn(seed: int, n: int, p: float, missing: float = 0.0) -> list[int]:
 
 def in_parts(votes: VoteCounter, rule: StoppingRule) -> list[Sequence[int]]:
     """All votes that a rule could ask for, as workers record them."""
-    return [votes(first, min(rule.step, rule.n - first)) for first in range(0, rule.n, rule.step)]
+    return [votes(first, count) for first, count in rule.looks.spans(rule.n)]
 
 
 def test_predict_returns_a_clear_winner() -> None:
@@ -108,24 +109,26 @@ def test_predict_with_the_test_of_the_paper_is_the_decision_on_all_votes(p: floa
 
 
 @pytest.mark.slow
+@settings(deadline=None)
 @given(st.integers(0, 1000), st.floats(0.3, 1), st.integers(1, 120))
 def test_predict_with_the_sequential_test_stops_at_the_first_look_that_settles(seed: int, p: float, step: int) -> None:
     """The answer is that of this look, and no sample beyond it is counted."""
     votes = RecordedVotes(drawn(seed, 100, p, missing=0.02))
-    prediction = predict(predict_rule(PredictTest.SEQUENTIAL, 100, 0.01, step), votes)
+    prediction = predict(predict_rule(PredictTest.SEQUENTIAL, 100, 0.01, Looks(step)), votes)
     counted = list(votes.asked)
 
     looks = [min(look, 100) for look in range(step, 100 + step, step)]
-    found = [decide_so_far(votes(0, look), look, 100, 0.01) for look in looks]
-    first = next((one for one in found if one.index is not None), found[-1])
-    assert prediction == first
+    looked_at = [(votes(0, look), look, Looks(step), 100, 0.01) for look in looks]
+    found = [decide_so_far(*one) for one in looked_at]
+    ends = [one.index is not None or is_hopeless(*seen) for one, seen in zip(found, looked_at, strict=True)]
+    assert prediction == found[ends.index(True) if True in ends else -1]
     assert counted == [(start, min(step, 100 - start)) for start in range(0, prediction.n, step)]
 
 
 @pytest.mark.parametrize("test", PredictTest)
 def test_predict_is_what_recorded_votes_say(test: PredictTest) -> None:
     """Counted as they are asked for, or all recorded before anybody looks: the look is the same."""
-    rule = predict_rule(test, 100, 0.001, 10 if test is PredictTest.SEQUENTIAL else None)
+    rule = predict_rule(test, 100, 0.001, Looks(10) if test is PredictTest.SEQUENTIAL else None)
     for seed, p in enumerate((0.4, 0.6, 0.8, 0.95)):
         votes = RecordedVotes(drawn(seed, 100, p))
         tally = first_settling_look(rule, in_parts(votes, rule))
@@ -137,7 +140,7 @@ def test_certify_gives_the_radius_of_algorithm_1() -> None:
     """Unanimous votes certify sigma * Phi^-1(alpha^(1/n)), rounded down."""
     found = certify(PAPER, FixedVotes([0, 1]), FixedVotes([0, 1]))
 
-    assert found.selection == Selection(1, [0, 100])
+    assert found.selection == Selection(1, (0, 100), 100)
     assert found.tally == Tally(1000, (0, 1000))
     assert found.verdict.outcome is Outcome.CERTIFIED
     assert found.verdict.radius == pytest.approx(0.25 * 2.4630, abs=1e-4)
@@ -190,8 +193,10 @@ def test_certify_when_no_selection_sample_voted(rule: CertifyRule) -> None:
     votes = RecordedVotes([0] * 1000)
     found = certify(rule, RecordedVotes([-1] * 100), votes)
 
-    assert votes.asked == [(0, rule.step)]
-    assert found.tally == Tally(rule.step, (rule.step, 0, 0))
+    first = rule.looks.ends(1000)[0]
+    assert votes.asked == [(0, first)]
+    assert found.tally == Tally(first, (first, 0, 0))
+    assert found.selection == Selection(0, (0, 0, 0), 100)
     assert not found.selection.is_supported
     assert (found.verdict.outcome, found.verdict.radius) == (Outcome.ABSTAINED, None)
 

@@ -1,8 +1,10 @@
 """The mixture test: against its closed form, by counting all paths, and what its decisions may not do."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -23,9 +25,10 @@ from robustify.smoothing.anytime import (
     radius_in_sight,
     target_test,
 )
+from robustify.smoothing.looks import Looks
 from robustify.smoothing.statistics import certified_radius, lower_confidence_bound, required_probability
 
-TEST = target_test(0.25, 0.25, 0.001, 1000, 50)
+TEST = target_test(0.25, 0.25, 0.001, Looks(50).ends(1000))
 
 
 def evidence(votes: int, samples: int, p0: float) -> float:
@@ -107,18 +110,19 @@ def test_error_when_all_paths_are_counted(radius: float, step: int) -> None:
 
     For every smaller p it is less likely that the test certifies, for every larger one that it rejects.
     """
-    test = target_test(radius, 0.5, 0.05, 48, step)
+    test = target_test(radius, 0.5, 0.05, Looks(step).ends(48))
     p = Fraction(test.p0).limit_denominator(10**6)
     below, above = p - Fraction(1, 10**6), p + Fraction(1, 10**6)
 
     assert below < test.p0 < above
-    assert chance_of(test, Decision.CERTIFIED, below) <= Fraction(1, 20)
-    assert chance_of(test, Decision.NOT_CERTIFIED, above) <= Fraction(1, 20)
+    for one in (test, without_giving_up(test)):
+        assert chance_of(one, Decision.CERTIFIED, below) <= Fraction(1, 20)
+        assert chance_of(one, Decision.NOT_CERTIFIED, above) <= Fraction(1, 20)
 
 
 def test_test_of_few_samples_when_the_class_is_clear() -> None:
     """The error is not bounded by never deciding: with p = 0.9 and 48 samples most paths certify."""
-    test = target_test(0.1, 0.5, 0.05, 48, 1)
+    test = target_test(0.1, 0.5, 0.05, Looks(1).ends(48))
 
     assert chance_of(test, Decision.CERTIFIED, Fraction(9, 10)) > 0.99
 
@@ -127,7 +131,7 @@ def test_test_of_few_samples_when_the_class_is_clear() -> None:
 @pytest.mark.parametrize("radius", [1e-4, 0.25, 0.5, 0.75])
 def test_thresholds_when_samples_are_added(radius: float, alpha: float) -> None:
     """More samples need more votes, allow more to be lost, and never certify and reject at once."""
-    test = target_test(radius, 0.25, alpha, 10_000, 100)
+    test = target_test(radius, 0.25, alpha, Looks(100).ends(10_000))
     regular = slice(None, -1)
 
     assert np.all(np.diff(test.certify_from[regular]) >= 0)
@@ -148,10 +152,10 @@ def test_thresholds_when_they_are_compared_with_the_closed_form() -> None:
 
 def test_thresholds_when_alpha_shrinks_or_the_radius_grows() -> None:
     """Both need more votes."""
-    lenient = target_test(0.25, 0.25, 0.05, 1000, 50).certify_from
+    lenient = target_test(0.25, 0.25, 0.05, Looks(50).ends(1000)).certify_from
 
     assert np.all(lenient <= TEST.certify_from)
-    assert np.all(TEST.certify_from <= target_test(0.3, 0.25, 0.001, 1000, 50).certify_from)
+    assert np.all(TEST.certify_from <= target_test(0.3, 0.25, 0.001, Looks(50).ends(1000)).certify_from)
 
 
 def test_last_look_when_it_has_a_bound_of_its_own() -> None:
@@ -163,27 +167,39 @@ def test_last_look_when_it_has_a_bound_of_its_own() -> None:
     assert votes < fewest_votes(TEST.p0, 0.001, np.array([cap, 2 * cap]))[0]
 
 
-def test_looks_when_the_cap_is_no_multiple_of_the_step() -> None:
-    """The last step is shorter."""
-    assert target_test(0.25, 0.25, 0.001, 120, 50).looks.tolist() == [50, 100, 120]
-    assert target_test(0.25, 0.25, 0.001, 50, 50).looks.tolist() == [50]
-
-
-@pytest.mark.parametrize("changed", [{"alpha": 0.0}, {"alpha": 1.0}, {"step": 0}, {"step": 11}, {"radius": -1.0}])
-def test_configuration_when_it_makes_no_test(changed: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "changed",
+    [{"alpha": 0.0}, {"alpha": 1.0}, {"looks": ()}, {"looks": (0, 10)}, {"looks": (10, 10)}, {"radius": -1.0}],
+)
+def test_configuration_when_it_makes_no_test(changed: dict[str, Any]) -> None:
     """It is refused."""
     with pytest.raises(ValueError, match=r"make no test|must be positive"):
-        target_test(**{"radius": 0.1, "sigma": 0.25, "alpha": 0.01, "cap": 10, "step": 1, **changed})
+        target_test(**{"radius": 0.1, "sigma": 0.25, "alpha": 0.01, "looks": (5, 10), **changed})
+
+
+def test_thresholds_when_there_are_other_looks() -> None:
+    """What a look says depends on it and on the cap alone: a certificate is checked at the one look that it is of."""
+    whole = target_test(0.25, 0.25, 0.001, Looks(25, 100, 50).ends(1000))
+    for number, look in enumerate(whole.looks[:-1].tolist()):
+        alone = target_test(0.25, 0.25, 0.001, (look, 1000))
+
+        assert thresholds(alone, 0) == thresholds(whole, number)
+        assert thresholds(alone, 1) == thresholds(whole, len(whole.looks) - 1)
+
+
+def thresholds(test: TargetTest, number: int) -> list[int]:
+    found = (test.certify_from, test.reject_up_to, test.hope_from, test.rejection_near_up_to)
+    return [int(numbers[number]) for numbers in found]
 
 
 def test_decision_when_the_cap_cannot_certify() -> None:
     """40 unanimous votes are too few for sigma at alpha = .001: undecided at the first look."""
-    assert target_test(0.25, 0.25, 0.001, 40, 10).decide(10, 10) is Decision.UNDECIDED
+    assert target_test(0.25, 0.25, 0.001, (10, 20, 30, 40)).decide(10, 10) is Decision.UNDECIDED
 
 
 def test_decision_at_each_threshold() -> None:
     """Certified from one count on, rejected up to another, open between."""
-    test, look, samples = target_test(0.25, 0.25, 0.001, 10_000, 500), 0, 500
+    test, look, samples = target_test(0.25, 0.25, 0.001, Looks(500).ends(10_000)), 0, 500
     most, fewest = int(test.reject_up_to[look]), int(test.certify_from[look])
 
     assert test.decide(samples, fewest) is Decision.CERTIFIED
@@ -196,8 +212,42 @@ def test_decision_when_the_rest_cannot_certify() -> None:
     """Once more votes are lost than are allowed at the cap, the rest is not worth drawing."""
     allowed = TEST.losses_allowed
 
-    assert TEST.decide(950, 950 - allowed) is None
-    assert TEST.decide(950, 949 - allowed) is Decision.UNDECIDED
+    stubborn = without_giving_up(TEST)
+    assert stubborn.decide(950, 950 - allowed) is None
+    assert stubborn.decide(950, 949 - allowed) is Decision.UNDECIDED
+
+
+def without_giving_up(test: TargetTest) -> TargetTest:
+    """It goes on while there is any way to certify."""
+    return replace(test, hope_from=np.zeros_like(test.looks))
+
+
+def test_decision_when_little_hope_is_left() -> None:
+    """Undecided between the fewest votes that leave hope to certify and the most with which a rejection is near; on
+    either side it goes on."""
+    test = target_test(0.25, 0.25, 0.001, Looks(500).ends(10_000))
+    look = 1
+    hope, near = int(test.hope_from[look]), int(test.rejection_near_up_to[look])
+
+    assert test.reject_up_to[look] < near < hope - 1 < test.certify_from[look] - 1
+    assert [test.decide(1000, votes) for votes in (near, near + 1, hope - 1, hope)] == [
+        None,
+        Decision.UNDECIDED,
+        Decision.UNDECIDED,
+        None,
+    ]
+    assert test.decide(1000, near, missing=1) is Decision.UNDECIDED
+
+
+@pytest.mark.parametrize("radius", [0.05, 0.25, 0.5])
+@pytest.mark.parametrize("cap", [300, 1000, 10_000])
+def test_claims_when_little_hope_is_left(radius: float, cap: int) -> None:
+    """To give up takes the place of no claim: where a claim can be made it is."""
+    test = target_test(radius, 0.25, 0.001, Looks(25, 100, 50).ends(cap))
+    for number, look in enumerate(test.looks.tolist()):
+        for votes in (int(test.certify_from[number]), int(test.reject_up_to[number])):
+            if 0 <= votes <= look:
+                assert test.decide(look, votes) in (Decision.CERTIFIED, Decision.NOT_CERTIFIED)
 
 
 def test_decision_at_the_cap() -> None:

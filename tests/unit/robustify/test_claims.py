@@ -7,6 +7,7 @@ import pytest
 from robustify.smoothing.anytime import Decision, radius_in_sight, target_test
 from robustify.smoothing.claims import Counts, recomputed_verdict
 from robustify.smoothing.decisions import bound_radius
+from robustify.smoothing.looks import Looks
 from robustify.smoothing.multiclass import bound_two_sided
 from robustify.smoothing.rules import Outcome, Verdict
 from robustify.types import SmoothingParameters
@@ -44,7 +45,7 @@ def test_verdict_on_a_target_that_was_looked_at_often(samples: int, radius: floa
     """It is the decision of the test with all its looks, wherever it was open no claim is made."""
     votes = round(share * samples)
     counts = replace(COUNTS, votes=(samples - votes, votes, 0), samples=samples, target_radius=radius)
-    test = target_test(radius, 0.25, 0.001, 1000, 50)
+    test = target_test(radius, 0.25, 0.001, Looks(25, 100, 50).ends(1000))
     decision = test.decide(samples, votes)
 
     if decision is None:
@@ -71,6 +72,8 @@ def test_verdict_on_a_radius_within_a_tolerance() -> None:
         ("clopper-pearson", {"samples": 999, "votes": (0, 900, 0)}, "used at 999"),
         ("clopper-pearson", {"votes": (101, 900, 0)}, "do not fit"),
         ("multiclass", {"selection_votes": (11, 90, 0)}, "do not fit"),
+        ("multiclass", {"selection_samples": 99}, "do not fit"),
+        ("multiclass", {"selection_samples": 101}, "selection samples"),
         ("anytime", {}, "one aim"),
         ("anytime", {"target_radius": 0.1, "tolerance": 0.1}, "one aim"),
         ("anytime", {"target_radius": 0.1, "samples": 1001}, "planned"),

@@ -1,6 +1,7 @@
 """Noise of whole levels: exact thresholds, the distribution of draws, and what Gaussian noise gets wrong."""
 
 import math
+from itertools import product
 
 import mpmath
 import numpy as np
@@ -17,11 +18,12 @@ from robustify.smoothing.lattice import (
     upper_thresholds,
 )
 from robustify.smoothing.noise import SeededNoise
-from robustify.smoothing.seeds import certificate_seed
+from robustify.smoothing.samples import GaussianSamples, LatticeSamples
 from robustify.smoothing.statistics import certified_radius, lower_confidence_bound
 
 SHAPE = (3, 32, 32)
-NOISE = SeededLatticeNoise(b"secret", 0.25)
+SEED, OTHER_SEED = bytes(range(32)), bytes(32)
+NOISE = SeededLatticeNoise(SEED, 0.25)
 
 
 def exact_threshold(k: int, sigma: float) -> mpmath.mpf:
@@ -86,7 +88,7 @@ def test_table_when_it_answers_by_its_guide() -> None:
 
 def test_noise_when_it_is_counted() -> None:
     """The levels of 1.5 million values are as often drawn as the rounded Gaussian says (chi-square)."""
-    values = np.concatenate([NOISE("estimate", index, SHAPE).ravel() for index in range(500)])
+    values = NOISE("estimate", 0, 500, SHAPE).ravel()
     edges = np.arange(-150.5, 151)
     cdf = np.array([0.0, *(0.5 + 0.5 * math.erf(edge / (255 * 0.25 * math.sqrt(2))) for edge in edges), 1.0])
     counts = np.bincount(np.clip(values + 151, 0, 302), minlength=303)
@@ -96,40 +98,45 @@ def test_noise_when_it_is_counted() -> None:
     assert abs(values.std() / (255 * 0.25) - 1) < 4 / np.sqrt(2 * values.size)
 
 
-def test_noise_when_it_is_drawn_again() -> None:
-    """It depends on nothing but its key."""
-    again = SeededLatticeNoise(b"secret", 0.25)
+@pytest.mark.parametrize(
+    ("phase", "index", "levels"),
+    [
+        ("predict", 0, [-48, 25, 93]),
+        ("select", 0, [-118, -18, -103]),
+        ("estimate", 0, [157, 23, -59]),
+        ("estimate", 2**32 + 5, [76, -24, 40]),
+    ],
+)
+def test_noise_when_it_is_compared_with_earlier_draws(phase: str, index: int, levels: list[int]) -> None:
+    """It is what it has always been."""
+    assert NOISE(phase, index, 1, (3,)).tolist() == [levels]
 
+
+def test_noise_when_it_is_drawn_again() -> None:
+    """It depends on nothing but its key, whatever the block."""
+    again = SeededLatticeNoise(bytes(range(32)), 0.25)
+    block = NOISE("estimate", 0, 5, SHAPE)
+
+    assert block.dtype == np.int16
     for index in (3, 1, 2):
-        assert np.array_equal(again("estimate", index, SHAPE), NOISE("estimate", index, SHAPE))
+        assert np.array_equal(again("estimate", index, 1, SHAPE)[0], block[index])
 
 
 def test_noise_when_keys_differ() -> None:
-    """Samples, phases, certificates and secrets have noise of their own."""
+    """Samples, phases and seeds have noise of their own."""
     draws = [
-        SeededLatticeNoise(certificate_seed(secret, certificate), 0.25)(phase, index, SHAPE).tobytes()
-        for secret in (b"a", b"b")
-        for certificate in ("x", "y")
-        for phase in ("predict", "select", "estimate")
-        for index in range(10)
+        SeededLatticeNoise(seed, 0.25)(phase, index, 1, SHAPE).tobytes()
+        for seed, phase, index in product((SEED, OTHER_SEED), ("predict", "select", "estimate"), range(10))
     ]
 
     assert len(set(draws)) == len(draws)
-
-
-def test_noise_when_gaussian_noise_is_drawn_for_the_same_sample() -> None:
-    """The two have keys of their own: their noise has no bits in common."""
-    key = SeededLatticeNoise(certificate_seed(b"a", "x"), 0.25).key("select", 0)
-    gaussian = np.random.Generator(np.random.Philox(key=key)).standard_normal(SHAPE, dtype=np.float32)
-
-    assert not np.array_equal(gaussian, SeededNoise(certificate_seed(b"a", "x"))("select", 0, SHAPE))
 
 
 @pytest.mark.parametrize("sigma", [0.0, 1e-9, -1.0, math.nan, math.inf, 5.0])
 def test_noise_when_sigma_is_out_of_range(sigma: float) -> None:
     """It is refused."""
     with pytest.raises(ValueError, match="sigma"):
-        SeededLatticeNoise(b"k", sigma)("estimate", 0, SHAPE)
+        SeededLatticeNoise(SEED, sigma)("estimate", 0, 1, SHAPE)
 
 
 def test_image_when_it_is_put_on_the_lattice() -> None:
@@ -164,28 +171,21 @@ def has_the_bits_of_white(sample: np.ndarray) -> bool:
 
 
 def test_certificate_when_a_classifier_reads_the_last_bits() -> None:
-    """Gaussian noise certifies white beyond black, which has another class; lattice noise does not.
+    """Noise in float32 certifies white beyond black, which has another class; ours, with either noise, does not.
 
     A counter-example in the manner of Voracek and Hein (ICLR 2023): black is at distance 1.
     """
-    sigma, n, black, white = 0.5, 1000, np.zeros(1), np.ones(1)
-    gaussian, lattice = (
-        SeededNoise(b"k"),
-        SeededLatticeNoise(b"k", sigma),
-    )
+    sigma, n, black, white = 0.5, 1000, np.zeros(1, dtype=np.float32), np.ones(1, dtype=np.float32)
+    gaussian, lattice = SeededNoise(SEED), SeededLatticeNoise(SEED, sigma)
+    noise = np.float32(sigma) * gaussian("estimate", 0, n, (1,)).astype(np.float32)
 
-    def gaussian_votes(image: np.ndarray) -> int:
-        samples = (image.astype(np.float32) + np.float32(sigma) * gaussian("estimate", i, (1,)) for i in range(n))
-        return sum(has_the_bits_of_white(sample) for sample in samples)
-
-    def lattice_votes(image: np.ndarray) -> int:
-        samples = (noisy_sample(to_levels(image), lattice("estimate", i, (1,))) for i in range(n))
-        return sum(has_the_bits_of_white(sample) for sample in samples)
-
-    assert (radius_of(gaussian_votes(white), n, sigma) or 0.0) > 1.0
-    assert gaussian_votes(black) < n / 2
-    assert (radius_of(lattice_votes(white), n, sigma) or 0.0) < 1.0
+    assert radius_of(black + noise, sigma) is None
+    assert (radius_of(white + noise, sigma) or 0.0) > 1.0
+    assert (radius_of(GaussianSamples(white, sigma, gaussian)("estimate", 0, n), sigma) or 0.0) < 1.0
+    assert (radius_of(LatticeSamples(to_levels(white), lattice)("estimate", 0, n), sigma) or 0.0) < 1.0
 
 
-def radius_of(votes: int, n: int, sigma: float) -> float | None:
-    return certified_radius(lower_confidence_bound(votes, n, 0.001) - probability_slack(sigma, 1), sigma)
+def radius_of(samples: np.ndarray, sigma: float) -> float | None:
+    """What the votes of that classifier certify."""
+    votes = sum(has_the_bits_of_white(sample) for sample in samples)
+    return certified_radius(lower_confidence_bound(votes, len(samples), 0.001) - probability_slack(sigma, 1), sigma)

@@ -1,11 +1,21 @@
 """Costs: the first number of samples that is enough, and the distribution of a test's samples."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binom
 
 from robustify.smoothing.anytime import Decision, TargetTest, target_test
-from robustify.smoothing.planning import chance_of_fixed, fewest_anytime_samples, fewest_fixed_samples, forecast
+from robustify.smoothing.looks import Looks, Tally
+from robustify.smoothing.planning import (
+    chance_of_fixed,
+    fewest_anytime_samples,
+    fewest_fixed_samples,
+    forecast,
+    forecast_selection,
+)
+from robustify.smoothing.selection import ClearLeader
 from robustify.smoothing.statistics import certified_radius, largest_radius, lower_confidence_bound
 
 ALPHA = 0.001
@@ -27,10 +37,8 @@ def test_fewest_samples_when_there_is_one_less(radius: float, alpha: float) -> N
 
     assert (largest_radius(fixed, alpha, 0.25) or 0.0) >= radius
     assert (largest_radius(fixed - 1, alpha, 0.25) or 0.0) < radius
-    assert target_test(radius, 0.25, alpha, anytime, anytime).decide(anytime, anytime) is Decision.CERTIFIED
-    assert target_test(radius, 0.25, alpha, anytime - 1, anytime - 1).decide(anytime - 1, anytime - 1) is (
-        Decision.UNDECIDED
-    )
+    assert target_test(radius, 0.25, alpha, (anytime,)).decide(anytime, anytime) is Decision.CERTIFIED
+    assert target_test(radius, 0.25, alpha, (anytime - 1,)).decide(anytime - 1, anytime - 1) is (Decision.UNDECIDED)
     assert fixed < anytime < 2 * fixed
 
 
@@ -39,7 +47,7 @@ def test_fewest_anytime_samples_when_the_cap_is_larger() -> None:
     samples = fewest_anytime_samples(0.5, 0.25, ALPHA)
     assert samples
 
-    assert target_test(0.5, 0.25, ALPHA, 10_000, samples).decide(samples, samples) is Decision.CERTIFIED
+    assert target_test(0.5, 0.25, ALPHA, Looks(samples).ends(10_000)).decide(samples, samples) is Decision.CERTIFIED
 
 
 @pytest.mark.parametrize("radius", [1.75, 2.5, 1000.0])
@@ -49,20 +57,25 @@ def test_fewest_samples_when_the_radius_is_out_of_reach(radius: float) -> None:
     assert fewest_anytime_samples(radius, 0.25, ALPHA) is None
 
 
-@pytest.mark.parametrize(("alpha", "cap", "step"), [(0.001, 10_000, 50), (0.001, 100_000, 500), (1e-9, 3000, 25)])
+@pytest.mark.parametrize(
+    ("alpha", "cap", "looks"),
+    [(0.001, 10_000, Looks(25, 400, 100)), (0.001, 100_000, Looks(500)), (1e-9, 3000, Looks(25))],
+)
 @pytest.mark.parametrize("radius", [1e-3, 0.25, 0.6])
-def test_error_when_a_long_test_is_forecast(radius: float, alpha: float, cap: int, step: int) -> None:
-    """At p0 either claim has an exact probability of at most alpha, and somewhat more than none."""
-    test = target_test(radius, 0.25, alpha, cap, step)
-    at_p0 = forecast(test, test.p0)
+def test_error_when_a_long_test_is_forecast(radius: float, alpha: float, cap: int, looks: Looks) -> None:
+    """At p0 either claim has an exact probability of at most alpha, and somewhat more than none: also where nobody ever
+    gives up."""
+    test = target_test(radius, 0.25, alpha, looks.ends(cap))
+    stubborn = replace(test, hope_from=np.zeros_like(test.looks))
 
-    assert alpha / 100 < at_p0.certified <= alpha
-    assert at_p0.not_certified <= alpha
+    for found in (forecast(test, test.p0), forecast(stubborn, test.p0)):
+        assert alpha / 100 < found.certified <= alpha
+        assert found.not_certified <= alpha
 
 
 def test_forecast_when_the_cap_decides_nothing() -> None:
     """A test that cannot certify ends at its first look, undecided."""
-    found = forecast(target_test(0.25, 0.25, ALPHA, 40, 10), 0.99)
+    found = forecast(target_test(0.25, 0.25, ALPHA, Looks(10).ends(40)), 0.99)
 
     assert found.certified == 0
     assert (found.samples, found.undecided) == pytest.approx((10, 1))
@@ -71,7 +84,7 @@ def test_forecast_when_the_cap_decides_nothing() -> None:
 @pytest.mark.parametrize("p", [0.0, 0.3, 0.8, 0.85, 0.9, 1.0])
 def test_forecast_when_all_ends_are_added(p: float) -> None:
     """They make 1, and the mean of the samples is between the first look and the cap."""
-    found = forecast(target_test(0.25, 0.25, ALPHA, 5000, 50), p)
+    found = forecast(target_test(0.25, 0.25, ALPHA, Looks(50).ends(5000)), p)
 
     assert found.certified + found.not_certified + found.undecided == pytest.approx(1)
     assert 50 <= found.samples <= 5000
@@ -82,7 +95,7 @@ def test_forecast_when_all_ends_are_added(p: float) -> None:
 def test_forecast_when_it_is_compared_with_simulated_votes(p: float) -> None:
     """2,000 runs of the test itself agree, within four standard errors."""
     rng, runs = np.random.default_rng(8), 2000
-    test = target_test(0.25, 0.25, ALPHA, 2000, 50)
+    test = target_test(0.25, 0.25, ALPHA, Looks(50).ends(2000))
     ends = [first_decision(test, votes) for votes in rng.binomial(50, p, (runs, 40)).cumsum(axis=1).tolist()]
     found = forecast(test, p)
 
@@ -114,12 +127,41 @@ def test_chance_of_fixed_when_p_is_known() -> None:
 
 
 def test_forecast_when_a_class_is_clear() -> None:
-    """Most questions take a hundredth of the fixed procedure's samples; near p0 they take most of the cap."""
-    test: TargetTest = target_test(0.25, 0.25, ALPHA, 10_000, 50)
+    """Most questions take a hundredth of the fixed procedure's samples; near p0 they take a good part of the cap."""
+    test: TargetTest = target_test(0.25, 0.25, ALPHA, Looks(50).ends(10_000))
     clear, close = forecast(test, 0.99), forecast(test, 0.85)
 
     assert clear.certified > 0.999999
     assert clear.samples < 100
-    assert close.samples > 5000
-    assert forecast(test, 0.6).not_certified > 0.999
+    assert close.samples > 3000
+    assert forecast(test, 0.6).not_certified > 0.97
     assert forecast(test, 0.6).samples < 100
+
+
+def test_forecast_when_looks_are_close_together_at_first() -> None:
+    """It follows the plan: clear images end sooner than they can with a look after every hundred."""
+    close, wide = (target_test(0.25, 0.25, ALPHA, looks.ends(10_000)) for looks in (Looks(25, 400, 100), Looks(100)))
+
+    assert forecast(close, 0.99).samples < 75
+    assert forecast(wide, 0.99).samples >= 100
+    assert forecast(close, 0.85).certified == pytest.approx(forecast(wide, 0.85).certified, abs=0.02)
+
+
+def test_forecast_of_the_selection_when_it_is_simulated() -> None:
+    """2,000 runs of the rule agree within four standard errors; a clear class takes one look, a close one all n0."""
+    rng, runs, rule = np.random.default_rng(9), 2000, ClearLeader(100, Looks(25))
+    for p in (0.55, 0.7, 0.8, 0.99):
+        votes = rng.binomial(25, p, (runs, 4)).cumsum(axis=1)
+        samples = np.array([samples_to_select(rule, of_class) for of_class in votes.tolist()])
+        spread = samples.std() / np.sqrt(runs)
+        assert abs(samples.mean() - forecast_selection(rule.n, rule.looks, p)) <= 4 * spread + 0.1
+
+    assert forecast_selection(100, Looks(25), 0.99) == pytest.approx(25)
+    assert forecast_selection(100, Looks(25), 0.5) > 90
+    assert forecast_selection(100, Looks(100), 0.99) == pytest.approx(100)
+
+
+def samples_to_select(rule: ClearLeader, votes: list[int]) -> int:
+    ends = rule.looks.ends(rule.n)
+    tallies = [Tally(samples, (count, samples - count)) for samples, count in zip(ends, votes, strict=True)]
+    return next((tally.samples for tally in tallies if rule.is_settled(tally)), rule.n)

@@ -1,43 +1,18 @@
-"""Two levels of seeds: what is revealed of one certificate tells nothing of another, and is what was committed to."""
+"""Seeds that anybody may make again."""
 
-import hashlib
-import hmac
-
-import pytest
-
-from robustify.smoothing.lattice import SeededLatticeNoise
-from robustify.smoothing.noise import SeededNoise
-from robustify.smoothing.seeds import certificate_seed, commitment, sample_key
-
-SHAPE = (3, 4, 4)
+from robustify.smoothing.seeds import public_seed
 
 
-def test_keys_when_they_are_made_by_hand() -> None:
-    """Seed, commitment and key are what their description says, so that others can write their own check."""
-    seed = hmac.new(b"secret", b"some id", hashlib.sha256).digest()
-    key = hmac.new(seed, b"estimate\x007", hashlib.sha256).digest()[:16]
+def test_public_seed_when_it_is_made_again() -> None:
+    """It is the same for the same purpose and name, 32 bytes, and another for any other."""
+    seeds = {public_seed(purpose, name) for purpose in (b"evaluate", b"adapt") for name in ("x", "y", "")}
 
-    assert certificate_seed(b"secret", "some id") == seed
-    assert commitment(seed) == hashlib.sha256(seed).hexdigest()
-    assert sample_key(seed, "estimate", 7) == int.from_bytes(key, "little")
-
-
-def test_seeds_when_certificates_or_secrets_differ() -> None:
-    """Each has its own, and none contains the secret or the seed of another."""
-    seeds = {certificate_seed(secret, name) for secret in (b"a" * 32, b"b" * 32) for name in ("x", "y", "")}
-
+    assert public_seed(b"evaluate", "x") == public_seed(b"evaluate", "x")
+    assert {len(seed) for seed in seeds} == {32}
     assert len(seeds) == 6
-    assert all(len(seed) == 32 for seed in seeds)
-    assert SeededNoise(certificate_seed(b"a" * 32, "x"))("select", 0, SHAPE).tobytes() not in {
-        SeededNoise(seed)("select", 0, SHAPE).tobytes() for seed in seeds - {certificate_seed(b"a" * 32, "x")}
-    }
 
 
-@pytest.mark.parametrize("phase", ["predict", "select", "estimate"])
-def test_keys_when_the_noise_is_of_another_kind(phase: str) -> None:
-    """Gaussian and lattice noise of one certificate share no key."""
-    seed = certificate_seed(b"secret", "id")
-    gaussian = {sample_key(seed, phase, index) for index in range(100)}
-    lattice = {SeededLatticeNoise(certificate_seed(b"secret", "id"), 0.25).key(phase, index) for index in range(100)}
-
-    assert len(gaussian | lattice) == 200
+def test_public_seed_when_it_is_pinned() -> None:
+    """HMAC-SHA256 of the name under the purpose: figures that were published can be made again."""
+    expected = "294784d1f5cf6f86fdc3feff47c348d38bd7db1e392552dbf163652b8d59bfa6"
+    assert public_seed(b"robustify evaluate", "name").hex() == expected

@@ -5,17 +5,17 @@ from dataclasses import replace
 import pytest
 
 from robustify.smoothing.certify_rules import certify_rule
-from robustify.smoothing.looks import Tally
+from robustify.smoothing.looks import Looks, Tally
 from robustify.smoothing.rules import Outcome, Selection, Verdict
 from robustify.types import Bound, SmoothingParameters
 
 EXACT = SmoothingParameters(sigma=0.25, n0=100, n=1000, alpha=0.001)
 SLACK = 0.01
-SELECTION, TALLY = Selection(0, (100, 0)), Tally(1000, (950, 50))
+SELECTION, TALLY = Selection(0, (100, 0), 100), Tally(1000, (950, 50))
 RULES = {
     "clopper-pearson": (Bound.CLOPPER_PEARSON, {}),
     "multiclass": (Bound.MULTICLASS, {}),
-    "tolerance": (Bound.ANYTIME, {"tolerance": 0.01, "step": 100}),
+    "tolerance": (Bound.ANYTIME, {"tolerance": 0.01, "looks": Looks(100)}),
 }
 
 
@@ -40,7 +40,7 @@ def test_target_when_the_noise_has_slack() -> None:
     tally = Tally(1000, (875, 125))
 
     def verdict_of(parameters: SmoothingParameters, radius: float) -> Verdict:
-        rule = certify_rule(parameters, Bound.ANYTIME, target_radius=radius, step=1000)
+        rule = certify_rule(parameters, Bound.ANYTIME, target_radius=radius, looks=Looks(1000))
         return rule.verdict(SELECTION, tally)
 
     exact, slack = (verdict_of(parameters, 0.24) for parameters in (EXACT, replace(EXACT, slack=0.05)))
@@ -56,6 +56,6 @@ def test_target_when_the_noise_has_slack() -> None:
 
 def test_target_when_the_slack_leaves_no_room() -> None:
     """No number of samples would do, which is said."""
-    rule = certify_rule(replace(EXACT, slack=0.5), Bound.ANYTIME, target_radius=0.25, step=100)
+    rule = certify_rule(replace(EXACT, slack=0.5), Bound.ANYTIME, target_radius=0.25, looks=Looks(100))
     with pytest.raises(ValueError, match="out of reach"):
         rule.verdict(SELECTION, TALLY)

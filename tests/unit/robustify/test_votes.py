@@ -9,6 +9,7 @@ from robustify.smoothing.samples import GaussianSamples
 from robustify.smoothing.votes import BaseClassifier, NoisyVotes, one_behind, tally
 
 IMAGE = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0))
+SEED = bytes(range(32))
 WEIGHTS = torch.randn(5, 3 * 8 * 8, generator=torch.Generator().manual_seed(1))
 
 
@@ -30,7 +31,7 @@ class RecordingClassifier:
 def counter(batch_size: int, classifier: BaseClassifier = linear, sigma: float = 0.25) -> NoisyVotes:
     return NoisyVotes(
         classifier,
-        GaussianSamples(IMAGE.numpy(), sigma, SeededNoise(b"key")),
+        GaussianSamples(IMAGE.numpy(), sigma, SeededNoise(SEED)),
         "estimate",
         5,
         batch_size,
@@ -43,10 +44,23 @@ def test_noise_is_bit_identical_in_any_batch(batch_size: int) -> None:
     classifier = RecordingClassifier()
     counter(batch_size, classifier)(0, 100)
     seen = torch.cat(classifier.seen)[:100] if batch_size != 7 else torch.cat([b[:7] for b in classifier.seen])[:100]
-    noise = SeededNoise(b"key")
-    expected = torch.stack([IMAGE + 0.25 * torch.from_numpy(noise("estimate", i, (3, 8, 8))) for i in range(100)])
+    noise = torch.from_numpy(SeededNoise(SEED)("estimate", 0, 100, (3, 8, 8)))
+    expected = (IMAGE.double() + 0.25 * noise).float()
 
     assert torch.equal(seen, expected)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("shape", [(3, 8, 8), (3, 224, 224)])
+def test_batch_on_a_gpu_is_that_of_the_cpu(shape: tuple[int, ...]) -> None:
+    """The noise is drawn there, and has the same bits, padding too."""
+    image = np.random.default_rng(0).random(shape, dtype=np.float32)
+    samples = GaussianSamples(image, 0.12, SeededNoise(SEED))
+    cpu, gpu = (NoisyVotes(linear, samples, "estimate", 5, 40, device=torch.device(name)) for name in ("cpu", "cuda"))
+
+    assert gpu.on_device is not None
+    assert cpu.on_device is None
+    assert torch.equal(gpu.batch(1000, 37).cpu(), cpu.batch(1000, 37))
 
 
 def test_votes_in_parts_add_up_to_votes_at_once() -> None:
@@ -113,7 +127,7 @@ def test_what_before_batch_raises_stops_the_count() -> None:
 
     count = NoisyVotes(
         linear,
-        GaussianSamples(IMAGE.numpy(), 0.25, SeededNoise(b"k")),
+        GaussianSamples(IMAGE.numpy(), 0.25, SeededNoise(SEED)),
         "estimate",
         5,
         16,

@@ -10,7 +10,8 @@ import pytest
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
-from adapters.certificates.checks import TrustedKey, verify
+from adapters.certificates.checks import verify
+from adapters.certificates.signature_checks import TrustedKey
 from adapters.contract import bounds
 from adapters.contract.adapt import AdaptParameters, checked_adaptation
 from adapters.contract.certify import CertifyParameters

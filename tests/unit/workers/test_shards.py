@@ -13,6 +13,7 @@ import pytest
 import redis
 import torch
 
+from adapters.contract.answer import certify_result
 from adapters.contract.jobs import JobRecord, JobRequest, JobStatus, Shard, WorkerRecord
 from adapters.contract.next_step import votes_between_looks
 from adapters.contract.records import JobKind
@@ -23,9 +24,12 @@ from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from adapters.store.tensors import ImageStore
 from robustify.errors import InvalidInputError
+from robustify.smoothing.looks import Looks, Tally
+from robustify.smoothing.rules import Selection
 from robustify.smoothing.votes import BaseClassifier
 from robustify.types import Bound, Phase, PredictTest, Task
-from tests.answers import phase_votes, shown, standing_of
+from tests.answers import phase_votes, samples_of, shown, standing_of
+from tests.keys import NOISE_KEY
 from workers.counting import LoadedModel
 from workers.heartbeat import STALL_SECONDS, Heartbeat
 from workers.shards import ATTEMPTS, ShardRunner
@@ -73,14 +77,14 @@ class Bench:
 
     def run(self, job: JobRecord, phase: Phase) -> JobRecord:
         """Delivers every shard of a phase once."""
-        samples = dict(job.vote_request.phases)[phase]
+        samples = samples_of(job.vote_request, phase)
         for first in range(0, samples, SHARD_SAMPLES):
             shard = Shard(phase=phase, first=first, count=min(SHARD_SAMPLES, samples - first))
             self.runner.run_shard(job.id, shard)
         return self.record(job)
 
     def run_all(self, job: JobRecord) -> None:
-        for phase, _ in job.vote_request.phases:
+        for phase in (planned.phase for planned in job.vote_request.phases):
             self.run(job, phase)
 
     def record(self, job: JobRecord) -> JobRecord:
@@ -97,7 +101,7 @@ def bench(connection: redis.Redis, queue_settings: Settings) -> Bench:
     engine = engine_digest(profile, settings)
     worker = WorkerRecord(name="me", profile=profile.name, engine=engine, started_at=0.0, shards_done=0)
     model = ObedientModel()
-    loaded = LoadedModel(profile, engine, model, settings, settings.noise_secret())
+    loaded = LoadedModel(profile, engine, model, settings, NOISE_KEY)
     return Bench(settings, board, model, StopFlag(), Heartbeat(board, worker, settings.lease_seconds), loaded)
 
 
@@ -260,7 +264,7 @@ def test_votes_of_another_function(bench: Bench, submit: Callable[..., JobRecord
             return True
 
     loaded = bench.loaded
-    bench.loaded = Overconfident(loaded.profile, loaded.engine, loaded.classifiers, loaded.settings, b"k" * 32)
+    bench.loaded = Overconfident(loaded.profile, loaded.engine, loaded.classifiers, loaded.settings, loaded.noise_key)
     job = submit(JobKind.PREDICT, n=100, fingerprint="another")
     assert bench.run(job, Phase.PREDICT).samples_done == 0
     assert bench.model.batches == [100]
@@ -356,9 +360,14 @@ def test_a_process_that_hangs() -> None:
 @pytest.mark.parametrize("rows", ["one in a hundred", "all for the class", "all against it"])
 def test_logits_that_are_not_finite(bench: Bench, submit: Callable[..., JobRecord], rows: str) -> None:
     """They are no votes, and no radius is gained: not even when only votes against the class are lost."""
-    whole = submit(n=1000)
-    bench.run(whole, Phase.SELECT)
-    radius = shown(bench.run(whole, Phase.ESTIMATE))["radius"]
+    job = submit(n=1000)
+    request, image = job.vote_request, ImageStore(bench.settings.state.images).get(job.vote_request.image.sha256)
+    selection, votes = (
+        bench.loaded.votes_of(request, image, phase)(0, samples_of(request, phase))
+        for phase in (Phase.SELECT, Phase.ESTIMATE)
+    )
+    whole = certify_result(request, Selection(0, selection, request.n0), Tally(1000, tuple(votes)), seconds=0.0).radius
+    assert whole is not None
 
     def lose(logits: torch.Tensor) -> None:
         for_the_class = logits.argmax(dim=1) == 0
@@ -370,11 +379,10 @@ def test_logits_that_are_not_finite(bench: Bench, submit: Callable[..., JobRecor
         logits[lost] = torch.inf
 
     bench.model.after = lose
-    job = submit(n=1000, alpha=0.0010001)
     bench.run(job, Phase.SELECT)
     result = shown(bench.run(job, Phase.ESTIMATE))
     assert sum(vote["count"] for vote in result["votes"]) < 1000
-    assert (result["radius"] or 0) <= radius * 1.0001
+    assert (result["radius"] or 0) <= whole
 
 
 @pytest.mark.parametrize("kind", [JobKind.PREDICT, JobKind.CERTIFY])
@@ -382,7 +390,7 @@ def test_no_logits_are_finite(bench: Bench, submit: Callable[..., JobRecord], ki
     """The job succeeds as an abstention."""
     bench.model.after = lambda logits: None if logits.fill_(torch.nan) is None else None
     job = submit(kind, n=500)
-    for phase, _ in job.vote_request.phases:
+    for phase in (planned.phase for planned in job.vote_request.phases):
         bench.run(job, phase)
     result = shown(bench.record(job))
     assert (result["outcome"], result["label"], result.get("radius")) == ("abstained", None, None)
@@ -420,7 +428,7 @@ def test_a_result_that_lacks_votes(bench: Bench, submit: Callable[..., JobRecord
     assert submit(kind, n=500).id == second.id
 
 
-AIMED = {"bound": Bound.ANYTIME, "step": 200, "n0": 200}
+AIMED = {"bound": Bound.ANYTIME, "looks": Looks(200), "n0": 200}
 
 
 def deliver(bench: Bench, job: JobRecord, phase: Phase, first: int) -> None:
@@ -472,7 +480,7 @@ def test_workers_that_die_before_they_look(
     votes: list[Sequence[int]] = []
     while not bench.record(looked).status.done:
         deliver(bench, looked, Phase.ESTIMATE, 200 * len(votes))
-        parts = list(votes_between_looks(standing_of(bench.board, looked.id), looked.vote_request))
+        parts = list(votes_between_looks(standing_of(bench.board, looked.id), looked.vote_request.phases[-1]))
         votes.append(parts[len(votes)])
     expected = shown(bench.record(looked))
     assert expected["samples_used"] == 200 + 200 * len(votes) < 2200
@@ -491,7 +499,7 @@ def test_workers_that_die_before_they_look(
 
 def test_a_prediction_that_is_soon_clear(bench: Bench, submit: Callable[..., JobRecord]) -> None:
     """It takes one batch of its samples."""
-    job = submit(JobKind.PREDICT, n=500, test=PredictTest.SEQUENTIAL, step=100)
+    job = submit(JobKind.PREDICT, n=500, test=PredictTest.SEQUENTIAL, looks=Looks(100))
     bench.runner.run_shard(job.id, Shard(phase=Phase.PREDICT, first=0, count=100))
     result = shown(bench.record(job))
     assert (result["outcome"], result["n"], result["samples_used"], result["test"]) == (

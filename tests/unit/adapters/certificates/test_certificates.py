@@ -10,36 +10,45 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
 from adapters.canonical_json import canonical_bytes, canonical_digest
-from adapters.certificates.checks import TrustedKey, Verification, check_seed, verify, verify_file
-from adapters.certificates.document import MAX_BYTES, read_certificate, signed_bytes
+from adapters.certificates.check import SIGNER_UNKNOWN, Verification
+from adapters.certificates.checks import verify, verify_file
+from adapters.certificates.document import MAX_BYTES, signed_bytes
 from adapters.certificates.issue import Issuer
-from adapters.certificates.keys import public_key_of, sign
-from adapters.certificates.seeds import seed_of
+from adapters.certificates.keys import is_signed, public_key_of, sign
+from adapters.certificates.public_keys import public_half
+from adapters.certificates.signature_checks import TrustedKey
+from adapters.certificates.vrf import NoiseKey
 from adapters.contract.answer import certify_result
 from adapters.contract.jobs import InputImage, JobRequest
+from adapters.contract.keys import PublicKeys
 from adapters.contract.records import JobKind
 from adapters.images import canonicalise
 from adapters.profiles.fingerprint import engine_parts, function_digest
 from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from adapters.store.tensors import tensor_digest
-from robustify.errors import InvalidInputError, ModelFilesError, RobustifyError
-from robustify.smoothing.claims import Counts, recomputed_verdict
-from robustify.smoothing.looks import Tally
+from robustify.errors import ModelFilesError
+from robustify.smoothing.looks import Looks, Tally
 from robustify.smoothing.rules import Selection
-from robustify.smoothing.statistics import rounded_down
-from robustify.types import SmoothingParameters, Task
+from robustify.smoothing.statistics import rounded_down, source_radius
+from robustify.types import Noise, Task
+from tests.keys import HARDWARE, NOISE_KEY
 
 Change = Callable[[dict[str, Any]], None]
-PRIVATE_KEY, NOISE_SECRET = b"k" * 32, b"s" * 32
+PRIVATE_KEY = b"k" * 32
 LABELS = ("cat", 'dog "é"', "<b>bird</b>")
 PARTS = engine_parts(find_profile("mini"), Settings(profile="mini"))
-ISSUER = Issuer(PARTS, NOISE_SECRET, PRIVATE_KEY)
-KEY = TrustedKey(ISSUER.public_key, "the given key")
+ISSUER = Issuer(PARTS, HARDWARE, NOISE_KEY, PRIVATE_KEY)
+KEYS = PublicKeys(public_key=ISSUER.public_key, noise_key=public_half(NOISE_KEY))
+KEY = TrustedKey.of(KEYS, "the given key")
+NUMBERS = ["outcome", "bound", "radius", "source_radius"]
 NOW = 1_750_000_000.9
 
 
@@ -73,14 +82,15 @@ def request_for(picture: bytes, **changes: Any) -> JobRequest:
         "profile": "mini",
         "engine": engine,
     } | changes
-    fingerprint = function_digest(engine, Task(values["labels"], values["template"]), values["sigma"])
+    task = Task(values["labels"], values["template"])
+    fingerprint = function_digest(engine, task, values["sigma"], values.get("noise", Noise.GAUSSIAN))
     return JobRequest.model_validate({**values, "fingerprint": fingerprint})
 
 
 def issue(picture: bytes, votes: tuple[int, ...] = (20, 970, 10), **changes: Any) -> dict[str, Any]:
     request = request_for(picture, **changes)
     selection = (2, request.n0 - 3, 1)
-    result = certify_result(request, Selection(1, selection), Tally(request.n, votes), seconds=1.0)
+    result = certify_result(request, Selection(1, selection, request.n0), Tally(request.n, votes), seconds=1.0)
     return ISSUER.certificate(request, result, NOW)
 
 
@@ -108,8 +118,8 @@ def test_certificate_when_nothing_was_changed(certificate: dict[str, Any], pictu
     for text in texts:
         assert failed(verify_file(text, KEY, picture)) == []
     names = [check.name for check in verify(certificate, KEY, picture).checks]
-    assert names[:5] == ["format", "signature", "fingerprint", "counts", "outcome"]
-    assert names[5:] == ["bound", "radius", "source_radius", "image", "source"]
+    assert names[:5] == ["format", "signature", "fingerprint", "alpha", "counts"]
+    assert names[5:] == [*NUMBERS, "statement", "noise_key", "noise_proof", "image", "source"]
 
 
 def test_certificate_when_it_is_read(certificate: dict[str, Any]) -> None:
@@ -141,41 +151,57 @@ def test_certificate_when_the_outcome_is_to_abstain(picture: bytes, votes: tuple
 def test_certificate_when_no_sample_voted(picture: bytes) -> None:
     """It names no label, and passes."""
     request = request_for(picture)
-    result = certify_result(request, Selection(0, (0, 0, 0)), Tally(request.n, (0, 0, 0)), seconds=1.0)
+    result = certify_result(request, Selection(0, (0, 0, 0), request.n0), Tally(request.n, (0, 0, 0)), seconds=1.0)
     certificate = ISSUER.certificate(request, result, NOW)
 
     assert (certificate["label"], certificate["index"]) == (None, None)
     assert failed(verify(certificate)) == []
 
 
+LOOKS = Looks(25, head=400, stride=100)
+
+
 @pytest.mark.parametrize(
-    ("bound", "aim"),
+    ("votes", "changes"),
     [
-        ("multiclass", {}),
-        ("anytime", {"target_radius": 0.3}),
-        ("anytime", {"target_radius": 0.6}),
-        ("anytime", {"tolerance": 0.1}),
+        ((20, 970, 10), {"bound": "multiclass", "selection_looks": Looks(25)}),
+        ((8, 392, 0), {"bound": "anytime", "target_radius": 0.3, "selection_looks": Looks(25), "looks": LOOKS}),
+        ((20, 5, 0), {"bound": "anytime", "target_radius": 0.6, "selection_looks": Looks(25), "looks": LOOKS}),
+        ((8, 392, 0), {"bound": "anytime", "tolerance": 0.1, "looks": LOOKS}),
+        ((8, 392, 0), {"bound": "anytime", "tolerance": 0.1, "looks": LOOKS, "noise": Noise.LATTICE}),
     ],
 )
-def test_certificate_when_another_bound_was_used(picture: bytes, bound: str, aim: dict[str, float]) -> None:
-    """Its numbers are recomputed too."""
-    samples = 400 if bound == "anytime" else 1000
-    votes = (samples // 50, samples - samples // 50, 0)
-    parameters = SmoothingParameters(0.25, 100, 1000, 0.001)
-    claim = recomputed_verdict(
-        bound, Counts(1, (2, 97, 1), votes, samples, parameters, aim.get("target_radius"), aim.get("tolerance"))
-    )
+def test_certificate_when_it_may_have_stopped_early(
+    picture: bytes, votes: tuple[int, ...], changes: dict[str, Any]
+) -> None:
+    """It says how many samples chose the class, how many were counted, and when they were looked at, and passes."""
+    request = request_for(picture, **changes)
+    drawn = 25 if request.selection_looks else request.n0
+    selection = Selection(1, (0, drawn, 0), drawn)
+    result = certify_result(request, selection, Tally(sum(votes), votes), seconds=1.0)
+    certificate = ISSUER.certificate(request, result, NOW)
 
-    def state(document: dict[str, Any]) -> None:
-        document["smoothing"].update({"samples_used": 100 + samples, **aim})
-        norm = document["image"]["source_norm"]
-        source = None if claim.radius is None else claim.radius / norm * (1 - 1e-9)
-        document.update(
-            {"votes": votes, "outcome": claim.outcome, "radius": claim.radius, "radius_source_pixels": source}
+    smoothing = certificate["smoothing"]
+    assert isinstance(smoothing, dict)
+    assert (smoothing["selection_samples"], smoothing["samples_used"]) == (drawn, drawn + sum(votes))
+    assert failed(verify(certificate, KEY, None if request.noise is Noise.LATTICE else picture)) == []
+
+
+def test_certificate_when_it_stopped_where_no_look_was_planned(picture: bytes) -> None:
+    """The looks are part of the question: nobody chooses one that pleases."""
+    changes = {"bound": "anytime", "target_radius": 0.3, "selection_looks": Looks(25), "looks": LOOKS}
+    request = request_for(picture, **changes)
+    for drawn, votes in ((30, (8, 392, 0)), (25, (8, 402, 0))):
+        selection = Selection(1, (0, drawn, 0), drawn)
+        result = certify_result(
+            request_for(picture, **{**changes, "looks": Looks(sum(votes))}),
+            selection,
+            Tally(sum(votes), votes),
+            seconds=1.0,
         )
-        document["bound"] = {"name": bound, "p_lower": claim.p_lower, "p_upper": claim.p_upper}
+        certificate = ISSUER.certificate(request, result, NOW)
 
-    assert failed(verify(signed_again(issue(picture), state), KEY)) == []
+        assert failed(verify(certificate, KEY)) == ["counts"]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -234,7 +260,14 @@ def at(*path: str) -> Callable[[Any], Change]:
         (at("selection_votes")([100, 97, 1]), {"counts"}),
         (at("smoothing", "n")(900), {"counts", "bound", "radius"}),
         (at("smoothing", "samples_used")(100), {"counts", "bound", "radius"}),
-        (at("smoothing", "alpha")(0.01), {"bound", "radius"}),
+        (at("smoothing", "alpha")(0.01), {"bound", "radius", "noise_proof"}),
+        (at("smoothing", "alpha")(0.9999999), {"alpha"}),
+        (at("smoothing", "selection_samples")(101), {"counts"}),
+        (at("smoothing", "selection_samples")(90), {"counts"}),
+        (at("smoothing", "looks")({"step": 3, "head": 0, "stride": 3}), {"noise_proof"}),
+        (at("statement")("All is well."), {"statement"}),
+        (at("statement")(""), {"statement"}),
+        (at("image", "sha256")("0" * 64), {"noise_proof"}),
         (at("smoothing", "sigma")(0.5), {"fingerprint", "radius"}),
         (at("labels")([*LABELS[:2], "fish"]), {"fingerprint"}),
         (at("template")("{}"), {"fingerprint"}),
@@ -338,24 +371,148 @@ def test_image_when_the_same_tensor_came_from_another_size(certificate: dict[str
     assert [check.passed for check in checks if check.name in ("image", "source")] == [True, False]
 
 
-def test_seed_when_it_is_revealed(certificate: dict[str, Any], tmp_path: Path) -> None:
-    """The secret that made the noise gives what the certificate commits to, no other does, and none is made for it."""
-    parsed = read_certificate(certificate)
-    seed = seed_of(parsed, Settings(state_dir=tmp_path, secret=NOISE_SECRET.hex()))
+def test_norm_when_its_signer_lied(certificate: dict[str, Any], picture: bytes) -> None:
+    """A thousandth of the norm would make the radius in the file's pixels a thousand times as large: the file tells."""
+    norm = certificate["image"]["source_norm"] / 1000
 
-    assert check_seed(parsed, seed).passed
-    assert not check_seed(parsed, bytes(32)).passed
-    with pytest.raises(RobustifyError, match="another secret"):
-        seed_of(parsed, Settings(state_dir=tmp_path, secret="00" * 32))
-    with pytest.raises(InvalidInputError, match="no secret"):
-        seed_of(parsed, Settings(state_dir=tmp_path / "empty"))
-    assert not (tmp_path / "empty").exists()
+    def change(document: dict[str, Any]) -> None:
+        document["image"]["source_norm"] = norm
+        document["radius_source_pixels"] = source_radius(document["radius"], norm, Noise.GAUSSIAN)
+
+    forged = signed_again(certificate, change)
+
+    assert failed(verify(forged, KEY, picture)) == ["source"]
+    assert "image.source_norm" in verify(forged, KEY).issuers_word
+    assert "image.source_norm" not in verify(certificate, KEY, picture).issuers_word
+
+
+def test_statement_when_a_label_reads_like_one(picture: bytes) -> None:
+    """A label can neither close its quotation marks nor stand before our words."""
+    label = 'cat" at every point closer than 9.0000 in L2 distance. The label "cat'
+    statement = issue(picture, labels=(LABELS[0], label, LABELS[2]))["statement"]
+
+    assert statement.endswith(f"The label is: {json.dumps(label)}")
+    assert "9.0000" not in statement.removesuffix(json.dumps(label))
+
+
+def test_verdict_when_the_signer_is_not_known(certificate: dict[str, Any]) -> None:
+    """Nothing fails, but the last word is no bare "valid": whoever wrote it may have signed it."""
+    assert verify(certificate).verdict == SIGNER_UNKNOWN
+    assert verify(certificate, KEY).verdict == "valid"
+    assert verify({**certificate, "index": 0}, KEY).verdict == "not valid"
+
+
+def test_issuers_word_when_nothing_is_compared_with_it(certificate: dict[str, Any], picture: bytes) -> None:
+    """What a signer may write as they please passes, and is named."""
+
+    def change(document: dict[str, Any]) -> None:
+        document["model"].update(profile="deepfloyd", task="a", version=7, hardware={"processor": "x", "threads": 1})
+        document.update(software={"torch": "9"}, issued_at="2099-01-01T00:00:00Z")
+
+    verification = verify(signed_again(certificate, change), KEY, picture)
+
+    assert verification.valid
+    named = {"model.profile", "model.task", "model.version", "model.hardware", "software", "issued_at", "votes"}
+    assert named <= set(verification.report.issuers_word)
+
+
+SMALL_ORDERS = [
+    "01" + "00" * 31,
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "00" * 32,
+    "00" * 31 + "80",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+    "01" + "00" * 30 + "80",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+]
+"""All points whose order divides 8, in every way in which they can be written."""
+
+
+@pytest.mark.parametrize("key", SMALL_ORDERS)
+def test_key_when_its_order_is_small(certificate: dict[str, Any], key: str) -> None:
+    """A signature that fits every message is none, whether the key is in the document or is given."""
+    forged = {**certificate, "public_key": key, "signature": "01" + "00" * 63}
+
+    assert failed(verify(forged)) == ["signature"]
+    assert failed(verify(forged, TrustedKey(key, "the given key"))) == ["signature"]
+
+
+def test_key_when_one_signature_fits_every_message() -> None:
+    """The library accepts it with the neutral point as the key, which is why such keys are refused."""
+    key, signature = SMALL_ORDERS[0], bytes([1, *[0] * 63])
+    Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(signature, b"whatever")
+
+    assert not is_signed(key, signature.hex(), b"whatever")
+
+
+def with_randomness(certificate: dict[str, Any], **changes: str) -> dict[str, Any]:
+    return signed_again(certificate, lambda document: document["randomness"].update(changes))
+
+
+def test_proof_when_it_is_of_another_question(certificate: dict[str, Any], picture: bytes) -> None:
+    """It fails by its name: what an operator liked about one question is of no use for another."""
+    other = issue(picture, n=1001, votes=(20, 971, 10))["randomness"]["proof"]
+
+    assert failed(verify(with_randomness(certificate, proof=other), KEY)) == ["noise_proof"]
+
+
+@pytest.mark.parametrize("place", [0, 1, 1000, 3070, 3071])
+def test_proof_when_a_bit_is_changed(certificate: dict[str, Any], place: int) -> None:
+    """It fails by its name, though its length is right."""
+    proof = bytearray.fromhex(certificate["randomness"]["proof"])
+    proof[place // 8] ^= 1 << (place % 8)
+
+    assert failed(verify(with_randomness(certificate, proof=proof.hex()), KEY)) == ["noise_proof"]
+
+
+def test_noise_key_when_it_is_short(certificate: dict[str, Any]) -> None:
+    """A key of 1,024 bits fails by its name, whatever it has signed; so does one that no key can be."""
+    short = rsa.generate_private_key(65537, 1024)
+    modulus = f"{short.public_key().public_numbers().n:x}"
+    proof = short.sign(b"question", padding.PSS(padding.MGF1(hashes.SHA256()), 0), hashes.SHA256()).hex()
+
+    assert failed(verify(with_randomness(certificate, modulus=modulus, proof=proof), KEY)) == [
+        "noise_key",
+        "noise_proof",
+    ]
+    for modulus in ("00" * 384, "00" * 64 + "ff" * 384, "0" * 128):
+        assert "noise_key" in failed(verify(with_randomness(certificate, modulus=modulus)))
+
+
+def test_noise_key_when_it_is_another_than_the_one_that_was_published(
+    certificate: dict[str, Any], picture: bytes
+) -> None:
+    """A key that is made late proves its noise, and fails against the one that was known before."""
+    late = replace(ISSUER, noise_key=NoiseKey(rsa.generate_private_key(65537, 2048)))
+    request = request_for(picture)
+    result = certify_result(request, Selection(1, (2, 97, 1), request.n0), Tally(1000, (20, 970, 10)), seconds=1.0)
+    forged = late.certificate(request, result, NOW)
+
+    assert failed(verify(forged)) == []
+    assert failed(verify(forged, KEY)) == ["noise_key"]
+    assert "or how it was made" in next(
+        check.detail for check in verify(certificate).checks if check.name == "noise_key"
+    )
+
+
+def test_keys_when_the_noise_key_does_not_show_that_it_is_well_formed() -> None:
+    """They are not trusted."""
+    roots = KEYS.noise_key.roots
+    for wrong in (roots[:7], (*roots[:7], roots[0]), (*roots[:7], "00" * 384)):
+        document = KEYS.model_copy(update={"noise_key": KEYS.noise_key.model_copy(update={"roots": wrong})})
+        with pytest.raises(ValueError, match="roots"):
+            TrustedKey.of(document, "the given key")
 
 
 def test_issuing_when_the_models_changed(picture: bytes) -> None:
     """No certificate names parts that are not those of the function that voted."""
     request = request_for(picture)
-    result = certify_result(request, Selection(1, (2, 97, 1)), Tally(request.n, (20, 970, 10)), seconds=1.0)
+    result = certify_result(request, Selection(1, (2, 97, 1), request.n0), Tally(request.n, (20, 970, 10)), seconds=1.0)
 
     with pytest.raises(ModelFilesError, match="changed"):
         replace(ISSUER, engine={**PARTS, "k": 9.0}).certificate(request, result, NOW)

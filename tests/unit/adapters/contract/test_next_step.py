@@ -7,18 +7,21 @@ from hypothesis import strategies as st
 from adapters.contract.adapt import AdaptParameters, adapt_request
 from adapters.contract.answer import certify_result
 from adapters.contract.jobs import InputImage, JobRecord, JobRequest, JobStatus
-from adapters.contract.next_step import Finish, Select, ShardVotes, Standing, Wait, next_step
+from adapters.contract.next_step import CountedPhase, Finish, Select, ShardVotes, Standing, Wait, next_step
 from adapters.contract.records import JobKind
 from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
-from robustify.smoothing.looks import Tally
+from robustify.smoothing.looks import Looks, Tally
 from robustify.smoothing.rules import Selection
 from robustify.types import Bound, Phase, PredictTest
 
 IMAGE = InputImage(sha256="a" * 64, height=32, width=32, source_sha256="b" * 64, source_norm=1.0)
 SHARD_SAMPLES, N0, N = 100, 150, 1000
 SELECTION = {0: [90, 10], 100: [40, 10]}
-AIMED = {"bound": Bound.ANYTIME, "target_radius": 0.1, "step": SHARD_SAMPLES}
+SHARDS = Looks(SHARD_SAMPLES)
+AIMED = {"bound": Bound.ANYTIME, "target_radius": 0.1, "looks": SHARDS}
+EARLY = {**AIMED, "selection_looks": Looks(25), "looks": Looks(25, head=100, stride=100)}
+"""Of a certificate that may stop early in both phases."""
 
 
 def request(kind: JobKind = JobKind.CERTIFY, **changes: object) -> JobRequest:
@@ -46,7 +49,12 @@ def standing(
 ) -> Standing:
     """Votes by phase: the first sample of a shard and what it voted."""
     record = JobRecord(id="job", request=asked, status=status, created_at=0.0, samples_total=N0 + N)
-    return Standing(record, SHARD_SAMPLES, selected, {Phase(phase): shards for phase, shards in votes.items()})
+    counted = {
+        planned.phase: CountedPhase(planned.cut(SHARD_SAMPLES), votes.get(planned.phase, {}))
+        for planned in asked.phases
+    }
+    samples = 0 if selected is None else sum(map(sum, votes[Phase.SELECT].values()))
+    return Standing(record, selected, samples, counted)
 
 
 def whole(votes: tuple[int, int] = (80, 20)) -> dict[int, list[int]]:
@@ -61,7 +69,7 @@ def test_next_step_when_there_is_nothing_to_do() -> None:
     )
     adaptation = JobRecord(id="job", request=adapting, status=JobStatus.RUNNING, created_at=0.0, samples_total=1)
 
-    assert next_step(Standing(adaptation, 1)) == Wait()
+    assert next_step(Standing(adaptation)) == Wait()
     for status in JobStatus:
         step = next_step(standing(request(), status, 0, select=SELECTION, estimate=whole()))
         assert isinstance(step, Wait) is status.done
@@ -73,9 +81,9 @@ def test_next_step_when_there_is_nothing_to_do() -> None:
         ({}, Wait()),
         ({0: [90, 10]}, Wait()),
         ({100: [40, 10]}, Wait()),
-        (SELECTION, Select(0)),
-        ({0: [40, 60], 100: [10, 40]}, Select(1)),
-        ({0: [0, 0], 100: [0, 0]}, Select(0)),
+        (SELECTION, Select(0, N0)),
+        ({0: [40, 60], 100: [10, 40]}, Select(1, N0)),
+        ({0: [0, 0], 100: [0, 0]}, Select(0, N0)),
     ],
 )
 def test_next_step_when_no_class_is_chosen(shards: dict[int, list[int]], step: Wait | Select) -> None:
@@ -88,7 +96,31 @@ def test_next_step_when_the_class_is_chosen() -> None:
     """The class that is stored stands, though its votes would choose another now."""
     step = next_step(standing(request(), selected=1, select=SELECTION, estimate=whole()))
 
-    assert step == Finish(Selection(1, [130, 20]), Tally(N, (800, 200)))
+    assert step == Finish(Selection(1, [130, 20], N0), Tally(N, (800, 200)))
+
+
+@pytest.mark.parametrize(
+    ("shards", "step"),
+    [
+        ({0: [25, 0]}, Select(0, 25)),
+        ({0: [13, 12]}, Wait()),
+        ({0: [13, 12], 50: [0, 25]}, Wait()),
+        ({0: [13, 12], 25: [0, 25], 50: [25, 0]}, Select(1, 50)),
+    ],
+)
+def test_next_step_when_the_selection_may_stop_early(shards: dict[int, list[int]], step: Wait | Select) -> None:
+    """The first look without a gap at which a class leads clearly chooses it, whatever came after."""
+    assert next_step(standing(request(JobKind.CERTIFY, **EARLY), select=shards)) == step
+
+
+def test_next_step_when_it_looks_more_often_at_first() -> None:
+    """Shards are as long as from one look to the next: 25 samples up to 100, then 100."""
+    few, votes = {0: [25, 0]}, {first: [17, 8] for first in (0, 25, 50, 75)}
+    waiting = standing(request(JobKind.CERTIFY, **EARLY), selected=0, select=few, estimate=votes)
+    ended = standing(request(JobKind.CERTIFY, **EARLY), selected=0, select=few, estimate={**votes, 100: [100, 0]})
+
+    assert next_step(waiting) == Wait()
+    assert next_step(ended) == Finish(Selection(0, [25, 0], 25), Tally(200, (168, 32)))
 
 
 @pytest.mark.parametrize("missing", range(0, N, SHARD_SAMPLES))
@@ -105,7 +137,7 @@ def test_next_step_when_the_first_look_settles_it() -> None:
     sure: dict[int, list[int]] = {0: [100, 0], 100: [100, 0], 500: [0, 100]}
     step = next_step(standing(request(JobKind.CERTIFY, **AIMED), selected=0, select=SELECTION, estimate=sure))
 
-    assert step == Finish(Selection(0, [130, 20]), Tally(100, (100, 0)))
+    assert step == Finish(Selection(0, [130, 20], N0), Tally(100, (100, 0)))
 
 
 def test_next_step_when_the_first_look_is_missing() -> None:
@@ -117,7 +149,7 @@ def test_next_step_when_the_first_look_is_missing() -> None:
 
 def test_next_step_of_a_prediction() -> None:
     """It has no selection, and ends with its first clear look, or with all of its samples."""
-    early = request(JobKind.PREDICT, test=PredictTest.SEQUENTIAL, step=SHARD_SAMPLES)
+    early = request(JobKind.PREDICT, test=PredictTest.SEQUENTIAL, looks=SHARDS)
 
     assert next_step(standing(early, predict={0: [100, 0]})) == Finish(None, Tally(100, (100, 0)))
     assert next_step(standing(early, predict={0: [50, 50]})) == Wait()

@@ -31,7 +31,7 @@ def test_coin_is_fair_whatever_the_image() -> None:
     """400 runs of 1,000 samples have the mean and the variance of independent fair coins."""
     counts = []
     for seed in range(400):
-        samples = GaussianSamples(image(seed % 7)[:, :1, :1], 0.25, SeededNoise(b"%d" % seed))
+        samples = GaussianSamples(image(seed % 7)[:, :1, :1], 0.25, SeededNoise(b"%032d" % seed))
         counts.append(NoisyVotes(CoinOracle(), samples, "estimate", 2, 500)(0, 1000)[0])
 
     assert abs(np.mean(counts) - 500) < 4 * np.sqrt(250 / 400)

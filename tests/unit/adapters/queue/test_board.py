@@ -20,7 +20,7 @@ from adapters.settings import Settings
 from robustify.errors import QueueFullError, QueueUnavailableError
 from robustify.smoothing.rules import Outcome
 from robustify.types import Phase
-from tests.answers import answer_of, phase_votes, shown, standing_of
+from tests.answers import answer_of, phase_votes, samples_of, shown, standing_of
 
 MakeRequest = Callable[..., JobRequest]
 BoardWith = Callable[..., JobBoard]
@@ -58,7 +58,7 @@ def shards_of(phase: Phase, samples: int) -> list[Shard]:
 
 def record_all(board: JobBoard, job: JobRecord, phase: Phase, index: int = 0) -> None:
     """Every shard of a phase votes for one class."""
-    samples = dict(job.vote_request.phases)[phase]
+    samples = samples_of(job.vote_request, phase)
     for shard in shards_of(phase, samples):
         votes = [0, 0]
         votes[index] = shard.count
@@ -73,10 +73,10 @@ def status_of(board: JobBoard, job: JobRecord) -> JobStatus:
 
 def succeed(board: JobBoard, job: JobRecord, **result: object) -> None:
     """Ends it with all votes for the first class."""
-    for phase, _ in job.vote_request.phases:
+    for phase in (planned.phase for planned in job.vote_request.phases):
         record_all(board, job, phase)
         if phase is Phase.SELECT:
-            board.select(job.id, 0)
+            board.select(job.id, 0, 100)
     assert board.finish(job.id, answer_of(board, job.id, None, **result))
 
 
@@ -260,10 +260,11 @@ class TestSteps:
     def test_the_class_is_chosen_once(self, board: JobBoard, make_request: MakeRequest) -> None:
         """Only from complete selection votes; the first choice stands, and its estimation shards are queued once."""
         job = submit(board, make_request(n0=600, n=1200))
-        assert board.select(job.id, 1) is None
+        assert board.select(job.id, 1, 600) is None
         record_all(board, job, Phase.SELECT)
+        assert board.select(job.id, 1, 500) is None
         assert standing_of(board, job.id).selected is None
-        assert (board.select(job.id, 1), board.select(job.id, 0)) == (1, 1)
+        assert (board.select(job.id, 1, 600), board.select(job.id, 0, 600)) == (1, 1)
         assert standing_of(board, job.id).selected == 1
         assert board.queue_depths()["certify"] == 3
 
@@ -273,7 +274,7 @@ class TestSteps:
         other = submit(board, make_request(n=1300))
         assert pop(server) == f"{job.id}-select-0"
         record_all(board, job, Phase.SELECT)
-        board.select(job.id, 0)
+        board.select(job.id, 0, 100)
         names = [f"{job.id}-estimate-{first}" for first in (0, 500, 1000)]
         assert [pop(server) for _ in range(4)] == [*names, f"{other.id}-select-0"]
 
@@ -282,7 +283,7 @@ class TestSteps:
         job = submit(board, make_request())
         record_all(board, job, Phase.SELECT)
         assert not board.finish(job.id, answer_of(board, job.id, radius=9.0))
-        board.select(job.id, 0)
+        board.select(job.id, 0, 100)
         assert not board.finish(job.id, answer_of(board, job.id, radius=9.0))
         record_all(board, job, Phase.ESTIMATE)
         assert board.finish(job.id, answer_of(board, job.id, radius=0.25))
@@ -310,7 +311,7 @@ class TestSteps:
         """A result that was made of other votes than those that are recorded, or of another class, ends no job."""
         job = submit(board, make_request())
         record_all(board, job, Phase.SELECT)
-        board.select(job.id, 0)
+        board.select(job.id, 0, 100)
         record_all(board, job, Phase.ESTIMATE)
         changed = {
             name: label_votes(job.vote_request, value) if isinstance(value, list) else value
@@ -324,7 +325,7 @@ class TestSteps:
         """Who read all votes but the last shard's, and is late, cannot end the job with them once they are all in."""
         job = submit(board, make_request())
         record_all(board, job, Phase.SELECT)
-        board.select(job.id, 0)
+        board.select(job.id, 0, 100)
         first, last = shards_of(Phase.ESTIMATE, 1000)
         assert board.record_votes(job.id, first, job.vote_request.fingerprint, [500, 0]).counted
         stale = answer_of(board, job.id)
@@ -336,11 +337,16 @@ class TestSteps:
         """What is left of it expires, except for its outcome and what it cost; nothing of it stays with RQ."""
         job = submit(board, make_request())
         record_all(board, job, Phase.SELECT)
-        board.select(job.id, 0)
+        board.select(job.id, 0, 100)
         record_all(board, job, Phase.ESTIMATE)
         board.finish(job.id, answer_of(board, job.id))
         lasting = {key.decode() for key in server.scan_iter("*") if server.ttl(key) == -1}
-        kept = {f"robustify:outcome:{job.vote_request.outcome_key}", "robustify:ledger"}
+        request = job.vote_request
+        kept = {
+            f"robustify:outcome:{request.question.digest}",
+            f"robustify:questions:{request.image.sha256}",
+            "robustify:ledger",
+        }
         assert lasting == {*kept, "rq:queues", CERTIFY}
         assert pop(server) is None
         assert server.llen(CERTIFY) == 0
@@ -525,7 +531,7 @@ class TestRecovery:
         assert board.reconcile(ENGINE, pause=0.001) == [job.id]
         time.sleep(0.002)
         assert board.reconcile(ENGINE, pause=0.001) == []
-        board.select(job.id, 0)
+        board.select(job.id, 0, 100)
         time.sleep(0.06)
         assert board.reconcile(ENGINE, pause=0.001) == []
 

@@ -12,16 +12,17 @@ from hypothesis import strategies as st
 from adapters.contract.jobs import JobRecord, JobRequest, JobStatus, Shard
 from adapters.contract.next_step import votes_between_looks
 from adapters.contract.records import JobKind
-from adapters.contract.results import PredictResult
+from adapters.contract.results import CertifyResult, PredictResult
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from robustify.smoothing.algorithms import first_settling_look
-from robustify.smoothing.looks import Tally
+from robustify.smoothing.looks import Looks, Tally
 from robustify.types import Bound, Phase, PredictTest
-from tests.answers import answer_of, standing_of
+from tests.answers import answer_of, samples_of, standing_of
 
 MakeRequest = Callable[..., JobRequest]
 STEP, N = 10, 45
+LOOKS = Looks(STEP)
 STARTS = range(0, N, STEP)
 ENOUGH = 17
 """Votes for the first label that settle the answer of these tests."""
@@ -32,7 +33,7 @@ class EnoughVotes:
     """Stops when the first label has enough votes."""
 
     n: int = N
-    step: int = STEP
+    looks: Looks = LOOKS
 
     def is_settled(self, tally: Tally) -> bool:
         return tally.votes[0] >= ENOUGH
@@ -45,20 +46,20 @@ def board(connection: redis.Redis, queue_settings: Settings) -> JobBoard:
 
 def submit(board: JobBoard, make_request: MakeRequest, **others: object) -> JobRecord:
     """A prediction that may end after any shard."""
-    early = {"kind": JobKind.PREDICT, "n": N, "test": PredictTest.SEQUENTIAL, "step": STEP}
+    early = {"kind": JobKind.PREDICT, "n": N, "test": PredictTest.SEQUENTIAL, "looks": LOOKS}
     return board.submit(make_request(**{**early, **others}), shard_samples=500)
 
 
 def record(board: JobBoard, job: JobRecord, first: int, votes: tuple[int, int], phase: Phase = Phase.PREDICT) -> bool:
     """Whether the job is due afterwards."""
-    samples = dict(job.vote_request.phases)[phase]
+    samples = samples_of(job.vote_request, phase)
     shard = Shard(phase=phase, first=first, count=min(STEP, samples - first))
     return board.record_votes(job.id, shard, job.vote_request.fingerprint, votes).is_due
 
 
 def looked_at(board: JobBoard, job: JobRecord) -> list[Sequence[int]]:
     """The votes between looks that count by now."""
-    return list(votes_between_looks(standing_of(board, job.id), job.vote_request))
+    return list(votes_between_looks(standing_of(board, job.id), job.vote_request.phases[-1]))
 
 
 def current(board: JobBoard, job: JobRecord) -> JobRecord:
@@ -124,17 +125,22 @@ def test_finish_when_the_job_must_not_stop_early(board: JobBoard, make_request: 
 
 
 def test_finish_when_the_class_is_not_chosen(board: JobBoard, make_request: MakeRequest) -> None:
-    """Selection votes end nothing, and they make the job due only when they are complete."""
-    aim = {"bound": Bound.ANYTIME, "target_radius": 0.1}
+    """Selection votes end nothing. Where they may be looked at early, each makes the job due, and the first ones may
+    choose; later ones are dropped."""
+    aim = {"bound": Bound.ANYTIME, "target_radius": 0.1, "selection_looks": LOOKS}
     job = submit(board, make_request, kind=JobKind.CERTIFY, n0=25, test=PredictTest.FIXED, **aim)
-    assert [record(board, job, first, (min(STEP, 25 - first), 0), Phase.SELECT) for first in (0, 10, 20)] == (
-        [False, False, True]
-    )
+    assert board.select(job.id, 0, 10) is None
+    assert all(record(board, job, first, (min(STEP, 25 - first), 0), Phase.SELECT) for first in (10, 0))
+    assert board.select(job.id, 0, 15) is None
     assert not board.finish(job.id, answer_of(board, job.id, 10))
-    board.select(job.id, 0)
+    assert board.select(job.id, 0, 10) == 0
+    assert not record(board, job, 20, (5, 0), Phase.SELECT)
     assert record(board, job, 0, (10, 0), Phase.ESTIMATE)
     assert board.finish(job.id, answer_of(board, job.id, 10))
-    assert current(board, job).samples_done == 35
+    ended = current(board, job)
+    assert ended.samples_done == 20
+    assert isinstance(ended.result, CertifyResult)
+    assert (ended.result.selection_samples, ended.result.selection_counts) == (10, (10, 0))
 
 
 @pytest.mark.parametrize(("lost_in", "is_kept"), [(None, True), (0, False), (30, True)])

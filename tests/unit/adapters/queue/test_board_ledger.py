@@ -81,7 +81,7 @@ class Ledger(RuleBasedStateMachine):
     @rule(index=st.integers(0, 1))
     def select(self, index: int) -> None:
         complete = len(self.expected[Phase.SELECT]) == PLANNED[Phase.SELECT]
-        assert (self.board.select(self.job.id, index) is not None) is complete
+        assert (self.board.select(self.job.id, index, N0) is not None) is complete
         self.selected = self.selected or complete
 
     @rule()

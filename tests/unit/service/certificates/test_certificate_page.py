@@ -5,20 +5,37 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters.certificates.document import read_certificate
 from adapters.contract.certificate import Certificate
 from service.certificates.page import CONTENT_SECURITY_POLICY, certificate_page
 
 HOSTILE = ['<script>alert("1")</script>', "${style}$claim", "cat' onload='x", "</td></table>\u202e", "&lt;b&gt;"]
 
 
+SMOOTHING = {
+    "noise": "gaussian",
+    "sigma": 0.25,
+    "n0": 100,
+    "n": 1000,
+    "alpha": 0.001,
+    "selection_samples": 25,
+    "samples_used": 1025,
+    "target_radius": None,
+    "tolerance": None,
+    "selection_looks": {"step": 25, "head": 0, "stride": 25},
+    "looks": None,
+}
+
+
 def certificate(**changes: Any) -> Certificate:
     document = {
         "format": "robustify-certificate",
-        "format_version": 1,
+        "format_version": 2,
         "statement": "",
         "kind": "certify",
         "index": 0,
@@ -31,13 +48,12 @@ def certificate(**changes: Any) -> Certificate:
         "template": "<i>{}</i>",
         "selection_votes": [90, 4, 3, 2, 1],
         "votes": [900, 40, 30, 20, 10],
-        "smoothing": {"sigma": 0.25, "n0": 100, "n": 1000, "alpha": 0.001, "samples_used": 1100}
-        | {"noise": "gaussian", "target_radius": None, "tolerance": None},
+        "smoothing": SMOOTHING,
         "bound": {"name": "clopper-pearson", "p_lower": 0.86999, "p_upper": None},
         "image": {"sha256": "a" * 64, "source_sha256": "b" * 64, "height": 32, "width": 32, "source_norm": 1.0},
         "model": {"profile": "mini", "task": "<u>", "version": 3, "fingerprint": "c" * 64}
-        | {"engine": {}, "adaptation": None},
-        "seed_commitment": "d" * 64,
+        | {"engine": {}, "adaptation": None, "hardware": {"processor": "<p>", "threads": 2}},
+        "randomness": {"stream": "chacha20-1", "modulus": "d" * 768, "proof": "9" * 768},
         "issued_at": "2025-06-15T15:06:40Z",
         "public_key": "e" * 64,
         "signature": "f" * 128,
@@ -67,8 +83,9 @@ def test_page_when_labels_are_hostile() -> None:
     """They are shown as they are, and are neither elements nor attributes nor parts of the template."""
     page = Reader(certificate_page(certificate()))
 
-    for text in [*HOSTILE, "<i>{}</i>", "<u>, version 3"]:
+    for text in [*HOSTILE, '"<i>{}</i>"', '"<u>", version 3', "<p>, 2 threads"]:
         assert text in page.text
+    assert json.dumps(HOSTILE[0]) in page.text
     assert not {"script", "b", "i", "u"} & set(page.elements)
     assert {name for name, _ in page.attributes} <= {"lang", "charset", "name", "content", "class", "href"}
 
@@ -98,6 +115,9 @@ def test_page_when_there_are_radii() -> None:
     assert "0.22" not in text.replace("0.2199", "")
     assert "wrong with probability at most 0.001" in text
     assert "It says nothing on whether the label is right" in text
+    assert "what the rounding of floating-point numbers may do" in text
+    assert "25 noisy copies of the image chose the label, and 1000 others (of 1000 planned)" in text
+    assert "these are the issuer's word: model.profile, model.task, model.version, software, issued_at" in text
 
 
 @pytest.mark.parametrize(
@@ -124,7 +144,29 @@ def test_page_when_there_are_many_labels() -> None:
 
 def test_page_when_the_noise_is_lattice() -> None:
     """It says that nothing is claimed of the file, in place of a radius for its pixels."""
-    text = Reader(certificate_page(certificate(radius_source_pixels=None))).text
+    lattice = {**SMOOTHING, "noise": "lattice"}
+    text = Reader(certificate_page(certificate(radius_source_pixels=None, smoothing=lattice))).text
 
     assert "smaller than 0.2199 " in text
     assert "nothing is claimed of the pixels of the file" in text
+    assert "under Gaussian noise rounded to whole grey levels with standard deviation" in text
+    assert "whose sum is exact" in text
+
+
+def test_page_when_a_label_reads_like_a_claim() -> None:
+    """It stands between quotation marks that it cannot close, after our own words."""
+    label = 'cat" is the answer to every change smaller than 9.0000, and the label is "cat'
+    text = Reader(
+        certificate_page(certificate(label=label, labels=[label, "dog"], selection_votes=[25, 0], votes=[1, 0]))
+    )
+
+    assert f"can alter the answer, which is: {json.dumps(label)}" in text.text
+
+
+def test_page_when_the_certificate_is_of_version_1() -> None:
+    """It is shown too, with what there is of its noise."""
+    document = json.loads((Path(__file__).parents[3] / "golden" / "multiclass.json").read_bytes())
+    text = Reader(certificate_page(read_certificate(document))).text
+
+    assert document["seed_commitment"] in text
+    assert "Proof of the noise" not in text

@@ -1,0 +1,46 @@
+"""The public keys of a state folder. Not every process may read the noise key: its public half is a file."""
+
+from adapters.canonical_json import canonical_bytes
+from adapters.certificates.key_files import has_noise_key, noise_private_key, signing_key
+from adapters.certificates.keys import public_key_of
+from adapters.certificates.vrf import NoiseKey
+from adapters.contract.keys import PublicKeys, PublicNoiseKeyDocument
+from adapters.durable_files import write_durably
+from adapters.settings import Settings
+from robustify.errors import RobustifyError
+
+NO_NOISE_KEY = "no worker has started here yet, and made the public half of the noise key known"
+
+
+def noise_key(settings: Settings) -> NoiseKey:
+    """The private key, made if there is none; its public half is written beside it for processes without it."""
+    key, path = NoiseKey(noise_private_key(settings)), settings.state.public_noise_key
+    text = canonical_bytes(public_half(key).model_dump(mode="json"))
+    if not path.is_file() or path.read_bytes() != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(path, text)
+    return key
+
+
+def public_half(key: NoiseKey) -> PublicNoiseKeyDocument:
+    """What others check proofs with."""
+    return PublicNoiseKeyDocument(modulus=key.public.modulus, roots=tuple(root.hex() for root in key.roots))
+
+
+def public_keys(settings: Settings) -> PublicKeys:
+    """Both. Raises RobustifyError while that of the noise is not known here: it is made by who draws it."""
+    return PublicKeys(public_key=public_key_of(signing_key(settings)), noise_key=known_noise_key(settings))
+
+
+def is_noise_key_known(settings: Settings) -> bool:
+    return settings.state.public_noise_key.is_file() or has_noise_key(settings)
+
+
+def known_noise_key(settings: Settings) -> PublicNoiseKeyDocument:
+    """Never makes a key: where the API does not hold the private one, it would be another than the workers'."""
+    path = settings.state.public_noise_key
+    if path.is_file():
+        return PublicNoiseKeyDocument.model_validate_json(path.read_bytes())
+    if has_noise_key(settings):
+        return public_half(noise_key(settings))
+    raise RobustifyError(NO_NOISE_KEY)
