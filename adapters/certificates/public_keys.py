@@ -19,6 +19,7 @@ def noise_key(settings: Settings) -> NoiseKey:
     if not path.is_file() or path.read_bytes() != text:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_durably(path, text)
+        path.chmod(0o644)
     return key
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from robustify.smoothing.certify_rules import TargetRadius, certify_rule
+from robustify.smoothing.certify_rules import certify_rule
 from robustify.smoothing.decisions import check_votes
 from robustify.smoothing.looks import Looks, Tally
 from robustify.smoothing.rules import CertifyRule, Selection, Verdict
@@ -39,12 +39,13 @@ class Counts:
 
 
 def recomputed_verdict(bound: str, counts: Counts) -> Verdict:
-    """The verdict on these counts by the bound of this name; ValueError for counts that do not fit, or another name."""
+    """The verdict on these counts by the bound of this name; ValueError for counts that do not fit, or another name.
+
+    A target radius that they leave open is undecided: whoever gave up there claimed nothing, by whatever forecast.
+    """
     check_selection(counts)
     check_votes(counts.votes, counts.samples)
     rule = rule_at_look(known_bound(bound), counts)
-    if isinstance(rule, TargetRadius) and not rule.is_settled(counts.selection, counts.tally):
-        raise ValueError(f"the votes of {counts.samples} samples do not settle the target radius")
     return rule.verdict(counts.selection, counts.tally)
 
 
