@@ -26,8 +26,9 @@ def check_key(key: PublicNoiseKey, trusted: TrustedKey | None) -> Check:
     if trusted is None or trusted.noise_key is None:
         return Check(KEY, True, "The noise key is the one in it: this says nothing on whose it is, or how it was made.")
     if key != trusted.noise_key:
-        return Check(KEY, False, f"The noise key is another than that of {trusted.owner}.")
-    return Check(KEY, True, f"The noise key is that of {trusted.owner}, and gives each question one seed.")
+        return Check(KEY, False, f"The noise key is another than the one that came with {trusted.owner}.")
+    seeds = ", and gives each question one seed" if trusted.has_one_seed else ""
+    return Check(KEY, True, f"The noise key is the one that came with {trusted.owner}{seeds}.")
 
 
 def check_proof(certificate: Certificate, key: PublicNoiseKey) -> Check:

@@ -16,11 +16,12 @@ NAME = "signature"
 @dataclass(frozen=True)
 class TrustedKey:
     """A public key, in hexadecimal, that is known from elsewhere, with the key of the noise if that is known too;
-    `owner` is whose it is, as a sentence has it."""
+    `owner` is whose it is, as a sentence has it. `has_one_seed`: the noise key showed that it is well-formed."""
 
     public_key: str
     owner: str
     noise_key: PublicNoiseKey | None = None
+    has_one_seed: bool = False
 
     @classmethod
     def of(cls, keys: PublicKeys, owner: str) -> "TrustedKey":
@@ -28,7 +29,7 @@ class TrustedKey:
         noise_key = PublicNoiseKey(keys.noise_key.modulus)
         if not noise_key.is_well_formed(tuple(map(bytes.fromhex, keys.noise_key.roots))):
             raise ValueError("the roots of the noise key do not show that it gives each question one seed")
-        return cls(keys.public_key, owner, noise_key)
+        return cls(keys.public_key, owner, noise_key, has_one_seed=True)
 
 
 def check_signature(document: JsonObject, certificate: AnyCertificate, trusted: TrustedKey | None) -> Check:

@@ -27,6 +27,9 @@ from workers.counting import VoteMaker, samples_of
 from workers.server_client import Progress
 
 NAME = "replay"
+LARGEST_BATCH = 1024
+"""Of samples in one pass through the models: whoever wrote the certificate must not choose the memory that it takes."""
+CHOSEN = frozenset({"dtype", "folded", "batch_size", "timestep_rule", "k"})
 NEAR_TIES = {"float32": 1e-4, "bfloat16": 0.2}
 """Between the two largest logits: what other hardware or another number of threads may turn, by the number format; some
 times what was seen (8.6e-6 and .09)."""
@@ -57,6 +60,8 @@ def replayed(
     """
     settings = settings_of(certificate, make_settings)
     profile = located(find_profile(certificate.model.profile), settings)
+    if (batch := profile.samples_per_batch(settings)) > LARGEST_BATCH:
+        return Check(NAME, False, f"Its batches have {batch} samples: more than {LARGEST_BATCH} are not counted here.")
     if differing := differing_parts(certificate, profile, settings):
         return Check(NAME, False, f"The models or settings of this machine differ in: {', '.join(differing)}.")
     tensor = tensor_of(certificate, image, profile, settings)
@@ -115,9 +120,10 @@ def claim_against(certificate: Certificate, selection: Recounted, estimation: Re
 
 
 def settings_of(certificate: Certificate, make_settings: Callable[..., Settings]) -> Settings:
-    """Those of this machine, with what of the certificate's engine a setting can choose, but for the device."""
-    chosen = {name: value for name, value in certificate.model.engine.items() if name in Settings.model_fields}
-    return make_settings(profile=certificate.model.profile, **{**chosen, "device": None})
+    """Those of this machine, with the numbers of the certificate's engine that are `CHOSEN`. Whoever wrote it chooses
+    no address, no folder and no device: what differs there is named."""
+    chosen = {name: value for name, value in certificate.model.engine.items() if name in CHOSEN}
+    return make_settings(profile=certificate.model.profile, **chosen)
 
 
 def differing_parts(certificate: Certificate, profile: Profile, settings: Settings) -> list[str]:

@@ -18,7 +18,7 @@ from robustify.smoothing.looks import Looks, Tally
 from robustify.smoothing.rules import Selection
 from robustify.types import Bound, Task
 from tests.keys import HARDWARE, NOISE_KEY
-from workers.commands.replay import Recounted, compared
+from workers.commands.replay import Recounted, compared, differing_parts, replayed, settings_of
 
 SETTINGS = Settings(profile="oracle-linear", state_dir=Path("/nowhere"))
 PROFILE = find_profile("oracle-linear")
@@ -108,3 +108,41 @@ def test_replay_when_another_class_was_chosen() -> None:
 
     assert "24 of the selection phase" in check.detail
     assert "another class has the most selection votes" in check.detail
+
+
+def test_settings_when_the_certificate_is_hostile() -> None:
+    """Its engine chooses number formats and the like: no address that samples and a token would go to, no folder."""
+    hostile = {
+        "classifier_url": "http://127.0.0.1:1/x",
+        "state_dir": "/tmp/x",
+        "models_dir": "/x",
+        "redis_url": "redis://x",
+    }
+    stated = certificate()
+    engine = {**stated.model.engine, **hostile, "dtype": "bfloat16", "batch_size": 7}
+    forged = stated.model_copy(update={"model": stated.model.model_copy(update={"engine": engine})})
+    given: dict[str, object] = {}
+
+    def make_settings(**chosen: object) -> Settings:
+        given.update(chosen)
+        return SETTINGS
+
+    settings_of(forged, make_settings)
+    assert given == {
+        "profile": "oracle-linear",
+        "dtype": "bfloat16",
+        "batch_size": 7,
+        **{name: stated.model.engine[name] for name in ("folded", "timestep_rule", "k")},
+    }
+    assert {"classifier_url", "state_dir"} <= set(differing_parts(forged, PROFILE, SETTINGS))
+
+
+def test_replay_when_a_batch_would_fill_the_memory() -> None:
+    """It is refused before anything is loaded."""
+    stated = certificate()
+    engine = {**stated.model.engine, "batch_size": 10**9}
+    forged = stated.model_copy(update={"model": stated.model.model_copy(update={"engine": engine})})
+    check = replayed(forged, b"", lambda **chosen: Settings(**chosen), lambda done, total: None)
+
+    assert not check.passed
+    assert "1000000000 samples" in check.detail
