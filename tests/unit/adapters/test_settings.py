@@ -29,6 +29,7 @@ def pem_of(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, password: bytes 
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked).decode()
 
 
+@pytest.mark.slow
 def test_noise_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     """The first start makes an RSA key of 3,072 bits with mode 0600; later starts read it."""
     settings = Settings(state_dir=tmp_path / "state")
@@ -104,6 +105,7 @@ def test_signing_key_that_could_be_guessed_is_refused(key: str) -> None:
         signing_key(Settings(signing_key=SecretStr(key)))
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_share_their_keys(tmp_path: Path) -> None:
     """Whoever comes second reads what the first wrote whole."""
     with ThreadPoolExecutor(8) as pool:
@@ -124,6 +126,7 @@ def test_signing_key_is_made_for_its_owner_only(tmp_path: Path, monkeypatch: pyt
     assert signing_key(Settings(state_dir=tmp_path / "state")) == b"\xcd" * 32
 
 
+@pytest.mark.slow
 def test_noise_key_is_not_made_by_asking_whether_there_is_one(tmp_path: Path) -> None:
     """A folder without a key stays as it is."""
     settings = Settings(state_dir=tmp_path / "state")

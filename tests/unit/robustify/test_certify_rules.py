@@ -82,6 +82,7 @@ def test_target_radius_when_it_is_certified() -> None:
     assert verdict.p_lower == pytest.approx(norm.cdf(1), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_tolerance_when_it_is_wide() -> None:
     """Few samples are enough for a wide one, more for a narrow one; the radius is within it of what n would give."""
     wide, narrow = (certified(0.9, bound=Bound.ANYTIME, tolerance=size, looks=LOOKS) for size in (0.2, 0.08))

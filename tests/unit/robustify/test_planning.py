@@ -147,6 +147,7 @@ def test_forecast_when_looks_are_close_together_at_first() -> None:
     assert forecast(close, 0.85).certified == pytest.approx(forecast(wide, 0.85).certified, abs=0.02)
 
 
+@pytest.mark.slow
 def test_forecast_of_the_selection_when_it_is_simulated() -> None:
     """2,000 runs of the rule agree within four standard errors; a clear class takes one look, a close one all n0."""
     rng, runs, rule = np.random.default_rng(9), 2000, ClearLeader(100, Looks(25))

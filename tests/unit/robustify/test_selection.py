@@ -58,6 +58,7 @@ def test_selection_when_it_is_part_of_a_certificate(bound: Bound) -> None:
     assert (found.selection.samples, asked) == ((25, [(0, 25)]) if looks else (100, [(0, 100)]))
 
 
+@pytest.mark.slow
 def test_false_rate_when_the_class_is_chosen_early() -> None:
     """Of 1,500 certificates, for the radius that two equals have not got, no more are certified than alpha allows:
     whichever class was chosen, and after however many samples."""

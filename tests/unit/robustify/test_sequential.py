@@ -77,6 +77,7 @@ def test_error_when_two_classes_are_as_likely(n: int, alpha: float, step: int, g
     assert 0 < chances[0] + chances[1] <= alpha
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 4, 5])
 @pytest.mark.parametrize("shares", [(0.34, 0.33, 0.33), (0.45, 0.45, 0.1), (0.4, 0.39, 0.21), (0.49, 0.49, 0.02)])
 def test_error_when_three_classes_are_close(shares: tuple[float, ...], step: int) -> None:
@@ -86,6 +87,7 @@ def test_error_when_three_classes_are_close(shares: tuple[float, ...], step: int
     assert chances[1] + chances[2] <= 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rivals", [1, 2, 3, 5, 9])
 def test_error_when_many_classes_are_as_likely(rivals: int) -> None:
     """Of 20,000 simulated runs, any answer is an error where a number of classes are equals: no more than alpha allows,
@@ -156,6 +158,7 @@ def runs_of_images(runs: int) -> Iterator[tuple[list[int], int]]:
         yield rng.choice(10, size=100, p=shares).tolist(), 10
 
 
+@pytest.mark.slow
 def test_answers_when_they_are_compared_with_the_fixed_test() -> None:
     """On 300 images both give the same class where both give one; it takes fewer samples, and decides nearly as many
     images."""
