@@ -20,7 +20,13 @@ KEY_BYTES = 32
 RSA_BITS: Final = 3072
 """Of a key that is made."""
 MIN_RSA_BITS, MAX_RSA_BITS = 2048, 4096
+BYTE_BITS = 8
 RSA_EXPONENT: Final = 65537
+
+
+def is_usable_size(bits: int) -> bool:
+    """Of an RSA key that proves noise: a modulus in whole octets, neither guessed nor slow."""
+    return MIN_RSA_BITS <= bits <= MAX_RSA_BITS and bits % BYTE_BITS == 0
 
 
 def noise_private_key(settings: Settings) -> rsa.RSAPrivateKey:
@@ -85,7 +91,7 @@ def hex_key(source: KeySource) -> bytes:
 
 
 def rsa_key(source: KeySource) -> rsa.RSAPrivateKey:
-    """An RSA key in PEM, of 2,048 to 4,096 bits and exponent 65537. Raises InvalidInputError."""
+    """An RSA key in PEM, of 2,048 to 4,096 bits in whole octets, with exponent 65537. Raises InvalidInputError."""
     problem = InvalidInputError(
         f"the {source.name.replace('_', ' ')} must be an RSA key in PEM, of {MIN_RSA_BITS} to {MAX_RSA_BITS} bits and "
         f"with exponent {RSA_EXPONENT}, without a password: openssl genrsa {RSA_BITS}",
@@ -95,7 +101,7 @@ def rsa_key(source: KeySource) -> rsa.RSAPrivateKey:
         key = load_pem_private_key(source.read(new_rsa_key).encode(), password=None)
     except (ValueError, TypeError):
         raise problem from None
-    if not isinstance(key, rsa.RSAPrivateKey) or not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
+    if not isinstance(key, rsa.RSAPrivateKey) or not is_usable_size(key.key_size):
         raise problem
     if key.public_key().public_numbers().e != RSA_EXPONENT:
         raise problem

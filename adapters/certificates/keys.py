@@ -1,11 +1,8 @@
 """Ed25519 keys and signatures, as bytes and hexadecimal text."""
 
-from typing import Final
-
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-ALGORITHM: Final = "Ed25519"
 PRIME = 2**255 - 19
 SIGN_BIT = 1 << 255
 OF_ORDER_8 = int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little")

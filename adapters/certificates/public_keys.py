@@ -30,18 +30,15 @@ def public_half(key: NoiseKey) -> PublicNoiseKeyDocument:
 
 def public_keys(settings: Settings) -> PublicKeys:
     """Both. Raises RobustifyError while that of the noise is not known here: it is made by who draws it."""
-    return PublicKeys(public_key=public_key_of(signing_key(settings)), noise_key=known_noise_key(settings))
+    known = known_noise_key(settings)
+    if known is None:
+        raise RobustifyError(NO_NOISE_KEY)
+    return PublicKeys(public_key=public_key_of(signing_key(settings)), noise_key=known)
 
 
-def is_noise_key_known(settings: Settings) -> bool:
-    return settings.state.public_noise_key.is_file() or has_noise_key(settings)
-
-
-def known_noise_key(settings: Settings) -> PublicNoiseKeyDocument:
+def known_noise_key(settings: Settings) -> PublicNoiseKeyDocument | None:
     """Never makes a key: where the API does not hold the private one, it would be another than the workers'."""
     path = settings.state.public_noise_key
     if path.is_file():
         return PublicNoiseKeyDocument.model_validate_json(path.read_bytes())
-    if has_noise_key(settings):
-        return public_half(noise_key(settings))
-    raise RobustifyError(NO_NOISE_KEY)
+    return public_half(noise_key(settings)) if has_noise_key(settings) else None

@@ -24,14 +24,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from adapters.certificates.key_files import MAX_RSA_BITS, MIN_RSA_BITS, RSA_EXPONENT
+from adapters.certificates.key_files import BYTE_BITS, RSA_EXPONENT, is_usable_size
+from adapters.contract.keys import VRF_SUITE
 
-SUITE: Final = "robustify-vrf-1"
 ROOTS: Final = 8
 EMPTY_SALT = padding.PSS(padding.MGF1(hashes.SHA256()), salt_length=0)
 OF_QUESTION, OF_SEED, OF_KEY = b"\x01", b"\x02", b"\x03"
 """What is hashed, as octets apart."""
-BYTE_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,8 @@ class PublicNoiseKey:
 
     @property
     def has_usable_size(self) -> bool:
-        """2,048 to 4,096 bits, in whole octets."""
-        is_whole = self.bits % BYTE_BITS == 0 and len(self.modulus) == 2 * self.bits // BYTE_BITS
-        return is_whole and MIN_RSA_BITS <= self.bits <= MAX_RSA_BITS
+        """2,048 to 4,096 bits in whole octets, written without leading zeros."""
+        return is_usable_size(self.bits) and len(self.modulus) == 2 * self.bits // BYTE_BITS
 
     def is_proof(self, question: bytes, proof: bytes) -> bool:
         """Whether this is the proof of the question; never with a key of another size."""
@@ -100,13 +98,13 @@ class NoiseKey:
 
 def seed_of(proof: bytes) -> bytes:
     """The seed of all noise of a question (32 bytes), from its proof (step 4)."""
-    return hashlib.sha256(SUITE.encode() + OF_SEED + proof).digest()
+    return hashlib.sha256(VRF_SUITE.encode() + OF_SEED + proof).digest()
 
 
 def encoded(domain: bytes, modulus: str, message: bytes) -> bytes:
     """The suite, the domain, the modulus and the message, none of which can be taken for a part of another."""
     number = bytes.fromhex(modulus)
-    return SUITE.encode() + domain + len(number).to_bytes(4, "big") + number + message
+    return VRF_SUITE.encode() + domain + len(number).to_bytes(4, "big") + number + message
 
 
 def root_message(modulus: str, number: int) -> bytes:

@@ -32,14 +32,14 @@ class CountedPhase:
 
     def without_gap(self, samples: int) -> Iterator[Sequence[int]]:
         """The votes of shard after shard from the first on, as far as there is no gap and no further than `samples`."""
-        for first in (0, *self.cut.ends(samples)):
-            if first == samples or first not in self.shards:
+        for first, _ in self.cut.spans(samples):
+            if first not in self.shards:
                 return
             yield self.shards[first]
 
     def is_complete(self, samples: int) -> bool:
         """Whether every shard of so many samples is recorded."""
-        return len(list(self.without_gap(samples))) == len(list(self.cut.ends(samples)))
+        return all(first in self.shards for first, _ in self.cut.spans(samples))
 
 
 @dataclass(frozen=True)

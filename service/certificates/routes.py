@@ -12,11 +12,12 @@ from adapters.contract.certificate import Certificate, SignedDocument
 from adapters.contract.example import IMAGE_DIGEST
 from adapters.contract.jobs import JobRecord
 from adapters.contract.keys import PublicKeys
+from adapters.contract.ledger import AskedOfImage, LedgerDescription, describe_account
 from adapters.contract.results import CertifyResult
 from adapters.contract.verification import VerificationResult
 from service.body.receive import JSON
 from service.certificates.page import CONTENT_SECURITY_POLICY, certificate_page
-from service.certificates.schemas import AskedOfImage, LedgerDescription, VerifyRequest, describe_account
+from service.certificates.schemas import VerifyRequest
 from service.certificates.verification import own_public_keys, verify_body
 from service.dependencies import KnownJob, Service, ServiceDependency
 from service.errors import NO_CERTIFICATE, ProblemError

@@ -1,13 +1,10 @@
 """Certificates, their checks and the ledger as the API documents them."""
 
-from collections.abc import Sequence
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.contract.certificate import SignedDocument
 from adapters.contract.certificate_parts import Digest, Modulus
-from adapters.contract.example import IMAGE_DIGEST, NOISE_MODULUS, PUBLIC_KEY, SMALL_PICTURE_BASE64
-from adapters.contract.ledger import Account
+from adapters.contract.example import NOISE_MODULUS, PUBLIC_KEY, SMALL_PICTURE_BASE64
 from service.body.json_bodies import BASE64
 
 
@@ -34,45 +31,3 @@ class VerifyRequest(BaseModel):
         "this service, unless `key` is given.",
         examples=[None, NOISE_MODULUS],
     )
-
-
-class AlphaCount(BaseModel):
-    """Outcomes with the same alpha."""
-
-    alpha: float = Field(description="Each is wrong with at most this probability.", examples=[0.001])
-    issued: int = Field(description="How many.", examples=[12])
-
-
-class AccountDescription(BaseModel):
-    """Outcomes of one kind."""
-
-    issued: int = Field(description="How many.", examples=[12])
-    alpha: float = Field(
-        description="With at most this probability any of them is wrong: the sum of their alphas, at most 1.",
-        examples=[0.012],
-    )
-    by_alpha: Sequence[AlphaCount] = Field(description="The smallest alpha first.")
-
-
-class AskedOfImage(BaseModel):
-    """How often one image was asked about."""
-
-    sha256: str = Field(description="Of its canonical tensor.", examples=[IMAGE_DIGEST])
-    questions: int = Field(
-        description="Different questions, each with noise of its own; the same one again is not counted.", examples=[3]
-    )
-    allowed: int | None = Field(description="How many may be asked; null for any number.", examples=[None, 100])
-
-
-class LedgerDescription(BaseModel):
-    """Answers that were given out, abstentions too. The stored answer of a question is counted once however often it is
-    asked for; one that lacked votes, and was not stored, each time."""
-
-    certificates: AccountDescription = Field(description="Of /certify.")
-    predictions: AccountDescription = Field(description="Of /predict.")
-    image: AskedOfImage | None = Field(None, description="Of the image that was asked for.")
-
-
-def describe_account(account: Account) -> AccountDescription:
-    counts = [AlphaCount(alpha=float(alpha), issued=issued) for alpha, issued in account.counts.items()]
-    return AccountDescription(issued=account.issued, alpha=account.alpha, by_alpha=counts)

@@ -11,7 +11,7 @@ from adapters.certificates.checks import verify
 from adapters.certificates.document import MAX_BYTES
 from adapters.certificates.key_files import signing_key
 from adapters.certificates.keys import public_key_of
-from adapters.certificates.public_keys import is_noise_key_known, public_keys
+from adapters.certificates.public_keys import known_noise_key, public_keys
 from adapters.certificates.signature_checks import TrustedKey
 from adapters.certificates.vrf import PublicNoiseKey
 from adapters.contract.fields import accepted, parse_fields
@@ -60,9 +60,9 @@ def trusted_key(asked: VerifyRequest, settings: Settings) -> TrustedKey:
     if asked.key is not None:
         return TrustedKey(asked.key, "the given key", noise_key)
     with stored_keys():
-        own = public_key_of(signing_key(settings))
-        if noise_key is None and is_noise_key_known(settings):
-            return TrustedKey.of(public_keys(settings), "the key of this service")
+        own, known = public_key_of(signing_key(settings)), known_noise_key(settings)
+        if noise_key is None and known is not None:
+            return TrustedKey.of(PublicKeys(public_key=own, noise_key=known), "the key of this service")
     return TrustedKey(own, "the key of this service", noise_key)
 
 

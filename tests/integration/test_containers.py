@@ -246,7 +246,7 @@ def test_a_worker_is_stopped(stack: Stack, wait_until: WaitUntil) -> None:
 
 
 def test_the_logs(stack: Stack) -> None:
-    """Nothing of the secret is in what the containers say or in what the engine shows of them."""
+    """Nothing of the noise key is in what the containers say or in what the engine shows of them."""
     secret = Path(stack.environment["NOISE_KEY_FILE"]).read_text(encoding="ascii").splitlines()[1]
     said = stack.compose("logs", "--no-color")
     assert "worker_started" in said

@@ -1,5 +1,6 @@
 """Counts the votes of a certificate again, from the proof of its noise: on a machine that holds the same models."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -97,7 +98,10 @@ def compared(certificate: Certificate, selection: Recounted, estimation: Recount
 
 
 def closest_margin(found: Recounted, count: int) -> float:
-    """How far apart the logits are of the sample that is the last of so many, the closest first."""
+    """How far apart the logits are of the sample that is the last of so many, the closest first; infinitely where no
+    sample has a vote."""
+    if not len(found.margins):
+        return math.inf
     return float(np.sort(found.margins)[min(count, len(found.margins)) - 1])
 
 

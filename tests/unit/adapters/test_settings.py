@@ -72,11 +72,12 @@ def test_noise_key_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         "ab" * 32,
         PEM[:200],
         pem_of(rsa.generate_private_key(65537, 1024)),
+        pem_of(rsa.generate_private_key(65537, 2050)),
         pem_of(rsa.generate_private_key(3, 2048)),
         pem_of(ec.generate_private_key(ec.SECP256R1())),
         pem_of(rsa.generate_private_key(65537, 2048), b"password"),
     ],
-    ids=["nothing", "a secret of before", "a part", "1,024 bits", "exponent 3", "a curve", "locked"],
+    ids=["nothing", "a secret of before", "a part", "1,024 bits", "no whole octets", "exponent 3", "a curve", "locked"],
 )
 def test_noise_key_that_is_none_is_refused(text: str) -> None:
     """What is no RSA key of 2,048 bits or more with exponent 65537 is an error that says how to make one."""

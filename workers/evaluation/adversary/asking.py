@@ -7,8 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict
-
+from adapters.contract.ledger import LedgerDescription
 from adapters.contract.records import JobKind
 from adapters.contract.results import CertifyResult, PredictResult, Voted
 from robustify.errors import InvalidInputError
@@ -38,25 +37,6 @@ class Asker(Protocol):
         """Submits each and cancels it midway; yields the answers that came all the same."""
 
 
-class AccountHistory(BaseModel):
-    """Of an account of the ledger, what is summed up here."""
-
-    class Line(BaseModel):
-        alpha: float
-        issued: int
-
-    model_config = ConfigDict(extra="ignore")
-
-    by_alpha: tuple[Line, ...]
-
-
-class LedgerHistory(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    certificates: AccountHistory
-    predictions: AccountHistory
-
-
 class HttpAsker:
     """Asks a running service of profile oracle-linear; `on_answer` is called in the thread that reads the answers."""
 
@@ -82,7 +62,7 @@ class HttpAsker:
 
     def charges(self) -> Charges:
         """What the ledger has counted so far."""
-        ledger = LedgerHistory.model_validate(self.server.request("GET", "/ledger"))
+        ledger = LedgerDescription.model_validate(self.server.request("GET", "/ledger"), extra="ignore")
         lines = (*ledger.certificates.by_alpha, *ledger.predictions.by_alpha)
         return sum((Charges({line.alpha: line.issued}) for line in lines), Charges())
 

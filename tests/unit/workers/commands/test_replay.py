@@ -102,6 +102,15 @@ def test_replay_when_near_ties_do_not_explain_it(votes: tuple[int, int], near_ti
     assert "more than the near ties" in check.detail
 
 
+def test_replay_when_no_sample_has_a_vote_any_more() -> None:
+    """It fails, and does not break."""
+    nothing = Recounted((0, 0), np.empty(0))
+    check = compared(certificate(), counted(SELECTION), nothing, MARGIN)
+
+    assert not check.passed
+    assert "1000 of the estimation phase" in check.detail
+
+
 def test_replay_when_another_class_was_chosen() -> None:
     """The claim is gone, even where each vote is explained."""
     check = compared(certificate(), counted((26, 24), near_ties=50), counted(VOTES), MARGIN)
