@@ -41,6 +41,24 @@ class Settings(BaseSettings):
     signing_key_file: Path | None = Field(None, description="File of that key instead.")
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on.")
+    root_path: str = Field(
+        "", pattern=r"^(/[A-Za-z0-9._~-]+)*$", description="Path prefix under which a proxy shows the API."
+    )
+    keyless: Literal["loopback", "nobody", "anybody"] = Field(
+        "loopback", description="Who may ask without a key: who reaches a loopback address, nobody, or anybody."
+    )
+    allowed_hosts: str | None = Field(
+        None, description="Names by which the API may be reached, with commas between them; loopback is always one."
+    )
+    allowed_origins: str | None = Field(
+        None, description="Origins of web pages that may use the API (CORS), with commas between them."
+    )
+    requests_per_minute: int = Field(
+        600, ge=1, description="Requests that one key may send, unless it has an allowance of its own."
+    )
+    samples_per_day: int | None = Field(
+        None, ge=1, description="Noisy samples that one key may ask for; by default any number."
+    )
     kinds: str = Field(
         "predict,certify,adapt",
         pattern=r"^(predict|certify|adapt)(,(predict|certify|adapt))*$",
@@ -90,11 +108,20 @@ class Settings(BaseSettings):
     max_questions_per_image: int | None = Field(
         None, ge=1, description="Questions that may be asked about one image; by default any number, each charged."
     )
-    max_queued_jobs: int = Field(1000, ge=1, description="Jobs that may wait; more are refused with 503.")
+    max_queued_jobs: int = Field(1000, ge=1, description="Jobs of one kind that may wait; more are refused with 503.")
+    max_queued_jobs_per_key: int = Field(
+        250, ge=1, description="Jobs of one kind that one key may have waiting; more are refused with 429."
+    )
+    max_stored_bytes_per_key: int | None = Field(
+        None, ge=1, description="Bytes of images that one key may have stored; by default any number."
+    )
     queue_seconds: int = Field(
         3600, ge=1, description="A job that has waited so long for a worker, or for its next votes, expires."
     )
-    retention_seconds: int = Field(86400, ge=60, description="How long a finished job can be read; its outcome stays.")
+    retention_seconds: int = Field(86400, ge=1, description="How long a finished job and its image are kept.")
+    outcome_seconds: int = Field(
+        30 * 86400, ge=1, description="How long the outcome of a question is kept; then it is computed again, alike."
+    )
     lease_seconds: float = Field(
         10.0, ge=0.1, allow_inf_nan=False, description="A shard of a worker that is silent for so long goes to another."
     )
@@ -143,6 +170,16 @@ class StateFolder:
     def tasks(self) -> Path:
         """One JSON file a task (`adapters/store/tasks.py`)."""
         return self.root / "tasks"
+
+    @property
+    def api_keys(self) -> Path:
+        """The keys that callers have, as digests (`adapters/store/api_keys.py`)."""
+        return self.root / "api_keys.json"
+
+    @property
+    def outcomes(self) -> Path:
+        """What was answered, by question (`adapters/store/outcomes.py`)."""
+        return self.root / "outcomes"
 
     @property
     def adaptations(self) -> Path:

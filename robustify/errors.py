@@ -9,6 +9,7 @@ RobustifyError
         HubError
     QueueUnavailableError
     QueueFullError
+    AllowanceError              a caller asks for more than it may
     TooManyQuestionsError       an operator allows no more about this image
     StoredImageError
     UnknownTaskError
@@ -58,6 +59,14 @@ class QueueUnavailableError(RobustifyError):
 
 class QueueFullError(RobustifyError):
     """More jobs wait than the settings allow; the client may try again later."""
+
+
+class AllowanceError(RobustifyError):
+    """A caller has as much as it may have; `retry_seconds` says when there may be more."""
+
+    def __init__(self, message: str, retry_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
 
 
 class TooManyQuestionsError(RobustifyError):
