@@ -18,7 +18,7 @@ QUICK_TESTS := tests/unit/robustify tests/unit/adapters/contract tests/unit/adap
 INSTALLED := .venv/.installed
 CACHES := .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build robustify.egg-info
 
-.PHONY: help demo serve test test-containers fuzz quick types lint fix bench lock clean
+.PHONY: help demo serve test test-containers fuzz hostile faults soak quick types lint fix bench lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -51,6 +51,15 @@ types: $(INSTALLED)  ## mypy alone
 
 fuzz: $(INSTALLED)   ## thousands of generated requests against running instances (ARGS="--cases 5000 --seed 1")
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+hostile: $(INSTALLED)   ## every fault that strangers found, tried on running services (ARGS="--only clock")
+	$(BIN)/python -m tests.hostile $(ARGS)
+
+faults: $(INSTALLED)   ## workers, APIs and queue servers that are killed, frozen and cut off (ARGS="--only F1,F5 --scale 0.1")
+	$(BIN)/python -m tests.faults $(ARGS)
+
+soak: $(INSTALLED)   ## many keys ask for twice of what can be done, for half an hour (ARGS="--minutes 5")
+	$(BIN)/python -m tests.soak $(ARGS)
 
 lint: $(INSTALLED)   ## style, types, the direction of imports, and the files of the containers
 	$(BIN)/ruff check

@@ -24,6 +24,18 @@ def write_durably(path: Path, content: bytes) -> None:
     sync(path.parent)
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Nobody ever sees a part of the file; a power cut may lose it for as long as the system keeps it in memory."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY_PREFIX)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """While the block runs, no other process is in such a block for the folder, which is made if need be."""

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from adapters.contract.certify import CertifyParameters, check_certificate
-from adapters.contract.fields import FieldProblem, accepted, parse_fields
+from adapters.contract.fields import FieldProblem, FieldsError, accepted, parse_fields
 from adapters.contract.jobs import InputImage, JobRequest
 from adapters.contract.labels import class_indices
 from adapters.contract.looks import certificate_looks, sequential_looks
 from adapters.contract.predict import PredictParameters
+from adapters.contract.prompts import check_prompts
 from adapters.contract.records import JobKind, VoteKind
 from adapters.contract.smoothing import SmoothedParameters, check_enough, check_label_count
 from adapters.images import CanonicalImage, canonicalise_for
@@ -74,8 +75,14 @@ def checked(
     parameters, wrong = parse_parameters(kind, values, strict)
     if parameters is not None:
         wrong = list(check_fit(parameters, profile))
-    found = accepted(parameters, [*problems, *wrong])
+    found = accepted(parameters, [*problems, *unless_named(wrong, problems)])
     return CheckedRequest(kind, found, asked_task(found, profile, tasks))
+
+
+def unless_named(wrong: Sequence[FieldProblem], named: Sequence[FieldProblem]) -> list[FieldProblem]:
+    """Without those of fields of which it is known already that they did not come as they should."""
+    fields = {problem.field for problem in named}
+    return [problem for problem in wrong if problem.field.partition(".")[0] not in fields]
 
 
 def canonical_image(asked: CheckedRequest, image: bytes, profile: Profile) -> CanonicalImage:
@@ -97,6 +104,7 @@ def input_image(image: CanonicalImage) -> InputImage:
         width=width,
         source_sha256=image.source_sha256,
         source_norm=image.source_norm,
+        reduced_by=image.reduced_by,
     )
 
 
@@ -160,7 +168,7 @@ def deciding_samples(parameters: SmoothedParameters, profile: Profile, settings:
 
 def asked_task(parameters: SmoothedParameters, profile: Profile, tasks: TaskStore) -> AskedTask:
     """Raises UnknownTaskError, TaskConflictError when the task was adapted to models that are not served, and
-    InvalidInputError when the profile tells another number of labels apart.
+    InvalidInputError when the profile tells another number of labels apart, or cannot read their prompts.
     """
     if parameters.task is None:
         return AskedTask(Task(tuple(parameters.labels or profile.class_names or ()), parameters.template))
@@ -178,7 +186,10 @@ def asked_task(parameters: SmoothedParameters, profile: Profile, tasks: TaskStor
         raise InvalidInputError(f"profile {profile.name} tells exactly {profile.classes} labels apart", field="task")
     if profile.class_names is not None:
         check_task_classes(stored.labels, profile.class_names)
-    return AskedTask(Task(stored.labels, stored.template, version.adaptation), stored.name, version.number)
+    task = Task(stored.labels, stored.template, version.adaptation)
+    if wrong := list(check_prompts(task, profile, field="task")):
+        raise FieldsError(wrong)
+    return AskedTask(task, stored.name, version.number)
 
 
 def check_task_classes(labels: Sequence[str], class_names: Sequence[str]) -> None:
@@ -200,6 +211,8 @@ def parse_parameters(
 def check_fit(parameters: SmoothedParameters, profile: Profile) -> Iterator[FieldProblem]:
     """What is wrong with parameters that are each in range."""
     yield from check_label_count(parameters, profile)
+    if parameters.labels is not None:
+        yield from check_prompts(Task(tuple(parameters.labels), parameters.template), profile)
     if isinstance(parameters, CertifyParameters):
         yield from check_certificate(parameters, parameters.sigma or profile.default_sigma)
     else:

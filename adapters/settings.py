@@ -31,6 +31,11 @@ class Settings(BaseSettings):
         None, description="Folder of pulled models, one subfolder a profile; by default `models` in the state folder."
     )
     redis_url: str | None = Field(None, description="Queue server; without it `robustify up` starts an embedded one.")
+    queue_bytes: int = Field(
+        512 * MEBIBYTE,
+        ge=16 * MEBIBYTE,
+        description="Memory of the embedded queue server; full, it refuses writes, and requests get 503.",
+    )
     noise_key: SecretStr | None = Field(
         None, description="RSA key of the noise, in PEM; made at first start and kept in the state folder."
     )
@@ -43,6 +48,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on.")
     root_path: str = Field(
         "", pattern=r"^(/[A-Za-z0-9._~-]+)*$", description="Path prefix under which a proxy shows the API."
+    )
+    trusted_proxies: str | None = Field(
+        None, description="Addresses of proxies whose X-Forwarded-For and -Proto count, with commas between them."
     )
     keyless: Literal["loopback", "nobody", "anybody"] = Field(
         "loopback", description="Who may ask without a key: who reaches a loopback address, nobody, or anybody."
@@ -76,6 +84,15 @@ class Settings(BaseSettings):
         None, ge=1, description="Samples of one forward pass; part of the fingerprint; by default the profile's."
     )
     shard_samples: int | None = Field(None, ge=1, description="Samples of one shard; by default the profile's.")
+    micro_batch_size: int | None = Field(
+        None, ge=1, description="Images that an adaptation trains on at once; by default the profile's."
+    )
+    max_adapt_samples: int = Field(
+        800_000, ge=1, description="Work of the largest adaptation that is accepted, in passes of one sample."
+    )
+    max_adapt_bytes: int = Field(
+        2048 * MEBIBYTE, ge=1, description="Memory that the sizes in a request to adapt may take beside the models."
+    )
     max_task_bytes: int = Field(
         2048 * MEBIBYTE, ge=0, description="Memory of a worker for what tasks have of their own; the oldest goes first."
     )
@@ -93,6 +110,7 @@ class Settings(BaseSettings):
         description="What answers there, such as the name and version of the model behind the token; part of the "
         "fingerprint: change it when the answers change.",
     )
+    api_key: SecretStr | None = Field(None, description="Key that the command line sends to a running server.")
     classifier_token: SecretStr | None = Field(None, description="Bearer token for that address.")
     classifier_calls: int = Field(8, ge=1, le=256, description="Calls to that address that are under way at once.")
     classifier_budget: int | None = Field(
@@ -102,8 +120,14 @@ class Settings(BaseSettings):
         10.0, gt=0, allow_inf_nan=False, description="How long one call may take; it is tried three times."
     )
     max_upload_bytes: int = Field(10 * MEBIBYTE, ge=1024, description="Largest accepted image file.")
+    max_batch_bytes: int = Field(
+        64 * MEBIBYTE, ge=1024, description="Images of one batch together, in a form; in JSON a quarter of it."
+    )
+    max_body_bytes_in_flight: int = Field(
+        256 * MEBIBYTE, ge=MEBIBYTE, description="Memory for bodies that are being read or decoded; more get 503."
+    )
     min_free_bytes: int = Field(
-        64 * MEBIBYTE, ge=0, description="With less free on the disk of the images, /readyz answers 503."
+        64 * MEBIBYTE, ge=0, description="With less free on the disk of the images, nothing new is stored: 503."
     )
     max_questions_per_image: int | None = Field(
         None, ge=1, description="Questions that may be asked about one image; by default any number, each charged."
@@ -125,6 +149,14 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         10.0, ge=0.1, allow_inf_nan=False, description="A shard of a worker that is silent for so long goes to another."
     )
+    webhook_hosts: str | None = Field(
+        None,
+        description="Names, addresses and networks that webhooks may reach on a closed network, with commas between.",
+    )
+    webhook_secret: SecretStr | None = Field(
+        None, description="Hex key that the secrets of webhooks are made of; by default one in the state folder."
+    )
+    webhook_secret_file: Path | None = Field(None, description="File of that key instead.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe level that is logged."
     )
@@ -160,6 +192,16 @@ class StateFolder:
     def signing_key(self) -> Path:
         """The private key that signs certificates, in hexadecimal."""
         return self.root / "signing_key"
+
+    @property
+    def webhook_secret(self) -> Path:
+        """What the secrets of webhooks are made of, in hexadecimal."""
+        return self.root / "webhook_secret"
+
+    @property
+    def uploads(self) -> Path:
+        """Batches while they are being read; nothing in it has a name."""
+        return self.root / "uploads"
 
     @property
     def images(self) -> Path:

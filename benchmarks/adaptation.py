@@ -28,9 +28,9 @@ from adapters.models.process import set_up
 from adapters.models.training.checkpoints import Checkpoint
 from adapters.models.training.fine_tuning import TunableClip
 from adapters.models.training.lora import add_lora
+from adapters.models.training.micro_batches import Losses
 from adapters.models.training.personalization import diffusion_of
 from adapters.models.training.trainer import (
-    Losses,
     Objective,
     References,
     Training,

@@ -17,7 +17,8 @@ from adapters.models.classifiers.clip import ZeroShotClassifier, load_clip
 from adapters.models.denoisers.diffusion import OneStepDenoiser, load_one_step_denoiser, one_step_denoiser
 from adapters.models.denoisers.folded.denoiser import DenoiserFolder
 from adapters.models.denoisers.folded.folding import Folds
-from adapters.models.process import keep_freed_memory, silence_vendors
+from adapters.models.memory import keep_freed_memory
+from adapters.models.process import silence_vendors
 from adapters.profiles.shipped import find_profile
 from benchmarks.official import OfficialDenoiser, OfficialDenoising
 from robustify.schedule import TimestepRule, search_timestep

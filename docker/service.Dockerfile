@@ -39,11 +39,12 @@ RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
     pip install --no-cache-dir --root-user-action=ignore --no-deps /wheels/*.whl \
  && rm /usr/local/bin/robustify
 
-ENV ROBUSTIFY_STATE_DIR=/state
+# Inside the container; who reaches it from outside is Docker's, and the keys', to say.
+ENV ROBUSTIFY_STATE_DIR=/state \
+    ROBUSTIFY_HOST=0.0.0.0
 WORKDIR /tmp
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
-CMD ["python", "-m", "uvicorn", "service.app:app_from_settings", "--factory", "--host", "0.0.0.0", "--port", "8000", \
-     "--no-access-log", "--timeout-graceful-shutdown", "3"]
+CMD ["python", "-m", "service"]

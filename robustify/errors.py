@@ -9,6 +9,7 @@ RobustifyError
         HubError
     QueueUnavailableError
     QueueFullError
+    ReusedKeyError              an Idempotency-Key of another request
     AllowanceError              a caller asks for more than it may
     TooManyQuestionsError       an operator allows no more about this image
     StoredImageError
@@ -59,6 +60,10 @@ class QueueUnavailableError(RobustifyError):
 
 class QueueFullError(RobustifyError):
     """More jobs wait than the settings allow; the client may try again later."""
+
+
+class ReusedKeyError(RobustifyError):
+    """An Idempotency-Key came with another request than before."""
 
 
 class AllowanceError(RobustifyError):

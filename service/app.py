@@ -3,34 +3,53 @@
 from importlib.metadata import version
 
 from fastapi import FastAPI
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.contract.webhook import Receivers
 from adapters.profiles.shipped import served_profile
 from adapters.queue.board import JobBoard
+from adapters.queue.changes import Changes
 from adapters.queue.connection import connect
 from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore
-from adapters.store.tasks import TaskStore
+from adapters.store.api_keys import check_listening
 from adapters.store.tensors import ImageStore
+from adapters.traces.choose import traces_of
+from adapters.traces.spans import NO_TRACES, Traces
 from robustify.errors import QueueUnavailableError
 from service.about import docs, health, models
+from service.access.install import install_access
 from service.adaptation_cache import AdaptationCache
+from service.batches import routes as batches
+from service.batches.description import describe_batches
 from service.certificates import routes as certificates
 from service.dependencies import Service
 from service.errors import install_error_handlers
+from service.janitor import Janitor
 from service.jobs import plan
 from service.jobs import routes as jobs
+from service.lifespan import running
 from service.methods import HeadAsGet
 from service.openapi import complete_description
+from service.owned import forgetting, listing, usage
+from service.shapes import huggingface
+from service.shapes.huggingface import describe_labels
+from service.stopping import CutOff, Stopping
 from service.tasks import adapt, references
 from service.tasks import routes as tasks
+from service.watching import routes as watching
+from service.watching.install import install_watching, telemetry_of
+from service.webhooks import routes as webhooks
+from service.webhooks.delivering import Deliveries
 
+ROUTES = (
+    batches, huggingface, webhooks,
+    jobs, listing, forgetting, plan, certificates, adapt, tasks, references, models, usage, health, docs, watching,
+)  # fmt: skip
 TITLE = "robustify"
 SUMMARY = "Certified image classification with labels you name: denoised smoothing."
 
 
-def create_app(settings: Settings, board: JobBoard, store: ImageStore) -> FastAPI:
+def create_app(settings: Settings, board: JobBoard, store: ImageStore, traces: Traces = NO_TRACES) -> FastAPI:
     """The HTTP API over a board and a store. Raises InvalidInputError when the settings name an unknown profile."""
     # The framework's own pages load scripts from other hosts.
     app = FastAPI(
@@ -40,42 +59,47 @@ def create_app(settings: Settings, board: JobBoard, store: ImageStore) -> FastAP
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=running,
+        telemetry=telemetry_of(traces),
     )
+    changes = Changes(settings.redis_url)
+    app.state.background = [
+        changes.run,
+        Janitor(settings, board, store).run,
+        Deliveries(settings, board, Receivers.of(settings)).run,
+    ]
     app.state.service = Service(
         settings,
         served_profile(settings),
         board,
         store,
-        TaskStore(settings.state.tasks),
         AdaptationCache(AdaptationStore(settings.state.adaptations)),
+        changes,
+        traces=traces,
     )
+    app.state.stopping = Stopping()
     install_error_handlers(app)
-    for routes in (jobs, plan, certificates, adapt, tasks, references, models, health, docs):
+    for routes in ROUTES:
         app.include_router(routes.router)
-    app.add_middleware(NoSniff)
     app.add_middleware(HeadAsGet)
-    complete_description(app, settings)
+    install_access(app, settings)
+    app.add_middleware(CutOff, stopping=app.state.stopping)
+    install_watching(app, app.state.service)
+    complete_description(app, settings, describe_batches, describe_labels)
     return app
 
 
 def app_from_settings() -> FastAPI:
     """For `uvicorn --factory service.app:app_from_settings`: the environment names the queue and the state folder."""
-    settings = Settings()
+    return app_of(Settings())
+
+
+def app_of(settings: Settings) -> FastAPI:
+    """The HTTP API over what the settings name. Raises RobustifyError where it may not be shown to others, or cannot be
+    put together.
+    """
+    check_listening(settings)
     if settings.redis_url is None:
         raise QueueUnavailableError("no queue server is named: set ROBUSTIFY_REDIS_URL, or run `robustify up`")
-    return create_app(settings, JobBoard(connect(settings.redis_url), settings), ImageStore(settings.state.images))
-
-
-class NoSniff:
-    """Tells browsers to take every response for what its type says."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_header(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Content-Type-Options"] = "nosniff"
-            await send(message)
-
-        await self.app(scope, receive, send_with_header)
+    board, store = JobBoard(connect(settings.redis_url), settings), ImageStore(settings.state.images)
+    return create_app(settings, board, store, traces_of("robustify-api"))

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from fastapi import Request, Response
 
-CACHE_CONTROL = "no-cache"
-"""May be kept, but is asked for again each time: another task may have the name one day."""
+CACHE_CONTROL = "private, no-cache"
+"""May be kept by who asked, but is asked for again each time: another task may have the name one day."""
 
 
 def unchanging(request: Request, digest: str, media_type: str, read: Callable[[], bytes]) -> Response:

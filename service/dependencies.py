@@ -1,10 +1,11 @@
 """What a route may ask for."""
 
+import errno
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated
 
-import anyio
 import anyio.to_thread
 from fastapi import Depends, Query, Request
 from fastapi import Path as PathParameter
@@ -12,35 +13,67 @@ from fastapi import Path as PathParameter
 from adapters.contract import example
 from adapters.contract.bounds import MAX_NAME_LENGTH
 from adapters.contract.jobs import JobRecord
+from adapters.contract.webhook import Receivers
 from adapters.profiles.profile import Profile
 from adapters.queue.board import JobBoard
+from adapters.queue.changes import Changes
 from adapters.settings import Settings
 from adapters.store.adaptations import StoredAdaptation
 from adapters.store.tasks import StoredTask, TaskStore, Version
 from adapters.store.tensors import ImageStore
+from adapters.traces.spans import NO_TRACES, Traces
 from robustify.errors import UnknownTaskError
+from service.access.caller import CallerDependency
 from service.adaptation_cache import AdaptationCache
-from service.errors import NOT_ADAPTED, UNKNOWN_JOB, ProblemError, store_failures
-from service.limits import DECODERS
+from service.bytes_in_flight import BytesInFlight
+from service.decoding.decoders import Decoders
+from service.errors import (
+    NOT_ADAPTED,
+    STORE_FULL,
+    STORE_UNAVAILABLE,
+    UNKNOWN_JOB,
+    ProblemError,
+    store_failures,
+)
+from service.lines import Lines
+from service.notes import notes_of
 
 JOB_ID = re.compile(r"[0-9a-z]{1,64}")
+ROOM_AGAIN_SECONDS = 60
+"""What is over is removed twice a minute."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """The parts of the running service; `decoders` bounds how many images are decoded at once."""
+    """The parts of the running service."""
 
     settings: Settings
     profile: Profile
     board: JobBoard
     store: ImageStore
-    tasks: TaskStore
     adaptations: AdaptationCache
-    decoders: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(DECODERS))
+    changes: Changes
+    lines: Lines = field(default_factory=Lines)
+    decoders: Decoders = field(default_factory=Decoders)
+    traces: Traces = NO_TRACES
 
-    async def job(self, job_id: str) -> JobRecord | None:
-        """A job's present state, read without holding up other requests."""
-        return await anyio.to_thread.run_sync(self.board.get, job_id)
+    @cached_property
+    def in_flight(self) -> BytesInFlight:
+        """The bytes of bodies that are in memory."""
+        return BytesInFlight(self.settings.max_body_bytes_in_flight)
+
+    @cached_property
+    def receivers(self) -> Receivers:
+        """Who may be told by webhooks. Raises InvalidInputError where the settings name what is no host."""
+        return Receivers.of(self.settings)
+
+    def tasks_of(self, owner: str) -> TaskStore:
+        """The tasks of one owner."""
+        return TaskStore.of(owner, self.settings.state.tasks)
+
+    async def job(self, job_id: str, owner: str) -> JobRecord | None:
+        """A job's present state as its owner sees it, read without holding up other requests."""
+        return await anyio.to_thread.run_sync(self.board.held, job_id, owner)
 
 
 def running_service(request: Request) -> Service:
@@ -67,15 +100,31 @@ def check_job_id(job_id: str) -> str:
     return job_id
 
 
-async def known_job(job_id: JobId, service: ServiceDependency) -> JobRecord:
-    """The job that the path names."""
-    record = await service.job(check_job_id(job_id))
+async def known_job(request: Request, job_id: JobId, service: ServiceDependency, caller: CallerDependency) -> JobRecord:
+    """The job that the path names, if it is the caller's."""
+    record = await service.job(check_job_id(job_id), caller.owner)
     if record is None:
         raise ProblemError(UNKNOWN_JOB)
+    notes_of(request.scope).note_job(record)
     return record
 
 
 KnownJob = Annotated[JobRecord, Depends(known_job)]
+
+
+def room_to_store(service: ServiceDependency) -> None:
+    """Refuses what would be stored while the disk has less free than ROBUSTIFY_MIN_FREE_BYTES."""
+    try:
+        service.store.check_room(service.settings.min_free_bytes)
+    except OSError as error:
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if not is_full:
+            raise ProblemError(STORE_UNAVAILABLE) from error
+        raise ProblemError(STORE_FULL, headers={"Retry-After": str(ROOM_AGAIN_SECONDS)}) from error
+
+
+NeedsRoom = Depends(room_to_store)
+"""For the routes that store something, before their bodies are read."""
 
 
 # What follows reads files: FastAPI runs a dependency that is not async in a thread.
@@ -88,12 +137,12 @@ TaskName = Annotated[
 ]
 
 
-def known_task(name: TaskName, service: ServiceDependency) -> StoredTask:
-    """The task that the path names."""
+def known_task(name: TaskName, service: ServiceDependency, caller: CallerDependency) -> StoredTask:
+    """The task of the caller's that the path names."""
     if len(name) > MAX_NAME_LENGTH:
         raise UnknownTaskError("there is no task of so long a name")
     with store_failures():
-        return service.tasks.find(name)
+        return service.tasks_of(caller.owner).find(name)
 
 
 KnownTask = Annotated[StoredTask, Depends(known_task)]

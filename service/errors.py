@@ -14,13 +14,16 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from adapters.contract.fields import FieldProblem, FieldsError
 from robustify.errors import (
+    AllowanceError,
     InvalidInputError,
     ModelError,
     QueueFullError,
     QueueUnavailableError,
+    ReusedKeyError,
     RobustifyError,
     StoredTaskError,
     TaskConflictError,
@@ -31,6 +34,7 @@ from robustify.errors import (
 )
 from service.limits import BODY_SECONDS
 from service.methods import allowed_methods
+from service.notes import notes_of
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -64,6 +68,22 @@ UNKNOWN_JOB = ProblemKind(
     404,
     "No such job",
     "There is no such job, or it ended so long ago that it is forgotten: send it again.",
+)
+
+
+UNKNOWN_BATCH = ProblemKind(
+    "unknown-batch",
+    404,
+    "No such batch",
+    "There is no such batch, or it ended so long ago that it is forgotten: send it again.",
+)
+
+
+UNKNOWN_IMAGE = ProblemKind(
+    "unknown-image",
+    404,
+    "No such image",
+    "There is no image of yours with this sha256, or it is forgotten already: `input.sha256` of a result names one.",
 )
 
 
@@ -131,10 +151,50 @@ INTERNAL_ERROR = ProblemKind(
 )
 
 
+INVALID_HEADER = ProblemKind("invalid-header", 400, "A header cannot be understood")
+
+
+REUSED_KEY = ProblemKind("reused-idempotency-key", 422, "The Idempotency-Key belongs to another request")
+
+
+ALLOWANCE_USED = ProblemKind("allowance-used", 429, "You have as much as you may have")
+
+
 TOO_MANY_QUESTIONS = ProblemKind("too-many-questions", 403, "No more questions about this image are answered")
 QUEUE_FULL = ProblemKind(
     "queue-full", 503, "Too many jobs wait", "As many jobs wait as are allowed: send it again later.", retry=True
 )
+
+
+BUSY = ProblemKind(
+    "busy",
+    503,
+    "The service is busy",
+    "As many requests of this kind are under way, or as many bytes, as the service takes at once, or as one key may "
+    "have: send it again after the seconds of Retry-After.",
+    retry=True,
+)
+
+
+DECODER_ENDED = ProblemKind(
+    "decoder-ended",
+    503,
+    "The image was not decoded",
+    "What decodes images was ended from outside while it was at work on this one: send it again.",
+    retry=True,
+)
+
+
+NOT_DONE = ProblemKind(
+    "not-done",
+    503,
+    "The answer takes longer",
+    "The job goes on: send the same request again to get its answer, after the seconds of Retry-After.",
+    retry=True,
+)
+
+
+JOB_FAILED = ProblemKind("job-failed", 503, "The job came to nothing", "Send the request again.", retry=True)
 
 
 QUEUE_UNAVAILABLE = ProblemKind(
@@ -152,10 +212,80 @@ STORE_UNAVAILABLE = ProblemKind(
 )
 
 
+STORE_FULL = ProblemKind(
+    "store-full",
+    503,
+    "The disk is nearly full",
+    "Nothing new is stored until there is room again; what is there can be read, canceled and deleted. Send it again "
+    "later.",
+    retry=True,
+)
+
+
 TASK_LOST = ProblemKind("task-lost", 503, "The task cannot be used", retry=True)
 
 
 NOT_READY = ProblemKind("not-ready", 503, "The service is not ready", retry=True)
+
+
+MISSING_KEY = ProblemKind(
+    "missing-key",
+    401,
+    "A key is needed",
+    "Send a key as `Authorization: Bearer rk_...`: the operator makes one with `robustify keys create`.",
+)
+
+
+INVALID_KEY = ProblemKind(
+    "invalid-key",
+    401,
+    "The key does not hold",
+    "The key is not known, or is revoked or expired: ask the operator for another, or send none where none is needed.",
+)
+
+
+MISSING_SCOPE = ProblemKind("missing-scope", 403, "The key does not allow this")
+
+
+FOREIGN_ORIGIN = ProblemKind(
+    "foreign-origin",
+    403,
+    "A page of another site may not do this",
+    "The browser says that the request comes from a page of another site: the operator can allow its origin with "
+    "ROBUSTIFY_ALLOWED_ORIGINS.",
+)
+
+
+FOREIGN_HOST = ProblemKind(
+    "foreign-host",
+    421,
+    "The service does not have this name",
+    "The header `Host` names another service: use an address that the operator has given out, or have the name allowed "
+    "with ROBUSTIFY_ALLOWED_HOSTS.",
+)
+
+
+TOO_MANY_REQUESTS = ProblemKind("too-many-requests", 429, "Too many requests", "Wait as long as `Retry-After` says.")
+
+
+HEADERS_TIMEOUT = ProblemKind(
+    "headers-timeout", 408, "The request did not come", "Its headers were not complete in time: send it again."
+)
+
+
+KEYS_UNAVAILABLE = ProblemKind(
+    "keys-unavailable", 503, "The keys cannot be read", "Nobody can be let in now: tell the operator.", retry=True
+)
+
+
+TOO_MANY_CONNECTIONS = ProblemKind(
+    "too-many-connections", 503, "Too many connections", "Every connection is in use: try again later.", retry=True
+)
+
+
+STOPPING = ProblemKind(
+    "stopping", 503, "The service stops", "The request was cut off, since the service stops: send it again.", retry=True
+)
 
 
 PROBLEM_KINDS = (
@@ -163,6 +293,8 @@ PROBLEM_KINDS = (
     BAD_REQUEST,
     NOT_FOUND,
     UNKNOWN_JOB,
+    UNKNOWN_BATCH,
+    UNKNOWN_IMAGE,
     UNKNOWN_TASK,
     NOT_ADAPTED,
     UNKNOWN_REFERENCE,
@@ -176,13 +308,31 @@ PROBLEM_KINDS = (
     UNREADABLE_IMAGE,
     INVALID_INPUT,
     INTERNAL_ERROR,
+    INVALID_HEADER,
+    REUSED_KEY,
+    ALLOWANCE_USED,
     TOO_MANY_QUESTIONS,
     QUEUE_FULL,
+    BUSY,
+    DECODER_ENDED,
+    NOT_DONE,
+    JOB_FAILED,
     QUEUE_UNAVAILABLE,
     MODEL_UNAVAILABLE,
     STORE_UNAVAILABLE,
+    STORE_FULL,
     TASK_LOST,
     NOT_READY,
+    MISSING_KEY,
+    INVALID_KEY,
+    MISSING_SCOPE,
+    FOREIGN_ORIGIN,
+    FOREIGN_HOST,
+    TOO_MANY_REQUESTS,
+    HEADERS_TIMEOUT,
+    KEYS_UNAVAILABLE,
+    TOO_MANY_CONNECTIONS,
+    STOPPING,
 )
 
 
@@ -212,16 +362,30 @@ def summary(errors: Sequence[FieldProblem]) -> str:
     return " ".join(f"{problem.field}: {problem.detail}" for problem in errors)
 
 
+class ProblemResponse(JSONResponse):
+    """A problem document, which is noted of the request that it answers."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, problem: "Problem", slug: str, headers: Mapping[str, str]) -> None:
+        super().__init__(problem.model_dump(exclude_none=True), problem.status, headers)
+        self.slug = slug
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        notes_of(scope).problem = self.slug
+        await super().__call__(scope, receive, send)
+
+
 def problem_response(error: ProblemError) -> Response:
     """The document; its headers hold also where the response passes by the middleware."""
     kind = error.kind
     body = Problem(
         type=kind.type, title=kind.title, status=kind.status, detail=error.detail, errors=error.errors or None
     )
-    headers = {"X-Content-Type-Options": "nosniff", **error.headers}
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", **error.headers}
     if kind.retry:
-        headers["Retry-After"] = str(RETRY_SECONDS)
-    return JSONResponse(body.model_dump(exclude_none=True), kind.status, headers, media_type=MEDIA_TYPE)
+        headers.setdefault("Retry-After", str(RETRY_SECONDS))
+    return ProblemResponse(body, kind.slug, headers)
 
 
 def client_problem(error: RobustifyError) -> ProblemError:
@@ -243,6 +407,10 @@ def client_problem(error: RobustifyError) -> ProblemError:
             return ProblemError(TASK_LOST, sentence(error))
         case TooManyQuestionsError():
             return ProblemError(TOO_MANY_QUESTIONS, sentence(error))
+        case ReusedKeyError():
+            return ProblemError(REUSED_KEY, sentence(error))
+        case AllowanceError():
+            return ProblemError(ALLOWANCE_USED, sentence(error), headers={"Retry-After": str(error.retry_seconds)})
         case QueueFullError():
             return ProblemError(QUEUE_FULL)
         case QueueUnavailableError():

@@ -6,6 +6,11 @@ from adapters.settings import MEBIBYTE, Settings
 
 MAX_FORM_FIELDS = 1100
 MAX_FORM_FILES = 8
+MAX_BATCH_IMAGES = 200
+JSON_PART_OF_A_BATCH = 4
+"""A batch in JSON may have one in so many of the bytes of a form."""
+COPIES_OF_A_BATCH = 4
+"""In JSON: in pieces, whole, as text, and as the texts in it."""
 MAX_FORM_FIELD_BYTES = 64 << 10
 MAX_JSON_NAMES = 100
 FIELDS_BYTES = MEBIBYTE
@@ -22,8 +27,47 @@ REGISTER_WAIT_SECONDS = 10
 """For an adaptation that adapts nothing: the labels are stored as a task."""
 READ_WAIT_SECONDS = 0
 MAX_WAIT_SECONDS = 60
-DECODERS = 2
-"""Images decoded at once: a large one takes 0.5 s and 0.5 GB."""
+
+
+@dataclass(frozen=True)
+class LineBounds:
+    """Of a line: how many may be at work and how many wait, and the seconds after which who waits is sent away."""
+
+    at_work: int
+    waiting: int
+    seconds: float = 10
+
+    @property
+    def share(self) -> int:
+        """The places that one key may have."""
+        return max(1, (self.at_work + self.waiting) // 2)
+
+
+DECODING_LIGHT = LineBounds(at_work=2, waiting=30)
+DECODING_HEAVY = LineBounds(at_work=1, waiting=4)
+PARSING = LineBounds(at_work=2, waiting=20)
+VERIFYING = LineBounds(at_work=1, waiting=10)
+PLANNING = LineBounds(at_work=1, waiting=4)
+BATCHING = LineBounds(at_work=4, waiting=4)
+"""Of batches that are being read or decoded: each takes space on disk, and one picture at a time of a decoder."""
+
+HEAVY_SECONDS = 0.3
+"""A picture that is expected to take so long to decode stands in a line of its own."""
+LIGHT_DECODING_SECONDS = 3.0
+"""One that takes so long although it was expected to be light begins again in the other line."""
+DECODING_SECONDS = 10.0
+"""Then a decoder is ended. Usual pictures take some hundredths of a second, the largest one or two seconds."""
+DECODER_MEMORY_BYTES = 1536 * MEBIBYTE
+"""Address space of a decoder; the largest pictures take 0.5 GB."""
+
+LARGE_JSON_BYTES = 64 << 10
+"""A JSON body over this stands in a line to be parsed."""
+FEW_LABELS = 50
+"""More stand in a line to be checked: each is read as a text encoder would read it."""
+MAX_JSON_PARTS = 300_000
+"""Lists, objects and what stands in them: each may take 25 times the memory of its text."""
+COPIES_OF_A_BODY = 2
+"""A form is held as it was sent and as the image in it, a JSON body in pieces and whole; more only in a line."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What the generated API description cannot know: both kinds of request body, problem documents, and examples."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from functools import cache
 
@@ -9,11 +9,14 @@ from pydantic import BaseModel
 
 from adapters.contract.example import SMALL_PICTURE, SMALL_PICTURE_BASE64
 from adapters.contract.fields import ANY, given
-from adapters.images import MAX_PIXELS, MAX_SCANS, MAX_SIDE, MIN_SIDE
+from adapters.contract.webhook import Notified
+from adapters.images import MAX_PIXELS, MAX_REDUCED_PIXELS, MAX_REDUCED_SIDE, MAX_SCANS, MAX_SIDE, MIN_SIDE
 from adapters.preparation import PARAMETERS
 from adapters.profiles.profile import Profile
 from adapters.profiles.shipped import served_profile
 from adapters.settings import Settings
+from service.access.description import describe_access
+from service.body.forms import LIST_FIELDS
 from service.body.json_bodies import BASE64
 from service.body.receive import FORM, JSON
 from service.body.received import IMAGE
@@ -22,35 +25,51 @@ from service.examples import REFERENCE, Document, add_examples
 from service.limits import MAX_WAIT_SECONDS, UploadLimits, form_limits, json_limits
 
 Responses = dict[int | str, Document]
+Describe = Callable[[Document, Settings], None]
+"""Completes what the description says of some routes."""
 DEFINITIONS = "$defs"
 NULL: Document = {"type": "null"}
 ABOUT = ("title", "description", "default", "examples")
 """What a schema says beside its rules."""
 FILE: Document = {"description": "A file.", "format": "binary"}
-FILE_AS_TEXT: Document = {"description": "A file in base64.", "format": "byte", "minLength": 1, "pattern": BASE64}
+FILE_AS_TEXT: Document = {
+    "description": "A file in base64.",
+    "format": "byte",
+    "contentEncoding": "base64",
+    "minLength": 1,
+    "pattern": BASE64,
+}
 IMAGE_TYPES = "image/jpeg, image/png, image/webp"
+FORM_ENCODING: Document = {
+    IMAGE: {"contentType": IMAGE_TYPES},
+    # Without it, what is generated from the description joins all labels in one field.
+    **{name: {"style": "form", "explode": True} for name in LIST_FIELDS},
+}
 SUBMIT_PROBLEMS = (400, 403, 404, 408, 409, 413, 415, 422, 503)
 NOT_MODIFIED: Document = {"description": "The client has it already: `If-None-Match` named its `ETag`"}
 IMAGE_RULE = (
     f"One still JPEG, PNG or WebP picture of 8 bits per channel, not CMYK, with sides of {MIN_SIDE} to {MAX_SIDE} "
-    f"pixels and at most {MAX_PIXELS} pixels in all; a JPEG has at most {MAX_SCANS} scans."
+    f"pixels and at most {MAX_PIXELS} pixels in all. A JPEG has at most {MAX_SCANS} scans, and may have sides of up to "
+    f"{MAX_REDUCED_SIDE} pixels and {MAX_REDUCED_PIXELS} pixels in all: it is then decoded at a reduced size."
 )
 
 
-def complete_description(app: FastAPI, settings: Settings) -> None:
-    """Completes the API description that the framework generates."""
+def complete_description(app: FastAPI, settings: Settings, *parts: Describe) -> None:
+    """Completes the API description that the framework generates; `parts` are what rooms above know of their bodies."""
     generate = app.openapi
 
     @cache
     def openapi() -> Document:
-        return completed(deepcopy(generate()), settings)
+        return completed(deepcopy(generate()), settings, parts)
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def completed(document: Document, settings: Settings) -> Document:
+def completed(document: Document, settings: Settings, parts: Sequence[Describe] = ()) -> Document:
     """With the bodies of submissions, every schema that a body refers to, and examples."""
-    describe_bodies(document, settings)
+    for describe in (describe_bodies, *parts):
+        describe(document, settings)
+    describe_access(document, settings, problem_response)
     schemas = document["components"]["schemas"]
     for media in all_bodies(document):
         # Of OpenAPI 3.2; in 3.1 the schema of a stream is that of its items.
@@ -69,8 +88,8 @@ def describe_bodies(document: Document, settings: Settings) -> None:
     text = image_schema(FILE_AS_TEXT, json_limits(settings), SMALL_PICTURE_BASE64)
     profile = served_profile(settings)
     for kind, model in PARAMETERS.items():
-        parameters = for_profile(model.model_json_schema(ref_template=REFERENCE), profile)
-        form = {"schema": with_image(never_null(parameters), file), "encoding": {IMAGE: {"contentType": IMAGE_TYPES}}}
+        parameters = notified(for_profile(model.model_json_schema(ref_template=REFERENCE), profile))
+        form = {"schema": with_image(never_null(parameters), file), "encoding": dict(FORM_ENCODING)}
         content = {FORM: form, JSON: {"schema": with_image(or_null(parameters), text)}}
         document["paths"][f"/{kind}"]["post"]["requestBody"] = {"required": True, "content": content}
 
@@ -98,6 +117,18 @@ def json_body(model: type[BaseModel]) -> Document:
     """The body of a route that takes JSON only and reads it itself."""
     content = {JSON: {"schema": or_null(model.model_json_schema(ref_template=REFERENCE))}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def notified_body(model: type[BaseModel]) -> Document:
+    """Likewise, of a submission, which may have a webhook."""
+    content = {JSON: {"schema": or_null(notified(model.model_json_schema(ref_template=REFERENCE)))}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def notified(schema: Document) -> Document:
+    """With the webhook, which every submission may have."""
+    properties = Notified.model_json_schema(ref_template=REFERENCE)["properties"]
+    return {**schema, "properties": {**schema["properties"], **properties}}
 
 
 def referenced(model: type[BaseModel]) -> Document:

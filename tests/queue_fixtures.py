@@ -15,6 +15,7 @@ from adapters.contract.records import JobKind
 from adapters.profiles.fingerprint import engine_digest, fingerprint
 from adapters.profiles.shipped import find_profile
 from adapters.queue.connection import connect
+from adapters.queue.keys import queue_name
 from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 from adapters.store.tensors import ImageStore
@@ -48,6 +49,11 @@ def connection(queue_settings: Settings) -> Iterator[redis.Redis]:
     """A client of the queue server of these settings."""
     with connect(str(queue_settings.redis_url)) as client:
         yield client
+
+
+def waiting_shards(connection: redis.Redis, kind: JobKind, engine: str) -> int:
+    """How many shards of a kind wait for a worker of an engine."""
+    return int(connection.zcount(f"robustify:held:{queue_name(kind, engine)}", "+inf", "+inf"))
 
 
 @pytest.fixture

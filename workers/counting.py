@@ -62,7 +62,7 @@ class VoteMaker:
             classes=len(task.labels),
             batch_size=self.profile.samples_per_batch(self.settings),
             device=torch.device(self.settings.device),
-            before_batch=before_batch,
+            before_batch=outside_inference(before_batch),
         )
 
 
@@ -114,6 +114,16 @@ class LoadedModel(VoteMaker):
             return engine_digest(self.profile, self.settings) == self.engine
         except (ModelFilesError, OSError):
             return True
+
+
+def outside_inference(before_batch: BeforeBatch) -> BeforeBatch:
+    """What is called between two batches may load the models of another task, which must be usable afterwards."""
+
+    def called(done: int) -> None:
+        with torch.inference_mode(False):
+            before_batch(done)
+
+    return called
 
 
 @lru_cache(maxsize=1024)

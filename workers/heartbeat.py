@@ -101,7 +101,8 @@ class Heartbeat:
             log.error("worker_stalled", worker=self.owner, job=holdings[-1].job_id, shard=holdings[-1].shard.key)
             self._on_stall()
             return
-        self._board.register(self._worker, ttl=2 * self._lease_seconds)
+        shown = self._worker.model_copy(update={"seen_at": time.time()})
+        self._board.register(shown, ttl=2 * self._lease_seconds)
         for holding in holdings:
             holding.lost = not self._board.renew(holding.job_id, holding.shard, self.owner)
 

@@ -1,33 +1,13 @@
-"""Logs as lines of JSON on stderr: ids and numbers, never labels or images."""
+"""The logs of a worker: lines of JSON on standard error."""
 
 import logging
-import sys
 
-import structlog
+from adapters.logs.json_lines import configure_json_lines
 
 
 def configure_logging(level: str) -> None:
-    """Sends structlog's and the standard library's records through one handler."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso"),
-        structlog.processors.format_exc_info,
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    # RQ tells of every pop; the worker's own records say the same with the ids that matter.
-    logging.getLogger("rq.worker").setLevel(logging.WARNING)
+    """Everybody's records from this level on, but for RQ's."""
+    configure_json_lines(level)
+    # RQ tells of every pop, and of what ends its loop with all that led to it. The worker's own records say the same
+    # with the ids that matter; what none of them tells of ends the process, which says why.
+    logging.getLogger("rq.worker").setLevel(logging.CRITICAL)

@@ -27,7 +27,23 @@ STORE_FULL = JobError(
     title="The disk is full",
     detail="There is no room on the disk of the worker: tell the operator, then submit it again.",
 )
+OUT_OF_MEMORY = JobError(
+    type="out-of-memory",
+    title="Not enough memory",
+    detail="The worker has not enough memory for this job: tell the operator, then submit it again.",
+)
+ADAPTATION_OUT_OF_MEMORY = OUT_OF_MEMORY.model_copy(
+    update={
+        "detail": "The worker has not enough memory for this adaptation: adapt with fewer labels, or with a smaller "
+        "batch_size, fine_tuning_batch_size or rank; if that does not help, tell the operator."
+    }
+)
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def out_of_memory(adapts: bool) -> JobError:
+    """An adaptation may be asked for with less; every batch of votes is as large."""
+    return ADAPTATION_OUT_OF_MEMORY if adapts else OUT_OF_MEMORY
 
 
 def refusal_of(error: RobustifyError) -> JobError:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr, ValidationError
 
 from adapters.canonical_json import canonical_bytes
 from adapters.contract.keys import PublicKeys
 from adapters.contract.plan import Plan
 from adapters.contract.records import JobKind, JsonObject
 from adapters.contract.results import AdaptResult, CertifyResult, PredictResult
+from adapters.settings import Settings
 from robustify.errors import InvalidInputError, RobustifyError
 
 WAIT_SECONDS = 30
@@ -62,16 +63,22 @@ class ListedModels(BaseModel):
     models: tuple[ListedModel, ...]
 
 
+def server_at(url: str, say: Callable[[str], None] = lambda text: None) -> "Server":
+    """A server, with the key that the settings have for it."""
+    return Server(url, say, Settings().api_key)
+
+
 class Server:
     """One server by its URL; problems that it answers with are raised with their own text.
 
-    `say` tells people what became of a job that they no longer wait for.
+    `say` tells people what became of a job that they no longer wait for; `key` is sent with every request.
     """
 
-    def __init__(self, url: str, say: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(self, url: str, say: Callable[[str], None] = lambda text: None, key: SecretStr | None = None) -> None:
         self.url = url
         self.say = say
-        self.client = httpx.Client(base_url=url, timeout=WAIT_SECONDS + 30)
+        headers = {} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"}
+        self.client = httpx.Client(base_url=url, timeout=WAIT_SECONDS + 30, headers=headers)
 
     def predict(self, image: bytes, fields: Mapping[str, object], on_progress: Progress) -> PredictResult:
         """Submits one image file and returns its result once the job is done.

@@ -8,11 +8,14 @@ import structlog
 
 from adapters.contract.answer import certify_result, predict_result
 from adapters.contract.jobs import AdaptRequest, JobError, JobRecord, JobRequest, Shard
-from adapters.contract.next_step import Finish, Select, next_step
+from adapters.contract.next_step import Finish, Publish, Select, next_step
 from adapters.contract.records import JobKind
 from adapters.contract.results import Voted
-from adapters.queue.board import JobBoard, VoteReceipt
+from adapters.models.memory import forget_locals, give_back_memory, lacks_memory
+from adapters.queue.board import JobBoard
+from adapters.queue.working import VoteReceipt
 from adapters.store.tensors import ImageStore
+from adapters.traces.spans import NO_TRACES, Traces
 from robustify.errors import (
     InvalidInputError,
     QueueUnavailableError,
@@ -22,13 +25,25 @@ from robustify.errors import (
 )
 from robustify.smoothing.looks import Tally
 from robustify.smoothing.rules import Selection
+from robustify.types import Phase
 from workers.counting import LoadedModel
+from workers.following import Followed, following
 from workers.heartbeat import Heartbeat, Holding
-from workers.problems import DISK_IS_FULL, INPUT_LOST, INTERNAL_ERROR, MODEL_CHANGED, STORE_FULL, refusal_of
+from workers.problems import (
+    DISK_IS_FULL,
+    INPUT_LOST,
+    INTERNAL_ERROR,
+    MODEL_CHANGED,
+    STORE_FULL,
+    out_of_memory,
+    refusal_of,
+)
 from workers.stop import NotWantedError, StopFlag
 
 ATTEMPTS = 5
 """A step that failed so often is given up, and its job with it."""
+ADAPTATION_ATTEMPTS = 2
+"""Of an adaptation that lacks memory: another worker, or another hour, may have more."""
 FAILURES = 3
 """A worker that fails so often in a row is given up."""
 RESTING_LEASES = 2
@@ -59,6 +74,7 @@ class ShardRunner:
         heartbeat: Heartbeat,
         stop: StopFlag,
         adaptations: AdaptationRuns | None = None,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self._board = board
         self._store = store
@@ -66,8 +82,13 @@ class ShardRunner:
         self._heartbeat = heartbeat
         self._stop = stop
         self._adaptations = adaptations
+        self._traces = traces
         self.serve_others: Callable[[], None] = lambda: None
         """Runs what waits for this worker, called between two steps of an adaptation; the RQ worker sets it."""
+        self.serve_predictions: Callable[[], None] = lambda: None
+        """Runs the predictions that wait, called between two batches of a certificate; likewise."""
+        self._away_seconds = 0.0
+        """Time that the shard of a certificate spent on predictions of others."""
         self._failures = 0
         self._rests_until = float("-inf")
 
@@ -85,8 +106,12 @@ class ShardRunner:
 
         After a failure the shard stays leased until the lease is over: then it is anybody's.
         """
+        with following(self._traces, job_id, shard) as followed:
+            self._run(job_id, shard, followed)
+
+    def _run(self, job_id: str, shard: Shard, followed: Followed) -> None:
         try:
-            receipt = self._receipt(job_id, shard)
+            receipt = self._receipt(job_id, shard, followed)
         except NotWantedError:
             self._board.release(job_id, shard, self._heartbeat.owner)
             log.info("shard_given_back", job=job_id, shard=shard.key)
@@ -116,16 +141,19 @@ class ShardRunner:
     def take_next_step(self, job_id: str) -> None:
         """Chooses the class, or ends the job once its votes are enough. Harmless when somebody else has done it."""
         try:
-            self._persistently(lambda: self._take_next_step(job_id))
+            with self._traces.span("next step", work_job=job_id):
+                self._persistently(lambda: self._take_next_step(job_id))
         except QueueUnavailableError:
             raise
         except Exception as error:
             log.exception("next_step_failed", job=job_id)
             self._fail_after_attempts(job_id, "next-step", failure_of(error))
 
-    def _receipt(self, job_id: str, shard: Shard) -> VoteReceipt | None:
+    def _receipt(self, job_id: str, shard: Shard, followed: Followed) -> VoteReceipt | None:
         """What became of the votes; None when the shard is not for this worker."""
         record = self._board.get(job_id)
+        if record is not None:
+            followed.note_job(record)
         if record is None or record.request.engine != self.engine:
             log.info("shard_dropped", job=job_id, shard=shard.key)
             return None
@@ -140,9 +168,10 @@ class ShardRunner:
             if isinstance(record.request, AdaptRequest):
                 self._adapt(record, record.request, holding)
                 return None
-            started = time.perf_counter()
+            started, away = time.perf_counter(), self._away_seconds
             votes = self._count_votes(record.vote_request, holding)
-            return self._record(record, holding, votes, time.perf_counter() - started)
+            seconds = time.perf_counter() - started - (self._away_seconds - away)
+            return self._record(record, holding, votes, seconds)
 
     def _adapt(self, record: JobRecord, request: AdaptRequest, holding: Holding) -> None:
         if self._adaptations is None:
@@ -151,9 +180,18 @@ class ShardRunner:
 
     def _count_votes(self, request: JobRequest, holding: Holding) -> Sequence[int]:
         shard = holding.shard
-        image = self._store.get(request.image.sha256)
-        count = self._model.votes_of(request, image, shard.phase, lambda done: self._check_wanted(holding))
-        return count(shard.first, shard.count)
+        with self._traces.span("load image"):
+            image = self._store.get(request.image.sha256)
+        count = self._model.votes_of(request, image, shard.phase, lambda done: self._between_batches(request, holding))
+        with self._traces.span("count votes", samples=shard.count):
+            return count(shard.first, shard.count)
+
+    def _between_batches(self, request: JobRequest, holding: Holding) -> None:
+        if request.kind is JobKind.CERTIFY:
+            started = time.perf_counter()
+            self.serve_predictions()
+            self._away_seconds += time.perf_counter() - started
+        self._check_wanted(holding)
 
     def _check_wanted(self, holding: Holding) -> None:
         holding.touch()
@@ -173,7 +211,9 @@ class ShardRunner:
             holding.touch()  # To wait for the server is no stall.
             return self._board.record_votes(record.id, shard, fingerprint, votes)
 
-        receipt = self._persistently(offer)
+        with self._traces.span("record votes") as span:
+            receipt = self._persistently(offer)
+            span.note(result=receipt.refusal or "counted")
         log.info("shard_recorded", job=record.id, shard=shard.key, refusal=receipt.refusal)
         if missing := shard.count - sum(votes):
             log.warning("votes_missing", job=record.id, shard=shard.key, missing=missing, samples=shard.count)
@@ -182,10 +222,31 @@ class ShardRunner:
         return receipt
 
     def _note_failure(self, job_id: str, shard: Shard, error: Exception) -> None:
+        if lacks_memory(error):
+            self._note_lack_of_memory(job_id, shard, error)
+            return
         log.error("shard_failed", job=job_id, shard=shard.key, exc_info=error)
         self._failures += 1
         self._rests_until = time.monotonic() + RESTING_LEASES * self._model.settings.lease_seconds
         self._fail_after_attempts(job_id, shard.key, failure_of(error))
+        self._give_up_if_ill()
+
+    def _note_lack_of_memory(self, job_id: str, shard: Shard, error: Exception) -> None:
+        """The work is too large, and no worker ill: it gives the memory back and serves others at once.
+
+        A batch of votes has the one shape that is part of f, so that it is not tried with a smaller one. It is as large
+        for every request: a worker that has no room for it again and again is given up, and another has a new heap.
+        """
+        log.error("out_of_memory", job=job_id, shard=shard.key, exc_info=error)
+        forget_locals(error)
+        give_back_memory()
+        adapts = shard.phase is Phase.ADAPT
+        self._fail_after_attempts(job_id, shard.key, out_of_memory(adapts), ADAPTATION_ATTEMPTS if adapts else ATTEMPTS)
+        if not adapts:
+            self._failures += 1
+            self._give_up_if_ill()
+
+    def _give_up_if_ill(self) -> None:
         if self._failures >= FAILURES:
             log.error("worker_given_up", worker=self._heartbeat.owner, failures=self._failures)
             self._stop.fail()
@@ -193,9 +254,9 @@ class ShardRunner:
     def _fail(self, job_id: str, problem: JobError) -> bool:
         return self._persistently(lambda: self._board.fail(job_id, problem))
 
-    def _fail_after_attempts(self, job_id: str, step: str, problem: JobError) -> bool:
+    def _fail_after_attempts(self, job_id: str, step: str, problem: JobError, most: int = ATTEMPTS) -> bool:
         attempts = self._persistently(lambda: self._board.note_attempt(job_id, step))
-        return attempts >= ATTEMPTS and self._fail(job_id, problem)
+        return attempts >= most and self._fail(job_id, problem)
 
     def _take_next_step(self, job_id: str) -> None:
         """Read, decide, write; a write that comes too late is refused."""
@@ -204,11 +265,19 @@ class ShardRunner:
             return
         match next_step(standing):
             case Select(index, samples):
-                self._board.select(job_id, index, samples)
+                with self._traces.span("select"):
+                    self._board.select(job_id, index, samples)
             case Finish(selection, tally):
-                result = self._result(standing.record, selection, tally)
-                if self._board.finish(job_id, result):
-                    log.info("job_finished", job=job_id, samples=tally.samples)
+                with self._traces.span("finish"):
+                    self._finish(standing.record, selection, tally)
+            case Publish():
+                with self._traces.span("publish"):
+                    self._board.publish(job_id)
+
+    def _finish(self, record: JobRecord, selection: Selection | None, tally: Tally) -> None:
+        result = self._result(record, selection, tally)
+        if self._board.finish(record.id, result):
+            log.info("job_finished", job=record.id, samples=tally.samples)
 
     def _result(self, record: JobRecord, selection: Selection | None, tally: Tally) -> Voted:
         seconds = max(0.0, time.time() - (record.started_at or record.created_at))

@@ -20,6 +20,7 @@ from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.settings import Settings
 from adapters.store.tensors import ImageStore
+from adapters.traces.choose import traces_of
 from robustify.errors import QueueUnavailableError, RobustifyError
 from workers.counting import BaseClassifiers, LoadedModel
 from workers.heartbeat import Heartbeat, Holding
@@ -78,7 +79,8 @@ def serve(
     stop = StopFlag()
     model = LoadedModel(profile, engine, classifiers, settings, noise_key(settings))
     adapter = adaptations(board, profile, settings, heartbeat, stop) if adaptations else None
-    runner = ShardRunner(board, ImageStore(settings.state.images), model, heartbeat, stop, adapter)
+    traces = traces_of("robustify-worker")
+    runner = ShardRunner(board, ImageStore(settings.state.images), model, heartbeat, stop, adapter, traces)
     public_key = model.issuer.public_key  # Made now, if it is the first start.
     tick_seconds = min(TICK_SECONDS, settings.lease_seconds / 2)
     stop.install()
@@ -89,6 +91,7 @@ def serve(
         work_until_stopped(lambda: ShardWorker(connect(url), board, runner, stop, tick_seconds, kinds), stop)
     finally:
         heartbeat.stop()
+        traces.close()
     log.info("worker_stopped", worker=heartbeat.owner)
     if stop.failed:
         raise SystemExit(GIVEN_UP)

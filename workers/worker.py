@@ -4,20 +4,22 @@ The only file that subclasses RQ's worker. Leases, retries and recovery are the 
 """
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 import redis
 import structlog
+from redis.client import Pipeline
 from rq import SimpleWorker
 from rq.job import Job
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
-from rq.worker import WorkerStatus
 from rq.worker_registration import clean_worker_registry
 
 from adapters.contract.records import JobKind
 from adapters.queue.board import JobBoard
-from adapters.queue.rq_queue import POLL_SECONDS, RefusedDeliveryError, SafeJob, SafeQueue, queues, shard_of
+from adapters.queue.connection import reason_of
+from adapters.queue.rq_queue import RefusedDeliveryError, SafeJob, SafeQueue, queues, shard_of, wait_for_work
 from robustify.errors import QueueUnavailableError
 from workers.shards import ShardRunner
 from workers.stop import StopFlag
@@ -25,6 +27,7 @@ from workers.stop import StopFlag
 RQ_RECORD_SECONDS = 20
 """RQ's own record of this worker lives for a minute more than this without a sign."""
 RESTART_SECONDS = 0.5
+RESTING_POLL_SECONDS = 0.05
 
 log = structlog.get_logger()
 
@@ -54,18 +57,22 @@ class ShardWorker(SimpleWorker):
         self._runner = runner
         self._stop = stop
         self._tick_seconds = tick_seconds
-        self._ticked_at = float("-inf")
+        self._ticked_at = self._shown_at = float("-inf")
         runner.serve_others = self.serve_others
+        runner.serve_predictions = self.serve_predictions
 
     def serve_others(self) -> None:
         """Runs every prediction that waits and one shard of a certificate: an adaptation makes way for them."""
-        try:
-            while popped := self._pop_of(JobKind.PREDICT):
-                self.execute_job(*popped)
+        self.serve_predictions()
+        with logged_outage():
             if popped := self._pop_of(JobKind.CERTIFY):
                 self.execute_job(*popped)
-        except (redis.RedisError, QueueUnavailableError) as error:
-            log.warning("queue_unavailable", error=type(error).__name__)
+
+    def serve_predictions(self) -> None:
+        """Runs every prediction that waits: a certificate makes way for them between two batches."""
+        with logged_outage():
+            while popped := self._pop_of(JobKind.PREDICT):
+                self.execute_job(*popped)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Runs the shard that the RQ job carries; anything else is put among the dead letters."""
@@ -74,10 +81,8 @@ class ShardWorker(SimpleWorker):
         except RefusedDeliveryError:
             self._bury(queue.name, job.id)
             return
-        self.set_state(WorkerStatus.BUSY)
         self._runner.run_shard(job_id, shard)
         self._board.drop_delivery(queue.name, job.id)
-        self.set_state(WorkerStatus.IDLE)
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
@@ -86,10 +91,13 @@ class ShardWorker(SimpleWorker):
         while not self._stop.requested:
             if self.should_run_maintenance_tasks:
                 self.run_maintenance_tasks()
-            popped = None if self._runner.is_resting else self._pop(self.queues)
+            if self._runner.is_resting:
+                self._stop.wait(RESTING_POLL_SECONDS)
+                continue
+            popped = self._pop(self.queues)
             if popped is not None:
                 return popped
-            self._stop.wait(POLL_SECONDS)
+            wait_for_work(self.connection, [queue.name for queue in self.queues])
         return None
 
     @property
@@ -105,6 +113,12 @@ class ShardWorker(SimpleWorker):
         for job_id in self._board.reconcile(self._runner.engine, pause=self._tick_seconds / 2):
             self._runner.take_next_step(job_id)
         self._runner.check_models()
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Keeps RQ's record of this worker, which RQ would do after each shard, at each tick only."""
+        if pipeline is not None or time.monotonic() - self._shown_at >= self._tick_seconds:
+            self._shown_at = time.monotonic()
+            super().heartbeat(timeout, pipeline)
 
     def check_for_suspension(self, burst: bool) -> None:
         """There is none: who can write to the queue server must not stop workers."""
@@ -143,6 +157,15 @@ class ShardWorker(SimpleWorker):
         self._board.bury_delivery(queue, name)
 
 
+@contextmanager
+def logged_outage() -> Iterator[None]:
+    """What is done beside the work may fail for want of the queue server; the work goes on."""
+    try:
+        yield
+    except (redis.RedisError, QueueUnavailableError) as error:
+        log.warning("queue_unavailable", error=reason_of(error))
+
+
 def kind_of(queue: Queue) -> JobKind:
     """What the jobs of a queue are; its name begins with it."""
     return JobKind(queue.name.partition(":")[0])
@@ -154,5 +177,5 @@ def work_until_stopped(make_worker: Callable[[], SimpleWorker], stop: StopFlag) 
         try:
             make_worker().work()
         except (redis.RedisError, QueueUnavailableError) as error:
-            log.warning("queue_unavailable", error=type(error).__name__)
+            log.warning("queue_unavailable", error=reason_of(error))
         stop.wait(RESTART_SECONDS)

@@ -14,10 +14,11 @@ from adapters.certificates.count_checks import (
     check_statement,
 )
 from adapters.certificates.document import MAX_BYTES, read_certificate
-from adapters.certificates.file_checks import file_checks
+from adapters.certificates.file_checks import Decode, file_checks
 from adapters.certificates.noise_checks import noise_checks
 from adapters.certificates.signature_checks import TrustedKey, check_signature
 from adapters.contract.certificate import AnyCertificate, Certificate
+from adapters.images import canonicalise_for
 from robustify.errors import InvalidInputError
 
 OF_ISSUER = ("model.profile", "model.task", "model.version", "software", "issued_at")
@@ -38,7 +39,12 @@ def verify_file(data: bytes, trusted: TrustedKey | None = None, image: bytes | N
     return verify(document, trusted, image)
 
 
-def verify(document: object, trusted: TrustedKey | None = None, image: bytes | None = None) -> Verification:
+def verify(
+    document: object,
+    trusted: TrustedKey | None = None,
+    image: bytes | None = None,
+    decode: Decode = canonicalise_for,
+) -> Verification:
     """The checks of a parsed certificate; those of the image only if its file is given."""
     # What makes a certificate valid. All of it is checked with no model and no server:
     #
@@ -86,7 +92,7 @@ def verify(document: object, trusted: TrustedKey | None = None, image: bytes | N
         # 10.
         *noise_checks(certificate, trusted),
         # 11.
-        *(() if image is None else file_checks(certificate, image)),
+        *(() if image is None else file_checks(certificate, image, decode)),
     )
     return Verification(tuple(checks), certificate, trusted is not None, issuers_word(certificate, image is not None))
 

@@ -69,7 +69,7 @@ class Issuer:
             radius_source_pixels=result.radius_source_pixels,
             labels=request.labels,
             template=request.template,
-            image=CertifiedImage(**request.image.model_dump()),
+            image=CertifiedImage(**request.image.model_dump(exclude={"reduced_by"})),
             model=model_of(request, self.engine, self.hardware),
             smoothing=smoothing_of(request, result),
             bound=CertifiedBound(name=result.bound, p_lower=result.p_lower, p_upper=result.p_upper),

@@ -11,7 +11,7 @@ KEYLESS = ""
 
 
 class Scope(StrEnum):
-    """What a key may do; each route asks for one."""
+    """What a key may do; each route asks for one, or for any of some."""
 
     PREDICT = "predict"
     CERTIFY = "certify"

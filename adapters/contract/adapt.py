@@ -7,16 +7,18 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from adapters.contract.access import KEYLESS
 from adapters.contract.bounds import MAX_NAME_LENGTH
 from adapters.contract.example import LABELS, TASK_NAME
 from adapters.contract.fields import FieldProblem, accepted, parse_fields
 from adapters.contract.jobs import AdaptRequest
 from adapters.contract.labels import ID_LETTERS, Labels, Template, case_folded, clean
+from adapters.contract.prompts import check_prompts
 from adapters.contract.records import JobKind
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
-from robustify.types import DEFAULT_TEMPLATE
+from robustify.types import DEFAULT_TEMPLATE, Task
 
 NAME_CATEGORIES = ("L", "M", "N")
 NAME_MARKS = " -_.,()'&+"
@@ -139,6 +141,7 @@ def checked_adaptation(values: Mapping[str, object], strict: bool, profile: Prof
 
 def check_profile(parameters: AdaptParameters, profile: Profile) -> Iterator[FieldProblem]:
     """What the profile cannot do."""
+    yield from check_prompts(Task(tuple(parameters.labels), parameters.template), profile)
     if profile.classifier != "clip":
         yield FieldProblem(
             field="labels",
@@ -152,7 +155,9 @@ def check_profile(parameters: AdaptParameters, profile: Profile) -> Iterator[Fie
         )
 
 
-def adapt_request(parameters: AdaptParameters, profile: Profile, settings: Settings) -> AdaptRequest:
+def adapt_request(
+    parameters: AdaptParameters, profile: Profile, settings: Settings, owner: str = KEYLESS
+) -> AdaptRequest:
     """The request with all defaults filled in."""
     given: Mapping[str, object] = parameters.model_dump(exclude_none=True)
     defaults = profile.adaptation.fitted(parameters.shots or profile.adaptation.shots)
@@ -163,6 +168,7 @@ def adapt_request(parameters: AdaptParameters, profile: Profile, settings: Setti
         values["fine_tuning_steps"] = 0
     return AdaptRequest(
         **{**given, **values, "labels": tuple(parameters.labels)},
+        owner=owner,
         profile=profile.name,
         engine=engine_digest(profile, settings),
         models=profile.model_digest,

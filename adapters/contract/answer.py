@@ -93,7 +93,13 @@ def answering_model(request: JobRequest) -> AnsweringModel:
 
 
 def answered_image(image: InputImage) -> AnsweredImage:
-    return AnsweredImage(sha256=image.sha256, height=image.height, width=image.width, source_sha256=image.source_sha256)
+    return AnsweredImage(
+        sha256=image.sha256,
+        height=image.height,
+        width=image.width,
+        source_sha256=image.source_sha256,
+        reduced_by=image.reduced_by,
+    )
 
 
 def predict_rule_of(request: JobRequest) -> PredictRule:

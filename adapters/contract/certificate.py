@@ -10,6 +10,7 @@ from pydantic_core.core_schema import definition_reference_schema, definitions_s
 
 from adapters.contract.bounds import MAX_LABELS
 from adapters.contract.certificate_parts import (
+    MAX_PARTS,
     CertifiedBound,
     CertifiedImage,
     CertifiedModel,
@@ -91,7 +92,7 @@ class ClaimOfAnyVersion(Part):
     votes: Votes = Field(
         description="Of the estimation samples that were looked at, in the order of the labels.", examples=[(323, 9677)]
     )
-    software: dict[str, str | None] = Field(
+    software: Annotated[dict[str, str | None], Field(max_length=MAX_PARTS)] = Field(
         description="The versions that computed it, by package; null for one that was not there.",
         examples=[EXAMPLE_SOFTWARE],
     )

@@ -17,6 +17,8 @@ from adapters.contract.question import EACH_BATCH, EARLY_AND_LATER, STREAM, Plan
 
 MAX_TENSOR_SIDE = 1024
 """Of a canonical tensor: what is checked against a certificate is made as large as it says."""
+MAX_PARTS = 100
+"""Of an engine, and of the software: they have a dozen, and each costs time wherever a certificate is checked."""
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Votes = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(max_length=MAX_LABELS)]
@@ -79,7 +81,7 @@ class CertifiedModelOfVersion1(Part):
     task: str | None = Field(description="The task that was named, if one was.", examples=[None, "animals"])
     version: int | None = Field(description="Its version.", examples=[None, 2])
     adaptation: Digest | None = Field(description="The digest of its adaptation.", examples=[None])
-    engine: dict[str, str | bool | int | float | None] = Field(
+    engine: Annotated[dict[str, str | bool | int | float | None], Field(max_length=MAX_PARTS)] = Field(
         description="What decides f besides labels, template, adaptation and sigma, by name.", examples=[EXAMPLE_ENGINE]
     )
     fingerprint: Digest = Field(

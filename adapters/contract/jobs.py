@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from adapters.contract.access import KEYLESS
 from adapters.contract.question import PlannedLooks, Question
 from adapters.contract.records import JobKind, Record, VoteKind
 from adapters.contract.results import Result
@@ -49,6 +50,8 @@ class InputImage(Record):
     source_sha256: str
     source_norm: float
     """||W||_2 of resize and crop: a radius R of the tensor is R / ||W||_2 for the pixels of the file."""
+    reduced_by: int = 1
+    """How many stored pixels of an axis were decoded as one; the pixels of the file are the decoded ones."""
 
 
 class JobRequest(Record):
@@ -134,6 +137,8 @@ class AdaptRequest(Record):
     """
 
     kind: Literal[JobKind.ADAPT] = JobKind.ADAPT
+    owner: str = KEYLESS
+    """Whose task it is: a name stands for another one with another key."""
     name: str
     labels: tuple[str, ...]
     template: str
@@ -190,9 +195,16 @@ class JobError(Record):
 
 
 class JobRecord(Record):
-    """The state of a job, owned by the service; times are seconds since the epoch."""
+    """The state of a job; times are seconds since the epoch.
+
+    What an owner sees of one has the id of a ticket, which holds the job whose id is `job`.
+    """
 
     id: str
+    job: str = ""
+    owner: str = KEYLESS
+    trace: str | None = None
+    """What follows the job through the processes (a W3C traceparent)."""
     request: Annotated[JobRequest | AdaptRequest, Field(discriminator="kind")]
     status: JobStatus
     created_at: float
@@ -225,3 +237,5 @@ class WorkerRecord(Record):
     shards_done: int
     samples_per_second: float | None = None
     """While it counts votes; None before the first shard."""
+    seen_at: float | None = None
+    """When it gave this sign."""

@@ -1,6 +1,6 @@
 """What decides when a job ends: the next step of a job, as a function of what the board holds of it.
 
-1. A job that is over, or counts no votes, needs nothing.
+1. A job that is over, or counts no votes, needs nothing; one that is settled is published.
 2. CERTIFY chooses its class at the first look at the selection votes that settles it, and before any estimation vote
    counts (rule 3 of a sound certificate): from those votes alone.
 3. The votes of the last phase are put together from the first sample on, as far as there is no gap, between one planned
@@ -45,12 +45,13 @@ class CountedPhase:
 @dataclass(frozen=True)
 class Standing:
     """How a job stands, in one atomic read: its record, the class if it is chosen and by how many selection samples,
-    and the votes of each phase."""
+    and the votes of each phase. `is_settled`: its result is decided, and only to be published."""
 
     record: JobRecord
     selected: int | None = None
     selection_samples: int = 0
     counted: Mapping[Phase, CountedPhase] = field(default_factory=dict)
+    is_settled: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,16 @@ class Finish:
 
 
 @dataclass(frozen=True)
+class Publish:
+    """Store the result that is settled, and let it be read: who settled it did not come to that."""
+
+
+@dataclass(frozen=True)
 class Wait:
     """More votes are needed, or nothing is."""
 
 
-Step = Select | Finish | Wait
+Step = Select | Finish | Publish | Wait
 
 
 def next_step(standing: Standing) -> Step:
@@ -82,6 +88,8 @@ def next_step(standing: Standing) -> Step:
     # 1.
     if standing.record.status.done or standing.record.request.kind is JobKind.ADAPT:
         return Wait()
+    if standing.is_settled:
+        return Publish()
     request = standing.record.vote_request
     # 2.
     if request.kind is JobKind.CERTIFY and standing.selected is None:

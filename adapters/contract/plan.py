@@ -1,6 +1,7 @@
 """What a radius costs, fixed and adaptive, before it is asked for: no image and no model is needed."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,7 +20,9 @@ from adapters.contract.smoothing import Alpha, SelectionSamples, Sigma
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
 from robustify.smoothing.anytime import target_test
+from robustify.smoothing.looks import Looks
 from robustify.smoothing.planning import (
+    Forecast,
     chance_of_fixed,
     fewest_anytime_samples,
     fewest_fixed_samples,
@@ -31,6 +34,8 @@ from robustify.smoothing.statistics import required_probability
 Probability = Annotated[float, Field(gt=0, le=1, examples=[0.99])]
 DEFAULT_PROBABILITIES = (0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
 MAX_PROBABILITIES = 20
+REMEMBERED = 4096
+"""Forecasts, of some numbers each."""
 
 
 class PlanParameters(BaseModel):
@@ -149,9 +154,8 @@ def plan(parameters: PlanParameters, profile: Profile, settings: Settings, speed
 
 def cost(parameters: PlanParameters, sigma: float, profile: Profile, settings: Settings, p: float) -> Cost:
     radius, alpha, n, n0 = parameters.target_radius, parameters.alpha, parameters.n, parameters.n0
-    looks = anytime_looks(profile, settings)
-    found = forecast(target_test(radius, sigma, alpha, looks.ends(n)), p)
-    samples = forecast_selection(n0, selection_looks(profile, settings), p) + found.samples
+    found = remembered_forecast(radius, sigma, alpha, anytime_looks(profile, settings), n, p)
+    samples = remembered_selection(n0, selection_looks(profile, settings), p) + found.samples
     return Cost(
         p=p,
         fixed=FixedCost(
@@ -167,6 +171,17 @@ def cost(parameters: PlanParameters, sigma: float, profile: Profile, settings: S
             seconds=seconds_of(samples, parameters.samples_per_second),
         ),
     )
+
+
+@lru_cache(maxsize=REMEMBERED)
+def remembered_forecast(radius: float, sigma: float, alpha: float, looks: Looks, n: int, p: float) -> Forecast:
+    """A thousand looks take a tenth of a second, and the same is asked again and again."""
+    return forecast(target_test(radius, sigma, alpha, looks.ends(n)), p)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def remembered_selection(n0: int, looks: Looks, p: float) -> float:
+    return forecast_selection(n0, looks, p)
 
 
 def chance(computed: float) -> float:

@@ -49,6 +49,12 @@ class AnsweredImage(Record):
     height: int = Field(description="Of the canonical tensor, in pixels.", examples=[32])
     width: int = Field(description="Of the canonical tensor, in pixels.", examples=[32])
     source_sha256: str = Field(description="Of the uploaded file.", examples=[FILE_DIGEST])
+    reduced_by: int = Field(
+        1,
+        description="How many pixels of an axis of the file were decoded as one: 1, or 2, 4 or 8 for a JPEG of over 25 "
+        "megapixels. `radius_source_pixels` is about the decoded pixels.",
+        examples=[1],
+    )
 
 
 class VotedResult(Record):

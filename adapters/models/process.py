@@ -1,21 +1,13 @@
 """From the device that the settings name to one that is there."""
 
-import ctypes
-from contextlib import suppress
-
 import torch
 
+from adapters.models.memory import keep_freed_memory
 from adapters.profiles.fingerprint import TORCH_VERSION
 from adapters.profiles.manifest import verify_manifest
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
 from robustify.errors import ModelError
-
-TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
-"""Options of `mallopt` in glibc's malloc.h."""
-KEPT_BYTES = 1 << 30
-ALWAYS_ACCEPTED = 32 << 20
-"""The largest buffer that all versions of glibc take from memory that was freed."""
 
 
 def chosen_device(settings: Settings) -> torch.device:
@@ -28,20 +20,6 @@ def chosen_device(settings: Settings) -> torch.device:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ModelError("there is no device mps here: set ROBUSTIFY_DEVICE to cpu")
     return device
-
-
-def keep_freed_memory() -> None:
-    """Every batch needs the same buffers: what one frees, up to a GiB, stays for the next.
-
-    By default glibc gives large buffers back to the kernel, which then clears each page of them anew: a tenth of the
-    time of profile mini in bfloat16. Where the C library is another, nothing changes.
-    """
-    with suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(TRIM_THRESHOLD, KEPT_BYTES)
-        mallopt(TOP_PAD, KEPT_BYTES >> 4)
-        if not mallopt(MMAP_THRESHOLD, KEPT_BYTES):
-            mallopt(MMAP_THRESHOLD, ALWAYS_ACCEPTED)
 
 
 def set_up(profile: Profile, settings: Settings) -> torch.device:

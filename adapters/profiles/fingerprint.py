@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 
 from adapters.canonical_json import canonical_digest
+from adapters.images import CURRENT
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
 from robustify.types import Noise, Task
 
-PREPROCESSING_VERSION = "1"
-"""Changes whenever `adapters/images.py` makes another tensor of the same file."""
+PREPROCESSING_VERSION = CURRENT.value
+"""Changes whenever `adapters/images/` makes another tensor of the same file."""
 PIPELINE_VERSION = "1"
 """Changes whenever our code or a new lock file makes other logits of the same canonical tensor, noise and weights."""
 TORCH_VERSION = "2.14.1"

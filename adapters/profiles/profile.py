@@ -91,9 +91,16 @@ class Profile:
     """Whether it is so large that only a process of its own may load it."""
     for_tests: bool = False
     adaptation: AdaptationDefaults = AdaptationDefaults()
+    micro_batch_size: int = 32
+    """Images that training takes at once, for a second or two; a larger batch is several of these."""
+    lora_width: int = 0
+    """Inputs and outputs of all weights that a LoRA changes: it has so many numbers for each rank."""
 
     def samples_per_batch(self, settings: Settings) -> int:
         return settings.batch_size or self.batch_size
+
+    def images_per_micro_batch(self, settings: Settings) -> int:
+        return settings.micro_batch_size or self.micro_batch_size
 
     def samples_per_shard(self, settings: Settings) -> int:
         return settings.shard_samples or self.shard_samples

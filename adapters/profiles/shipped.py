@@ -34,6 +34,7 @@ DEEPFLOYD = Profile(
     ),
     licence_url="https://huggingface.co/DeepFloyd/IF-II-L-v1.0",
     large_text_encoder=True,
+    lora_width=318_080,
 )
 PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
@@ -63,6 +64,8 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                     one_shot_base_guidance=2.0,
                     one_shot_fine_tuning_learning_rate=2e-4,
                 ),
+                micro_batch_size=40,
+                lora_width=5632,
             ),
             DEEPFLOYD,
             replace(

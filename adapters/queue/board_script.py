@@ -1,4 +1,4 @@
-"""board.lua, called from Python."""
+"""The board's script, called from Python; it is the files of `script/`, in the order of their names."""
 
 import json
 from functools import cache
@@ -13,7 +13,7 @@ from adapters.queue.keys import SHARD_FUNCTION
 
 
 class BoardScript:
-    """Runs one command of board.lua on the queue server; answers with str, int, None and lists of them."""
+    """Runs one command of the script on the queue server; answers with str, int, None and lists of them."""
 
     def __init__(self, connection: redis.Redis) -> None:
         self._script = connection.register_script(source())
@@ -27,7 +27,8 @@ class BoardScript:
 
 @cache
 def source() -> str:
-    return Path(__file__).with_name("board.lua").read_text(encoding="utf-8")
+    parts = sorted((Path(__file__).with_name("script")).glob("*.lua"))
+    return "\n".join(part.read_text(encoding="utf-8") for part in parts)
 
 
 def as_text(answer: Any) -> Any:  # Any: Redis's own tree of values.

@@ -1,4 +1,4 @@
-"""The names on the queue server that Python needs; all others are in board.lua."""
+"""The names on the queue server that Python needs; all others are in the board's script."""
 
 import secrets
 import string
@@ -28,3 +28,8 @@ def queue_name(kind: JobKind, engine: str) -> str:
 def queue_names(engine: str) -> list[str]:
     """The queues of an engine, in the order in which a worker empties them."""
     return [queue_name(kind, engine) for kind in KINDS]
+
+
+def wake_key(queue: str) -> str:
+    """The list that workers block on while a queue has no work."""
+    return f"robustify:wake:{queue}"

@@ -16,10 +16,13 @@ from rq.serializers import JSONSerializer
 
 from adapters.contract.jobs import Shard
 from adapters.queue.board_script import BoardScript
-from adapters.queue.keys import SHARD_FUNCTION, queue_names
+from adapters.queue.keys import SHARD_FUNCTION, queue_names, wake_key
 from robustify.errors import RobustifyError
 
 POLL_SECONDS = 0.05
+"""Of RQ's own pop, which no worker of ours waits in."""
+LONGEST_BLOCK_SECONDS = 0.5
+"""A worker that blocks for work looks about after this: whether it is to stop, or something is to be repaired."""
 POPPED_SECONDS = 5.0
 """A popped shard that no worker has begun by then is delivered again."""
 
@@ -65,6 +68,11 @@ class SafeQueue(Queue):
     @classmethod
     def lmove(cls, connection: redis.Redis, queue_key: str, timeout: int | None) -> tuple[str, str] | None:
         return cls.lpop([queue_key], timeout, connection)
+
+
+def wait_for_work(connection: redis.Redis, names: Sequence[str]) -> None:
+    """Returns when there may be work in one of these queues, or after a while."""
+    connection.blpop([wake_key(name) for name in names], timeout=LONGEST_BLOCK_SECONDS)
 
 
 @lru_cache(maxsize=1)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from adapters.contract.access import KEYLESS
 from adapters.contract.labels import ID_LETTERS, case_folded, task_id
 from adapters.durable_files import locked, sync, write_durably
+from adapters.store.walking import files_below
 from robustify.errors import StoredTaskError, TaskConflictError, UnknownTaskError
 from robustify.types import Task
 
@@ -90,6 +92,11 @@ class TaskStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    @classmethod
+    def of(cls, owner: str, folder: Path) -> "TaskStore":
+        """The tasks of one owner, in the folder of all: a name means another task to another owner."""
+        return cls(folder if owner == KEYLESS else folder / owner)
+
     def find(self, name: str) -> StoredTask:
         """The task of a name or an id; raises UnknownTaskError."""
         for identifier in (task_id(name), name):
@@ -155,10 +162,6 @@ class TaskStore:
             sync(self._root)
             return task
 
-    def mentions(self, adaptation: str) -> bool:
-        """Whether any task, even a damaged one, has this adaptation."""
-        return any(adaptation.encode() in path.read_bytes() for path in self._root.glob("*.json"))
-
     def _path(self, identifier: str) -> Path | None:
         if len(identifier) != ID_LETTERS or set(identifier) - set("0123456789abcdef"):
             return None
@@ -169,6 +172,19 @@ class TaskStore:
         """The path of a task's file, which nobody else changes meanwhile."""
         with locked(self._root):
             yield self._root / f"{identifier}.json"
+
+
+def is_mentioned(adaptation: str, folder: Path) -> bool:
+    """Whether any task of any owner, even a damaged one, has this adaptation; `folder` is that of all tasks."""
+    return any(adaptation.encode() in content_of(path) for path in files_below(folder) if path.suffix == ".json")
+
+
+def content_of(path: Path) -> bytes:
+    """Nothing, if the task is deleted meanwhile."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def new_task(name: str, task: Task, now: float) -> StoredTask:

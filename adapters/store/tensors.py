@@ -5,17 +5,22 @@ import hashlib
 import os
 import re
 import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import numpy as np
 
-from adapters.durable_files import write_durably
+from adapters.durable_files import locked, write_durably
+from adapters.store.walking import files_below
 from robustify.errors import StoredImageError
 
 NAME = re.compile(r"[0-9a-f]{64}")
 CHANNELS = 3
 NUMBER = np.dtype("<f4")
 PROBE = ".probe"
+LOCKS = ".locks"
 
 
 class ImageStore:
@@ -29,10 +34,30 @@ class ImageStore:
         content = encode(tensor)
         sha256 = hashlib.sha256(content).hexdigest()
         path = self._path(sha256)
-        if not path.is_file() or path.read_bytes() != content:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(path, content)
+        with self._locked(sha256):
+            if not path.is_file() or path.read_bytes() != content:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_durably(path, content)
         return sha256
+
+    def remove(self, sha256: str, is_unwanted: Callable[[], bool]) -> bool:
+        """Removes a tensor if nobody wants it: no other process stores it between the question and the removal."""
+        path = self._path(sha256)
+        with self._locked(sha256):
+            if not is_unwanted():
+                return False
+            path.unlink(missing_ok=True)
+            with suppress(OSError):  # Others are in the folder, or there was none.
+                path.parent.rmdir()
+            return True
+
+    def older_than(self, seconds: float) -> Iterator[str]:
+        """The tensors that were stored so long ago."""
+        limit = time.time() - seconds
+        for path in files_below(self._root):
+            with suppress(FileNotFoundError):
+                if NAME.fullmatch(path.name) and path.stat().st_mtime < limit:
+                    yield path.name
 
     def get(self, sha256: str) -> np.ndarray:
         """The tensor of that digest, checked against it. Raises StoredImageError when it is missing or damaged."""
@@ -51,13 +76,27 @@ class ImageStore:
         # Random, since a disk that compresses has room for zeros when it has none for images.
         write_durably(probe, os.urandom(CHANNELS * side * side * NUMBER.itemsize))
         probe.unlink(missing_ok=True)
+        self.check_room(min_free_bytes)
+
+    def check_room(self, min_free_bytes: int) -> None:
+        """Raises OSError unless the disk has so many bytes free."""
+        self._root.mkdir(parents=True, exist_ok=True)
         if (free := shutil.disk_usage(self._root).free) < min_free_bytes:
             raise OSError(errno.ENOSPC, f"the disk of the image store has {free} bytes free, under {min_free_bytes}")
+
+    def _locked(self, sha256: str) -> AbstractContextManager[None]:
+        """One of 256 locks, so that nobody waits for others' images."""
+        return locked(self._root / LOCKS / sha256[:2])
 
     def _path(self, sha256: str) -> Path:
         if not NAME.fullmatch(sha256):
             raise StoredImageError("an image is named by its sha256: 64 hexadecimal digits")
         return self._root / sha256[:2] / sha256
+
+
+def stored_bytes(height: int, width: int) -> int:
+    """What a canonical tensor of this size takes on disk, but for its header."""
+    return CHANNELS * height * width * NUMBER.itemsize
 
 
 def tensor_digest(tensor: np.ndarray) -> str:

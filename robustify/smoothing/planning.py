@@ -83,8 +83,8 @@ def forecast(test: TargetTest, p: float) -> Forecast:
     """Exact but for float64, by following the distribution of the votes that leave the test open from look to look."""
     chances, fewest, before = np.ones(1), 0, 0
     samples, ends = 0.0, np.zeros(3)
-    for number, look in enumerate(test.looks):
-        chances = np.convolve(chances, binom.pmf(np.arange(look - before + 1), look - before, p))
+    for number, look in enumerate(test.looks.tolist()):
+        chances = np.convolve(chances, chances_of_votes(look - before, p))
         ending = endings(test, number, fewest + np.arange(len(chances)))
         ended = (ending * chances).sum(axis=1)
         samples, ends = samples + look * ended.sum(), ends + ended
@@ -94,6 +94,14 @@ def forecast(test: TargetTest, p: float) -> Forecast:
         chances = np.where(ending.any(axis=0), 0.0, chances)[still_open[0] : still_open[-1] + 1]
         fewest, before = fewest + still_open[0], look
     return Forecast(float(samples), *(float(end) for end in ends))
+
+
+@lru_cache(maxsize=64)
+def chances_of_votes(samples: int, p: float) -> np.ndarray:
+    """(samples + 1,) how likely so many votes are: the same from most looks to the next, and dear to compute."""
+    chances: np.ndarray = binom.pmf(np.arange(samples + 1), samples, p)
+    chances.setflags(write=False)
+    return chances
 
 
 def endings(test: TargetTest, number: int, votes: np.ndarray) -> np.ndarray:
@@ -113,7 +121,7 @@ def forecast_selection(n0: int, looks: Looks, p: float) -> float:
     """
     chances, votes, before, samples = np.ones(1), np.zeros(1, dtype=int), 0, 0.0
     for look in looks.ends(n0):
-        chances = np.convolve(chances, binom.pmf(np.arange(look - before + 1), look - before, p))
+        chances = np.convolve(chances, chances_of_votes(look - before, p))
         votes = votes[0] + np.arange(len(chances))
         settled = is_clear(np.maximum(votes, look - votes), np.minimum(votes, look - votes)) | (look == n0)
         samples, before = samples + look * chances[settled].sum(), look

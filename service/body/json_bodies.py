@@ -3,10 +3,10 @@
 import base64
 import json
 
+from service.body.headers import too_large
 from service.body.received import EMPTY_IMAGE, IMAGE, NO_IMAGE, TWO_IMAGES, Received, given_twice, image_problem
-from service.body.stream import too_large
 from service.errors import INVALID_INPUT, MALFORMED_BODY, ProblemError
-from service.limits import MAX_JSON_NAMES, UploadLimits, base64_length
+from service.limits import MAX_JSON_NAMES, MAX_JSON_PARTS, UploadLimits, base64_length
 
 LARGEST_WHOLE = 1 << 53
 """The largest number up to which doubles tell all whole numbers apart."""
@@ -18,6 +18,7 @@ NOT_TEXT = "It must be a text in base64."
 NOT_BASE64 = "It is not valid base64; send plain base64 with padding, without a data: prefix or line breaks."
 MALFORMED_JSON = "The body is not valid JSON in UTF-8: send one JSON object."
 NOT_AN_OBJECT = "The JSON is not an object: send one object with the documented fields."
+TOO_MANY_PARTS = f"The JSON has over {MAX_JSON_PARTS} lists, objects and values: send the documented fields only."
 TOO_MANY_NAMES = f"The JSON object has over {MAX_JSON_NAMES} names: send the documented fields only."
 
 
@@ -39,6 +40,7 @@ def reason_against(image: object) -> str:
 
 def parse_object(body: bytes) -> dict[str, object]:
     """The values by name; null counts as not given."""
+    check_parts(body)
     try:
         values = json.loads(body.decode(), object_pairs_hook=distinct_names, parse_float=number)
     except (ValueError, RecursionError):
@@ -46,6 +48,12 @@ def parse_object(body: bytes) -> dict[str, object]:
     if not isinstance(values, dict):
         raise ProblemError(MALFORMED_BODY, NOT_AN_OBJECT)
     return {name: value for name, value in values.items() if value is not None}
+
+
+def check_parts(body: bytes) -> None:
+    """Refuses what would take many times its length in memory, before it is parsed; base64 has none of these signs."""
+    if sum(body.count(sign) for sign in (b",", b"[", b"{")) > MAX_JSON_PARTS:
+        raise ProblemError(MALFORMED_BODY, TOO_MANY_PARTS)
 
 
 def number(text: str) -> int | float:

@@ -7,7 +7,8 @@ import anyio
 import anyio.to_thread
 from fastapi import Request
 
-from service.errors import BODY_TIMEOUT, TOO_LARGE, ProblemError
+from service.body.headers import too_large
+from service.errors import BODY_TIMEOUT, ProblemError
 from service.limits import BODY_SECONDS, DRAIN_SECONDS, BodyLimits
 
 
@@ -19,13 +20,6 @@ async def body_deadline() -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise ProblemError(BODY_TIMEOUT) from None
-
-
-def check_declared_length(request: Request, limits: BodyLimits) -> None:
-    """Refuses a body that says itself that it is too large."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limits.body:
-        raise too_large(limits)
 
 
 @asynccontextmanager
@@ -55,10 +49,6 @@ async def drain(request: Request) -> None:
     with anyio.move_on_after(DRAIN_SECONDS):
         async for _ in request.stream():
             pass
-
-
-def too_large(limits: BodyLimits) -> ProblemError:
-    return ProblemError(TOO_LARGE, limits.refusal)
 
 
 async def whole_body(request: Request, limits: BodyLimits) -> bytes:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from adapters.certificates.document import read_certificate
+from adapters.contract.access import KEYLESS, Scope
 from adapters.contract.certificate import Certificate, SignedDocument
 from adapters.contract.example import IMAGE_DIGEST
 from adapters.contract.jobs import JobRecord
@@ -15,6 +16,7 @@ from adapters.contract.keys import PublicKeys
 from adapters.contract.ledger import AskedOfImage, LedgerDescription, describe_account
 from adapters.contract.results import CertifyResult
 from adapters.contract.verification import VerificationResult
+from service.access.caller import CallerDependency
 from service.body.receive import JSON
 from service.certificates.page import CONTENT_SECURITY_POLICY, certificate_page
 from service.certificates.schemas import VerifyRequest
@@ -74,20 +76,23 @@ async def verify_certificate(request: Request, service: ServiceDependency) -> Ve
     summary="What was issued, and how sure all of it is",
     responses=problems(422, 503),
 )
-def get_ledger(service: ServiceDependency, image: ImageDigest = None) -> LedgerDescription:
-    """Counted since the queue server was set up, or since the first release that counts."""
-    ledger = service.board.ledger()
+def get_ledger(service: ServiceDependency, caller: CallerDependency, image: ImageDigest = None) -> LedgerDescription:
+    """What the caller was answered; without a key, or with one that may see what concerns everybody, all that was.
+    Counted since the queue server was set up, or since the first release that counts.
+    """
+    owner = KEYLESS if Scope.ADMIN in caller.scopes else caller.owner
+    ledger = service.board.ledger(owner)
     return LedgerDescription(
         certificates=describe_account(ledger.certificates),
         predictions=describe_account(ledger.predictions),
-        image=None if image is None else asked_of(service, image),
+        image=None if image is None else asked_of(service, image, caller.owner),
     )
 
 
-def asked_of(service: Service, image: str) -> AskedOfImage:
+def asked_of(service: Service, image: str, owner: str) -> AskedOfImage:
     return AskedOfImage(
         sha256=image,
-        questions=service.board.questions_about(image),
+        questions=service.board.questions_about(image, owner),
         allowed=service.settings.max_questions_per_image,
     )
 

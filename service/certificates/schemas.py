@@ -18,7 +18,7 @@ class VerifyRequest(BaseModel):
         None,
         description="The image file in base64; without it, its digests are not checked.",
         examples=[None, SMALL_PICTURE_BASE64],
-        json_schema_extra={"format": "byte", "pattern": BASE64},
+        json_schema_extra={"format": "byte", "contentEncoding": "base64", "pattern": BASE64},
     )
     key: Digest | None = Field(
         None,

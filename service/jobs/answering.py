@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 import anyio
@@ -9,16 +10,17 @@ from fastapi import Request, Response
 
 from adapters.contract.jobs import JobRecord
 from adapters.contract.records import JobKind
+from adapters.queue.asking import Admission
 from robustify.errors import QueueUnavailableError
+from service.access.prefix import prefixed
 from service.dependencies import Service
 from service.jobs.schemas import Job, describe_job, job_path
 from service.limits import MAX_WAIT_SECONDS
+from service.notes import notes_of
+from service.stopping import stopping_of
 
 RETRY_AFTER_SECONDS = {JobKind.PREDICT: 1, JobKind.CERTIFY: 2, JobKind.ADAPT: 5}
 SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
-FIRST_PAUSE_SECONDS = 0.015
-LONGEST_PAUSE_SECONDS = 0.1
-PAUSE_GROWTH = 1.2
 
 
 @dataclass(frozen=True)
@@ -30,16 +32,19 @@ class PreferredWait:
 
 
 async def answer(
-    request: Request, response: Response, service: Service, record: JobRecord, default_seconds: int
+    request: Request, response: Response, service: Service, admission: Admission, default_seconds: int
 ) -> Job:
     """Waits for the job as long as the client prefers: 200 when it is done by then, else 202."""
+    notes_of(request.scope).note_job(admission.record)
     wait = preferred_wait(request, default_seconds)
-    record = await wait_until_done(service, record, wait.seconds, request)
+    record = await wait_until_done(service, admission.record, wait.seconds, request)
     set_headers(response, record, wait)
+    if admission.is_replayed:
+        response.headers["Idempotent-Replayed"] = "true"
     if not record.status.done:
         response.status_code = 202
-        response.headers["Location"] = job_path(record.id)
-    return describe_job(record)
+        response.headers["Location"] = prefixed(request, job_path(record.id))
+    return describe_job(record, prefixed(request, ""))
 
 
 def set_headers(response: Response, record: JobRecord, wait: PreferredWait) -> None:
@@ -67,19 +72,32 @@ def preferred_wait(request: Request, default_seconds: int) -> PreferredWait:
 
 
 async def wait_until_done(service: Service, record: JobRecord, seconds: float, request: Request) -> JobRecord:
-    """The job when it is done, or as it is when the time is over or the client gone."""
-    deadline = time.monotonic() + seconds
-    pause = FIRST_PAUSE_SECONDS
-    while not record.status.done and time.monotonic() < deadline and not await request.is_disconnected():
-        await anyio.sleep(min(pause, max(0.0, deadline - time.monotonic())))
-        pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)
-        record = await latest(service, record)
+    """The job when it is done, or as it is when the time is over, the client gone or the service about to stop."""
+    deadline, stopping = time.monotonic() + seconds, stopping_of(request)
+    with service.changes.watching(record.job) as watch:
+        while not record.status.done and (left := deadline - time.monotonic()) > 0:
+            record = await latest(service, record)
+            if record.status.done or stopping.is_set or await request.is_disconnected():
+                break
+            await either(watch.change(left), stopping.wait())
     return record
+
+
+async def either(*waits: Awaitable[None]) -> None:
+    """Returns when one of them does, and ends the others."""
+    async with anyio.create_task_group() as group:
+
+        async def first(wait: Awaitable[None]) -> None:
+            await wait
+            group.cancel_scope.cancel()
+
+        for wait in waits:
+            group.start_soon(first, wait)
 
 
 async def latest(service: Service, record: JobRecord) -> JobRecord:
     """The job's present state; the one known before if the queue does not answer, since the job is accepted."""
     try:
-        return await service.job(record.id) or record
+        return await service.job(record.id, record.owner) or record
     except QueueUnavailableError:
         return record

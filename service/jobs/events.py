@@ -3,34 +3,43 @@
 import re
 from collections.abc import AsyncIterator
 
-import anyio
 from fastapi.sse import ServerSentEvent
 
 from adapters.contract.jobs import JobRecord
+from adapters.queue.changes import LONGEST_SECONDS
 from robustify.errors import QueueUnavailableError
 from service.dependencies import Service
+from service.jobs.answering import either
 from service.jobs.schemas import JobProgress, describe_job, describe_progress
+from service.stopping import Stopping
 
 DONE_ID = "done"
 EVENT_ID = re.compile("[0-9]{1,9}")
 PAUSE_SECONDS = 0.2
 
 
-async def job_events(service: Service, first: JobRecord, last_event_id: str | None) -> AsyncIterator[ServerSentEvent]:
+async def job_events(
+    service: Service, first: JobRecord, last_event_id: str | None, stopping: Stopping
+) -> AsyncIterator[ServerSentEvent]:
     """`progress` whenever the samples, the stage or the status change, then `done` with the whole job.
 
     The id of a progress event is its number of samples or steps: a client that comes back gets only what it has not
-    seen. The stream ends early when the queue does not answer or the job is forgotten; a client that comes back is told
-    so.
+    seen. The stream ends without `done` when the service stops, the queue does not answer or the job is forgotten; a
+    client that comes back is told so.
     """
     record: JobRecord | None = first
     seen = (first.status, first.stage, last_seen_samples(last_event_id))
-    while record is not None and not record.status.done:
-        if (record.status, record.stage, record.samples_done) != seen:
-            yield progress_event(record)
-            seen = (record.status, record.stage, record.samples_done)
-        await anyio.sleep(PAUSE_SECONDS)
-        record = await state_now(service, record.id)
+    with service.changes.watching(first.job, each=True) as watch:
+        while record is not None and not record.status.done and not stopping.is_set:
+            if (record.status, record.stage, record.samples_done) != seen:
+                yield progress_event(record)
+                seen = (record.status, record.stage, record.samples_done)
+                # No more often than people can read.
+                await stopping.pause(PAUSE_SECONDS)
+            await either(watch.change(LONGEST_SECONDS), stopping.wait())
+            record = await state_now(service, record)
+    if record is not None and not record.status.done:
+        return
     if record is not None:
         yield ServerSentEvent(event="done", id=DONE_ID, data=describe_job(record))
 
@@ -45,8 +54,8 @@ def progress_event(record: JobRecord) -> ServerSentEvent:
     return ServerSentEvent(event="progress", id=str(record.samples_done), data=data)
 
 
-async def state_now(service: Service, job_id: str) -> JobRecord | None:
+async def state_now(service: Service, record: JobRecord) -> JobRecord | None:
     try:
-        return await service.job(job_id)
+        return await service.job(record.id, record.owner)
     except QueueUnavailableError:
         return None

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 
-import anyio.to_thread
 from fastapi import APIRouter, Request
 
 from adapters.contract.plan import Plan, PlanParameters, checked_plan, plan
 from adapters.profiles.fingerprint import engine_digest
 from robustify.errors import QueueUnavailableError
-from service.body.receive import receive_fields
+from service.body.receive import in_line, receive_fields
 from service.dependencies import Service, ServiceDependency
 from service.openapi import json_body, problems
 
@@ -26,7 +25,8 @@ async def plan_radius(request: Request, service: ServiceDependency) -> Plan:
     """Needs no image. `seconds` are those of the live workers together, were there nothing else to do, or of the
     speed that the request gives; null where neither is known.
     """
-    return await anyio.to_thread.run_sync(planned, service, await receive_fields(request))
+    values = await receive_fields(request)
+    return await in_line(request, service.lines.planning, lambda: planned(service, values))
 
 
 def planned(service: Service, values: Mapping[str, object]) -> Plan:

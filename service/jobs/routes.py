@@ -9,16 +9,21 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from adapters.contract.jobs import JobRecord
 from adapters.contract.records import JobKind
+from service.access.caller import CallerDependency
+from service.access.prefix import prefixed
 from service.body.receive import receive
-from service.dependencies import JobId, KnownJob, ServiceDependency, check_job_id
+from service.dependencies import JobId, KnownJob, NeedsRoom, ServiceDependency, check_job_id
 from service.errors import UNKNOWN_JOB, ProblemError
 from service.examples import Document
 from service.jobs.answering import answer, preferred_wait, set_headers, wait_until_done
+from service.jobs.asking import asked_of
 from service.jobs.events import DONE_ID, job_events
 from service.jobs.schemas import Event, Job, describe_job
 from service.jobs.submission import submit
 from service.limits import CERTIFY_WAIT_SECONDS, PREDICT_WAIT_SECONDS, READ_WAIT_SECONDS
+from service.notes import notes_of
 from service.openapi import SUBMIT_PROBLEMS, accepted_later, prefer, problems, referenced
+from service.stopping import stopping_of
 
 STREAM = "text/event-stream"
 EVENTS: Document = {
@@ -33,27 +38,31 @@ router = APIRouter(tags=["jobs"])
 @router.post(
     "/predict",
     operation_id="predict",
+    dependencies=[NeedsRoom],
     summary="The class that the smoothed classifier returns, or abstain",
     responses={202: accepted_later(), **problems(*SUBMIT_PROBLEMS)},
     openapi_extra=prefer(PREDICT_WAIT_SECONDS),
 )
 async def predict(request: Request, response: Response, service: ServiceDependency) -> Job:
     """Waits 10 s for the answer unless the header `Prefer: wait=N` or `Prefer: respond-async` says otherwise."""
-    record = await submit(service, JobKind.PREDICT, await receive(request, service.settings))
-    return await answer(request, response, service, record, PREDICT_WAIT_SECONDS)
+    asked = asked_of(request)
+    admission = await submit(service, JobKind.PREDICT, await receive(request, service.settings), asked)
+    return await answer(request, response, service, admission, PREDICT_WAIT_SECONDS)
 
 
 @router.post(
     "/certify",
     operation_id="certify",
+    dependencies=[NeedsRoom],
     summary="A class and an L2 radius within which it does not change, or abstain",
     responses={202: accepted_later(), **problems(*SUBMIT_PROBLEMS)},
     openapi_extra=prefer(CERTIFY_WAIT_SECONDS),
 )
 async def certify(request: Request, response: Response, service: ServiceDependency) -> Job:
     """Does not wait for the answer unless the header `Prefer: wait=N` says so (up to 60 s)."""
-    record = await submit(service, JobKind.CERTIFY, await receive(request, service.settings))
-    return await answer(request, response, service, record, CERTIFY_WAIT_SECONDS)
+    asked = asked_of(request)
+    admission = await submit(service, JobKind.CERTIFY, await receive(request, service.settings), asked)
+    return await answer(request, response, service, admission, CERTIFY_WAIT_SECONDS)
 
 
 @router.get(
@@ -68,20 +77,19 @@ async def get_job(request: Request, response: Response, record: KnownJob, servic
     wait = preferred_wait(request, READ_WAIT_SECONDS)
     record = await wait_until_done(service, record, wait.seconds, request)
     set_headers(response, record, wait)
-    return describe_job(record)
+    return describe_job(record, prefixed(request, ""))
 
 
 @router.delete("/jobs/{job_id}", operation_id="cancelJob", summary="Cancel a job", responses=problems(404, 503))
-async def cancel_job(job_id: JobId, service: ServiceDependency) -> Job:
-    """Ends a job that is not done, at once and however often it was submitted. The answer is the job.
-
-    Identical requests share a job, and nobody knows whose it is: whoever else waits for it finds it `canceled`, and
-    may submit it again. A job that is done stays as it is.
+async def cancel_job(request: Request, job_id: JobId, service: ServiceDependency, caller: CallerDependency) -> Job:
+    """Ends a job that is not done, at once, for the caller; whoever else waits for the same answer still gets it. The
+    answer is the job. A job that is done stays as it is.
     """
-    record = await anyio.to_thread.run_sync(service.board.cancel, check_job_id(job_id))
+    record = await anyio.to_thread.run_sync(service.board.let_go, check_job_id(job_id), caller.owner)
     if record is None:
         raise ProblemError(UNKNOWN_JOB)
-    return describe_job(record)
+    notes_of(request.scope).note_job(record)
+    return describe_job(record, prefixed(request, ""))
 
 
 async def unfinished_stream(
@@ -104,10 +112,11 @@ async def unfinished_stream(
     responses={200: EVENTS, 204: NO_EVENTS, **problems(404, 503)},
 )
 async def follow_job(
+    request: Request,
     record: Annotated[JobRecord, Depends(unfinished_stream)],
     service: ServiceDependency,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """`progress` events while the job waits and runs, then one `done` event with the whole job, then the end."""
-    async for event in job_events(service, record, last_event_id):
+    async for event in job_events(service, record, last_event_id, stopping_of(request)):
         yield event

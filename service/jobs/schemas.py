@@ -120,9 +120,8 @@ class Event(RootModel[Annotated[ProgressEvent | DoneEvent, Field(discriminator="
     """One of a stream of server-sent events."""
 
 
-def describe_job(record: JobRecord) -> Job:
-    """What a client sees of a job."""
-    path = job_path(record.id)
+def describe_job(record: JobRecord, root_path: str = "") -> Job:
+    """What a client sees of a job; `root_path` is where the service is shown."""
     fields = {
         "id": record.id,
         "kind": record.request.kind,
@@ -135,9 +134,14 @@ def describe_job(record: JobRecord) -> Job:
         "params": effective(record.request),
         "result": record.result,
         "error": None if record.error is None else describe_error(record.error),
-        "links": Links(self=path, events=f"{path}/events", cancel=path),
+        "links": links_of(record.id, root_path),
     }
     return Job.model_validate(fields)
+
+
+def links_of(job_id: str, root_path: str = "") -> Links:
+    path = f"{root_path}{job_path(job_id)}"
+    return Links(self=path, events=f"{path}/events", cancel=path)
 
 
 def describe_progress(record: JobRecord) -> Progress | AdaptProgress:

@@ -1,38 +1,93 @@
-"""From what a client sent to a job: check the parameters, decode the image, store it, and put the job on the board."""
+"""From what a client sent to a job: check the parameters, decode the image, put the job on the board, store the image.
+
+1. What is asked is checked, and the image decoded, before anybody is charged for it.
+2. The board admits the job, or refuses it: then nothing is stored.
+3. The canonical tensor is stored, and the job may begin. Where there is no room, the job is let go again.
+
+A service that dies between 2 and 3 leaves a job that nobody works on, for a minute; who asks again goes on with it.
+"""
+
+from dataclasses import replace
 
 import anyio.to_thread
 
 from adapters.contract.jobs import JobRecord
 from adapters.contract.records import VoteKind
 from adapters.images import CanonicalImage
-from adapters.preparation import CheckedRequest, canonical_image, checked, request_of
+from adapters.preparation import CheckedRequest, checked, request_of
+from adapters.queue.asking import Admission, Asked
+from adapters.traces.spans import Role, Traces
+from robustify.types import Noise
+from service.body.presence import while_present
 from service.body.received import Received
 from service.dependencies import Service
-from service.errors import INVALID_INPUT, ProblemError, store_failures
+from service.errors import INVALID_INPUT, STORE_UNAVAILABLE, ProblemError, store_failures
+from service.jobs.asking import with_webhook
+from service.limits import FEW_LABELS
 
 
-async def submit(service: Service, kind: VoteKind, received: Received) -> JobRecord:
+async def submit(service: Service, kind: VoteKind, received: Received, asked: Asked) -> Admission:
     """The job of this request. The image is looked at last, when everything else is in order."""
-    # Not in the event loop: a thousand long labels take half a second.
-    asked, image = await anyio.to_thread.run_sync(check_received, service, kind, received)
-    canonical = await anyio.to_thread.run_sync(
-        canonical_image, asked, image, service.profile, limiter=service.decoders, abandon_on_cancel=False
-    )
-    return await anyio.to_thread.run_sync(enqueue, service, asked, canonical)
+    asked, values, problems = with_webhook(asked, received.values, service.receivers)
+    received = replace(received, values=values, problems=[*received.problems, *problems])
+    with received.held:
+        request, image = await checked_fields(service, kind, received, asked.caller.owner)
+        canonical = await decoded(service, request.noise, image, received)
+    return await anyio.to_thread.run_sync(enqueue, service, request, canonical, asked)
 
 
-def check_received(service: Service, kind: VoteKind, received: Received) -> tuple[CheckedRequest, bytes]:
+async def checked_fields(
+    service: Service, kind: VoteKind, received: Received, owner: str
+) -> tuple[CheckedRequest, bytes]:
+    """Not in the event loop, and of many labels only some requests at a time: a thousand long ones take a second."""
+    labels = received.values.get("labels")
+    if not isinstance(labels, list) or len(labels) <= FEW_LABELS:
+        return await anyio.to_thread.run_sync(check_received, service, kind, received, owner)
+    async with service.lines.parsing.place(received.owner):
+        return await anyio.to_thread.run_sync(check_received, service, kind, received, owner)
+
+
+async def decoded(service: Service, noise: Noise, image: bytes, received: Received) -> CanonicalImage:
+    """The canonical tensor, as long as the client waits for it."""
+
+    async def decode() -> CanonicalImage:
+        return await service.decoders.decode(noise, image, service.profile.side, received.owner)
+
+    return await (decode() if received.request is None else while_present(received.request, decode))
+
+
+def check_received(service: Service, kind: VoteKind, received: Received, owner: str) -> tuple[CheckedRequest, bytes]:
     """What is asked, and the image; raises one problem with all that is wrong with the fields."""
     with store_failures():
-        asked = checked(kind, received.values, received.strict, service.profile, service.tasks, received.problems)
+        tasks = service.tasks_of(owner)
+        request = checked(kind, received.values, received.strict, service.profile, tasks, received.problems)
     if received.image is None:  # Its problems say why, so that this is never reached.
         raise ProblemError(INVALID_INPUT)
-    return asked, received.image
+    return request, received.image
 
 
-def enqueue(service: Service, asked: CheckedRequest, image: CanonicalImage) -> JobRecord:
-    """Stores the canonical tensor, then submits the job that names it."""
-    with store_failures():
+def enqueue(service: Service, request: CheckedRequest, image: CanonicalImage, asked: Asked) -> Admission:
+    """Steps 2 and 3."""
+    job = request_of(request, image, service.profile, service.settings)
+    with service.traces.span(f"submit {job.kind}", Role.PRODUCER) as span:
+        samples = service.profile.samples_per_shard(service.settings)
+        admission = service.board.admit(job, samples, traced(asked, service.traces))
+        span.note(job=admission.record.id, work_job=admission.record.job)
+        if admission.needs_image:
+            store_image(service, image, admission.record)
+            service.board.commit(admission)
+    return admission
+
+
+def traced(asked: Asked, traces: Traces) -> Asked:
+    """What is asked, to be followed by the span that is under way, or where there is none by the client's."""
+    return replace(asked, trace=traces.traceparent or asked.trace)
+
+
+def store_image(service: Service, image: CanonicalImage, record: JobRecord) -> None:
+    try:
+        service.store.check_room(service.settings.min_free_bytes)
         service.store.put(image.tensor)
-    request = request_of(asked, image, service.profile, service.settings)
-    return service.board.submit(request, service.profile.samples_per_shard(service.settings))
+    except OSError as error:
+        service.board.let_go(record.id, record.owner)
+        raise ProblemError(STORE_UNAVAILABLE) from error

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from adapters.contract.labels import listed
 from adapters.contract.results import Figures
-from adapters.store.tasks import StoredTask, Version
+from adapters.store.tasks import StoredTask, Version, is_mentioned
 from robustify.errors import StoredTaskError, TaskConflictError
 from service.dependencies import Service
 from service.errors import store_failures
@@ -33,25 +33,25 @@ def figures_of(service: Service, version: Version) -> Figures | None:
     return figures
 
 
-def make_current(service: Service, task: StoredTask, number: int) -> StoredTask:
+def make_current(service: Service, owner: str, task: StoredTask, number: int) -> StoredTask:
     """Lets another version answer; raises TaskConflictError when it could not."""
     if not is_served(service, task.version(number)):
         raise TaskConflictError(
             f"version {number} was adapted to other models than those that are served: it could not answer"
         )
     with store_failures():
-        return service.tasks.make_current(task.id, number)
+        return service.tasks_of(owner).make_current(task.id, number)
 
 
-def delete(service: Service, task: StoredTask) -> None:
+def delete(service: Service, owner: str, task: StoredTask) -> None:
     """Forgets a task and what only it was adapted with; raises TaskConflictError while jobs need it."""
     with store_failures():
-        deleted = service.tasks.delete(task.id, lambda found: check_unused(service, found))
+        deleted = service.tasks_of(owner).delete(task.id, lambda found: check_unused(service, owner, found))
     remove_adaptations(service, deleted.adaptations)
 
 
-def check_unused(service: Service, task: StoredTask) -> None:
-    jobs = service.board.jobs_of_task(task.id)
+def check_unused(service: Service, owner: str, task: StoredTask) -> None:
+    jobs = service.board.jobs_of_task(task.id, owner)
     if jobs:
         raise TaskConflictError(
             f"jobs need this task: {listed(jobs[:MOST_JOBS], len(jobs))}; wait for them, or cancel them"
@@ -62,7 +62,7 @@ def remove_adaptations(service: Service, digests: Iterable[str]) -> None:
     """Removes what no task uses any more; the task is gone already, so that a failure leaves nothing but files."""
     try:
         for digest in digests:
-            if not service.tasks.mentions(digest):
+            if not is_mentioned(digest, service.settings.state.tasks):
                 service.adaptations.delete(digest)
     except OSError as error:
         log.warning("what was adapted stays on disk: %r", error)

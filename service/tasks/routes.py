@@ -6,6 +6,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, Request
 
 from adapters.contract.fields import accepted, parse_fields
+from service.access.caller import CallerDependency
 from service.body.receive import receive_fields
 from service.dependencies import KnownTask, ServiceDependency
 from service.errors import store_failures
@@ -18,10 +19,10 @@ router = APIRouter(tags=["tasks"])
 
 # Routes that are not async are run in threads: they read files.
 @router.get("/tasks", operation_id="listTasks", summary="All tasks", responses=problems(503))
-def list_tasks(service: ServiceDependency) -> Tasks:
-    """By name."""
+def list_tasks(service: ServiceDependency, caller: CallerDependency) -> Tasks:
+    """Those of the caller, by name."""
     with store_failures():
-        return Tasks(tasks=[describe_task(task) for task in service.tasks.all()])
+        return Tasks(tasks=[describe_task(task) for task in service.tasks_of(caller.owner).all()])
 
 
 @router.get("/tasks/{name}", operation_id="getTask", summary="A task", responses=problems(404, 503))
@@ -59,12 +60,15 @@ async def wanted_version(request: Request) -> int:
     openapi_extra=json_body(CurrentVersion),
 )
 async def set_current_version(
-    task: KnownTask, number: Annotated[int, Depends(wanted_version)], service: ServiceDependency
+    task: KnownTask,
+    number: Annotated[int, Depends(wanted_version)],
+    service: ServiceDependency,
+    caller: CallerDependency,
 ) -> TaskDescription:
     """Goes back to an earlier version, or forward again, at once and for every request from here on. Jobs that were
     submitted before keep the version that they have.
     """
-    return describe_task(await anyio.to_thread.run_sync(make_current, service, task, number))
+    return describe_task(await anyio.to_thread.run_sync(make_current, service, caller.owner, task, number))
 
 
 @router.delete(
@@ -74,8 +78,8 @@ async def set_current_version(
     status_code=204,
     responses=problems(404, 409, 503),
 )
-def delete_task(task: KnownTask, service: ServiceDependency) -> None:
+def delete_task(task: KnownTask, service: ServiceDependency, caller: CallerDependency) -> None:
     """Deletes the task with all its versions, and what no other task was adapted with; refused while a job that is not
     done answers with it or adapts it. Outcomes that it gave stay.
     """
-    delete(service, task)
+    delete(service, caller.owner, task)

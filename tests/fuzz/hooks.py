@@ -11,6 +11,7 @@ from schemathesis.generation import GenerationMode
 from adapters.contract.example import SMALL_PICTURE, SMALL_PICTURE_BASE64
 from adapters.settings import Settings
 from service.openapi import IMAGE_TYPES
+from service.shapes.huggingface import OUR_NAMES
 from tests.fuzz.stored_task import ensure_task
 
 INVISIBLE = "has control, invisible or private characters: leave them out"
@@ -28,6 +29,9 @@ REASONS = (
     ("labels", r"Profile oracle-\w+ does not read labels"),
     # A form of the required fields alone counts as allowed, whatever `anyOf` says.
     ("labels", "Give either labels or a task"),
+    # Of a batch such a form has neither a kind nor files, but texts.
+    ("kind", "It must be predict or certify"),
+    ("images", "Some were sent as text"),
 )
 """(field, how the detail begins) of the refusals that no JSON schema can foretell."""
 
@@ -62,7 +66,8 @@ def refused_for_a_reason(context: CheckContext, response: Response, case: Case) 
 def unforeseen(problem: Mapping[str, list[Mapping[str, str]]]) -> Iterable[object]:
     """The refusals that have none of the reasons."""
     for error in problem.get("errors") or [{"field": "", "detail": str(problem)}]:
-        if not any(error["field"] == field and re.match(detail, error["detail"]) for field, detail in REASONS):
+        name = OUR_NAMES.get(error["field"].removeprefix("parameters."), error["field"].removeprefix("parameters."))
+        if not any(name == field and re.match(detail, error["detail"]) for field, detail in REASONS):
             yield error
 
 

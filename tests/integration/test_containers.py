@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ class Stack:
 
     project: str
     environment: Mapping[str, str]
+    key: str = ""
 
     def compose(self, *arguments: str, seconds: float = START_SECONDS) -> str:
         files = ("-f", "docker-compose.yml", "-f", "compose.cpu.yaml")
@@ -71,7 +72,8 @@ class Stack:
 
     @property
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=f"http://127.0.0.1:{self.environment['API_PORT']}", timeout=120)
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.environment['API_PORT']}", headers=headers, timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +110,8 @@ def stack(engine: None, tmp_path_factory: pytest.TempPathFactory, free_port: Fre
     stack = Stack(f"robustify-test-{os.getpid()}", environment)
     try:
         stack.compose("build", seconds=BUILD_SECONDS)
+        made = json.loads(stack.compose("run", "--rm", "keys", "create", "test", "--json"))
+        stack = replace(stack, key=made["key"])
         stack.compose("up", "--detach", "--wait", "--wait-timeout", str(int(START_SECONDS)))
         yield stack
     finally:

@@ -29,6 +29,7 @@ from robustify.smoothing.samples import GaussianSamples
 from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Phase
 from tests.answers import samples_of, shown
+from tests.queue_fixtures import waiting_shards
 from workers.stop import GIVEN_UP
 
 MakeRequest = Callable[..., JobRequest]
@@ -194,11 +195,12 @@ def test_sigterm(
     board = JobBoard(connection, settings)
     worker = start_worker("--batch-seconds", "0.5", settings=settings)
     job = board.submit(make_request(image, n=800), SHARD_SAMPLES)
-    wait_until(lambda: samples_done(board, job) == 100 and board.queue_depths()["certify"] == 3)
+    engine = job.request.engine
+    wait_until(lambda: samples_done(board, job) == 100 and waiting_shards(connection, JobKind.CERTIFY, engine) == 3)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(START_SECONDS) == 0
     assert board.workers() == []
-    assert board.queue_depths()["certify"] == 4
+    assert waiting_shards(connection, JobKind.CERTIFY, engine) == 4
     given_back = Shard(phase=Phase.ESTIMATE, first=0, count=SHARD_SAMPLES)
     queue = f"rq:queue:{queue_name(JobKind.CERTIFY, job.request.engine)}"
     assert connection.lindex(queue, 0) == f"{job.id}-estimate-0".encode()

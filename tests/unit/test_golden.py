@@ -3,7 +3,8 @@
 `tests/golden/` was made with the code of commit e9262e2 and is never made anew: a state folder of profile
 `oracle-linear` with its queue's data, the jobs as the API showed them, their certificates and the pictures that they
 are of; the figures of the one adaptation in it are made up. A digest may change only with a reason that its ADR names
-(other weights, another pipeline version). Those of engines, requests and questions changed with decision 19.
+(other weights, another pipeline version). Those of engines, requests and questions changed with decision 19, those
+of engines, requests and evaluations with decision 21.
 """
 
 import hashlib
@@ -31,12 +32,12 @@ from adapters.queue.connection import connect
 from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore
+from adapters.store.adapting import work_folder
 from adapters.store.tasks import TaskStore
 from adapters.store.tensors import ImageStore, tensor_digest
 from robustify.smoothing.looks import Looks
 from robustify.types import Bound, Noise, PredictTest, SmoothingParameters, Task
 from service.jobs.schemas import describe_job
-from workers.adaptation.runner import work_folder
 from workers.evaluation.runs import Evaluation
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -184,6 +185,7 @@ def test_jobs_when_the_queue_is_older_than_the_code(board):
         record = board.get(job["id"])
         assert record is not None
         shown = json.loads(describe_job(record).model_dump_json())
+        assert shown["result"]["input"].pop("reduced_by") == 1
         if job["kind"] == "certify":
             assert shown["result"].pop("selection_samples") == job["result"]["n0"]
         else:

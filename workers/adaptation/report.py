@@ -36,6 +36,12 @@ def report_later(on_step: Callable[[int], None], before: int, done: int) -> None
     on_step(before + done)
 
 
+def between_batches(on_image: Callable[[int], None], index: int, done: int) -> None:
+    """Votes are counted in inference mode, in which nobody else should load models."""
+    with torch.inference_mode(False):
+        on_image(index)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """A task's models as they were and as the files in `made` change them."""
@@ -65,10 +71,9 @@ class Comparison:
         model = self.model(variant)
 
         def counter(index: int, phase: Phase) -> VoteCounter:
-            on_image(index)
             image = judged.images[index].numpy()
             samples = samples_of(image, sigma, public_seed(PURPOSE, tensor_digest(image)))
-            return model.votes(self.task, sigma, samples, phase)
+            return model.votes(self.task, sigma, samples, phase, partial(between_batches, on_image, index))
 
         parameters = SmoothingParameters(sigma, SELECTION_SAMPLES, ESTIMATION_SAMPLES, ALPHA)
         return judge(counter, judged.labels.tolist(), parameters)

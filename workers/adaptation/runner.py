@@ -5,18 +5,18 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 
-from adapters.canonical_json import text_digest
 from adapters.contract.jobs import AdaptRequest, JobRecord
 from adapters.contract.results import AdaptedFrom, AdaptResult, Figures, MadeTask
+from adapters.models.memory import forget_locals, give_back_memory
 from adapters.models.training.workshop import Workshop
 from adapters.profiles.profile import Profile
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore
+from adapters.store.adapting import note_canceled, prune_work, take_up, work_folder
 from adapters.store.tasks import StoredTask, TaskStore
 from robustify.errors import QueueUnavailableError, UnknownTaskError
 from workers.adaptation.stages import AdaptationRun, Progress
@@ -49,7 +49,7 @@ def adapt(
 
     An adaptation that did worse than the models were before is kept as a version that does not answer.
     """
-    tasks, store = TaskStore(settings.state.tasks), AdaptationStore(settings.state.adaptations)
+    tasks, store = TaskStore.of(request.owner, settings.state.tasks), AdaptationStore(settings.state.adaptations)
     if done := published_before(request, tasks, store, job):
         return done
     workshop = Workshop(profile, settings)
@@ -58,7 +58,8 @@ def adapt(
         task = tasks.register(request.name, request.label_task, job, time.time())
         return Adaptation(task, task.current, None, None)
     folder = work_folder(request, settings)
-    prune(folder.parent, settings.retention_seconds)
+    take_up(folder)
+    prune_work(settings)
     run = AdaptationRun(request, workshop, folder, on_progress)
     made = run.run()
     stored = store.add(made, request.models, run.about())
@@ -83,21 +84,6 @@ def published_before(request: AdaptRequest, tasks: TaskStore, store: AdaptationS
         if task.has_version_of(job) and (digest := task.version_of(job).adaptation):
             return Adaptation(task, task.version_of(job).number, digest, store.get(digest).figures)
     return None
-
-
-def work_folder(request: AdaptRequest, settings: Settings) -> Path:
-    """Where an adaptation is made: the same for the same request, so that work outlives a job that was stopped."""
-    name = text_digest(request.model_dump_json())[:16]
-    return settings.state.adapting / name
-
-
-def prune(folder: Path, seconds: float) -> None:
-    """Removes work that nobody has gone on with for so long."""
-    for path in folder.glob("*"):
-        with suppress(FileNotFoundError):  # Somebody else goes on with it just now.
-            changed = max((part.stat().st_mtime for part in path.rglob("*")), default=path.stat().st_mtime)
-            if time.time() - changed > seconds:
-                shutil.rmtree(path, ignore_errors=True)
 
 
 def adapt_result(request: AdaptRequest, made: Adaptation, seconds: float) -> AdaptResult:
@@ -142,11 +128,23 @@ class AdaptationRunner:
             pause()
             holding.touch()
 
-        made = adapt(request, self._profile, self._settings, record.id, on_progress)
+        try:
+            made = adapt(request, self._profile, self._settings, record.id, on_progress)
+        except BaseException as error:
+            forget_locals(error)
+            self._note_if_canceled(record.id, request)
+            raise
+        finally:
+            give_back_memory()
         result = adapt_result(request, made, max(0.0, time.time() - (record.started_at or record.created_at)))
         self._board.complete(record.id, holding.shard, self._heartbeat.owner, result)
         self._heartbeat.count_shard()
         log.info("adaptation_finished", job=record.id, outcome=result.outcome)
+
+    def _note_if_canceled(self, job_id: str, request: AdaptRequest) -> None:
+        with suppress(QueueUnavailableError):
+            if not self._board.is_live(job_id):
+                note_canceled(work_folder(request, self._settings))
 
     def _tell(self, holding: Holding, progress: Progress) -> None:
         if self._stop.requested or holding.lost or not self._is_wanted(holding, progress):

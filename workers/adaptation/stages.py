@@ -40,7 +40,11 @@ class Progress:
 
 @dataclass(frozen=True)
 class AdaptationRun:
-    """One request in one folder; `on_progress` is called before every step and may raise to stop the run."""
+    """One request in one folder.
+
+    `on_progress` is called before every step and, where one takes longer than a second or so, within it; it may raise
+    to stop the run.
+    """
 
     request: AdaptRequest
     workshop: Workshop
@@ -64,6 +68,10 @@ class AdaptationRun:
     def plan(self) -> Sequence[Reference]:
         request = self.request
         return plan_references(request.label_task, request.shots, request.held_back, request.seed)
+
+    @property
+    def micro_batch_size(self) -> int:
+        return self.workshop.profile.images_per_micro_batch(self.workshop.settings)
 
     @cached_property
     def references(self) -> tuple[References, References]:
@@ -151,7 +159,14 @@ class AdaptationRun:
 
     def _personalize(self, work: Path) -> History:
         request = self.request
-        plan = TrainingPlan(request.steps, request.batch_size, request.learning_rate, WEIGHT_DECAY, request.seed)
+        plan = TrainingPlan(
+            steps=request.steps,
+            batch_size=request.batch_size,
+            learning_rate=request.learning_rate,
+            weight_decay=WEIGHT_DECAY,
+            seed=request.seed,
+            micro_batch_size=self.micro_batch_size,
+        )
         return personalize(
             self.workshop.adapted_denoiser(self.made),
             self.workshop.clip.zero_shot(request.label_task),
@@ -164,8 +179,14 @@ class AdaptationRun:
 
     def _fine_tune(self, work: Path) -> History:
         request = self.request
-        size = request.fine_tuning_batch_size
-        plan = TrainingPlan(request.fine_tuning_steps, size, request.fine_tuning_learning_rate, 0.0, request.seed)
+        plan = TrainingPlan(
+            steps=request.fine_tuning_steps,
+            batch_size=request.fine_tuning_batch_size,
+            learning_rate=request.fine_tuning_learning_rate,
+            weight_decay=0.0,
+            seed=request.seed,
+            micro_batch_size=self.micro_batch_size,
+        )
         return fine_tune(
             self.workshop.adapted_denoiser(self.made),
             self.workshop.clip,

@@ -20,7 +20,7 @@ from workers.commands.app import (
     show,
 )
 from workers.commands.presentation import print_adaptation
-from workers.server_client import Server
+from workers.server_client import server_at
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the task.")]
 Shots = Annotated[int | None, typer.Option(help="Reference images of each label to adapt with.")]
@@ -67,7 +67,7 @@ def adapted(fields: Mapping[str, object], server: str | None, profile: str | Non
     """What became of it, by a server or in this process."""
     with progress_bar("steps") as advance_to:
         if server:
-            return Server(server, say).adapt(fields, advance_to)
+            return server_at(server, say).adapt(fields, advance_to)
         from workers.commands.local import adapt_locally
 
         return adapt_locally(fields, settings_with(profile=profile), advance_to)

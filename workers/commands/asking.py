@@ -41,7 +41,7 @@ from workers.commands.app import (
     show,
 )
 from workers.commands.presentation import print_certificate, print_plan, print_prediction
-from workers.server_client import Progress, Server
+from workers.server_client import Progress, server_at
 
 if TYPE_CHECKING:
     from workers.commands.local import LocalAnswer
@@ -119,7 +119,7 @@ def plan(
     """Say what a radius would cost in samples and seconds, without any image."""
     smoothing = given(target_radius=target_radius, sigma=sigma, n=n, n0=n0, alpha=alpha)
     fields = {**smoothing, **given(p=p, samples_per_second=samples_per_second)}
-    document = Server(server).plan(fields) if server else planned(fields, settings_with(profile=profile))
+    document = server_at(server).plan(fields) if server else planned(fields, settings_with(profile=profile))
     show(document, as_json, print_plan)
 
 
@@ -127,7 +127,7 @@ def predicted(image: bytes, fields: Mapping[str, object], server: str | None, pr
     """The answer of a server, or of models loaded in this process."""
     with progress_bar("samples") as advance_to:
         if server:
-            return Server(server, say).predict(image, fields, advance_to)
+            return server_at(server, say).predict(image, fields, advance_to)
         return local_answer(JobKind.PREDICT, image, fields, profile, advance_to).prediction()
 
 
@@ -135,7 +135,7 @@ def certified(image: bytes, fields: Mapping[str, object], server: str | None, pr
     """Likewise."""
     with progress_bar("samples") as advance_to:
         if server:
-            return Server(server, say).certify(image, fields, advance_to)
+            return server_at(server, say).certify(image, fields, advance_to)
         return local_answer(JobKind.CERTIFY, image, fields, profile, advance_to).certificate()
 
 

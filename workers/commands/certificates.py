@@ -20,7 +20,7 @@ from adapters.settings import Settings
 from robustify.errors import InvalidInputError
 from workers.commands.app import AsJson, ServerUrl, app, progress_bar, settings_with, show
 from workers.commands.presentation import print_keys, print_verification
-from workers.server_client import Progress, Server
+from workers.server_client import Progress, server_at
 
 HEX_KEY = re.compile(r"[0-9a-f]{64}")
 MakeSettings = Callable[..., Settings]
@@ -110,7 +110,7 @@ def trusted_key(text: str) -> TrustedKey:
 def public_keys_of(settings: Settings, server: str | None) -> PublicKeys:
     """Of the state folder, which gets keys if it has none, or of a running server."""
     if server is not None:
-        return Server(server).public_keys()
+        return server_at(server).public_keys()
     noise_key(settings)
     return public_keys(settings)
 

@@ -16,7 +16,7 @@ from adapters.settings import Settings
 from robustify.errors import InvalidInputError, ModelError, ModelFilesError
 from workers.commands.app import AsJson, ServerUrl, app, megabytes, progress_bar, say, settings_with, show
 from workers.commands.presentation import print_models
-from workers.server_client import ListedModel, ListedModels, Progress, Server
+from workers.server_client import ListedModel, ListedModels, Progress, server_at
 
 Ask = Callable[[str], bool]
 
@@ -62,7 +62,7 @@ def models(context: typer.Context, server: ServerUrl = None, as_json: AsJson = F
 @models_app.command("list")
 def list_command(server: ServerUrl = None, as_json: AsJson = False) -> None:
     """List the sets of models with their licences."""
-    show(Server(server).models() if server else list_models(settings_with()), as_json, print_models)
+    show(server_at(server).models() if server else list_models(settings_with()), as_json, print_models)
 
 
 @models_app.command("pull")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from adapters.store.api_keys import check_listening
 from workers.commands.app import ProfileName, app, require_queue, say, settings_with
 
 
@@ -35,7 +36,8 @@ def api(
 
     settings = settings_with(host=host, port=port)
     require_queue(settings)
-    child = api_child(settings, environment_of(settings))
+    check_listening(settings)
+    child = api_child(environment_of(settings))
     os.execve(sys.executable, [sys.executable, *child.command], {**os.environ, **child.environment})
 
 

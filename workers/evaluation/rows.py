@@ -35,7 +35,7 @@ from robustify.types import Phase, PredictTest
 from workers.counting import VoteMaker, samples_of
 from workers.evaluation.datasets import Dataset
 from workers.evaluation.runs import Evaluation, Row, RowSource
-from workers.server_client import Server
+from workers.server_client import Server, server_at
 
 PURPOSE = b"robustify evaluate"
 """Anyone can repeat the figures: rows are measurements, not certificates. All methods meet an image with one noise."""
@@ -48,7 +48,7 @@ def row_source(
     if evaluation.server:
         if evaluation.method != "denoised":
             raise InvalidInputError("a server only answers with denoised smoothing", field="server")
-        return partial(server_rows, evaluation, dataset, Server(evaluation.server, say))
+        return partial(server_rows, evaluation, dataset, server_at(evaluation.server, say))
     if workers > 1:
         return partial(parallel_rows, evaluation, dataset, workers)
     return partial(local_rows, evaluation, dataset)

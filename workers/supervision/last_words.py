@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from contextlib import suppress
 from typing import IO
 
 ROUTINE = ("INFO:", '"level": "info"')
@@ -30,9 +31,10 @@ class LastWords:
         with self._stream:
             for raw in self._stream:
                 line = raw.decode(errors="replace")
-                sys.stderr.write(line)
-                sys.stderr.flush()
                 self._keep(line.strip())
+                with suppress(OSError):  # Of a log on a full disk; the child would wait for ever for a reader.
+                    sys.stderr.write(line)
+                    sys.stderr.flush()
 
     def _keep(self, line: str) -> None:
         if any(mark in line for mark in ROUTINE):

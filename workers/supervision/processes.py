@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from adapters.child_process import die_with_parent, undisturbed
 from adapters.queue.server import EmbeddedServer
-from robustify.errors import QueueUnavailableError, RobustifyError
+from robustify.errors import RobustifyError
 from workers.stop import GIVEN_UP, NO_MODELS
 from workers.supervision.last_words import LastWords
+from workers.supervision.queue_server import KeptServer
 
 RESTART_SECONDS = 1.0
 """The pause before a new start; it doubles with every start in a row that fails."""
@@ -118,8 +119,11 @@ class Supervisor:
     children: list[Child] = field(default_factory=list)
     server: EmbeddedServer | None = None
     stopping: bool = False
-    server_failures: int = 0
-    server_failed_at: float = 0.0
+    kept_server: KeptServer | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.server is not None:
+            self.kept_server = KeptServer(self.server)
 
     def __enter__(self) -> "Supervisor":
         try:
@@ -145,23 +149,12 @@ class Supervisor:
     def revive(self) -> None:
         """Start again whatever has died; call it from the thread that started them.
 
-        Raises RobustifyError when something cannot be kept running.
+        Raises RobustifyError when a child cannot be kept running; the queue server is never given up.
         """
         for child in self.children:
             child.revive()
-        if self.server is not None:
-            self._revive_server(self.server)
-
-    def _revive_server(self, server: EmbeddedServer) -> None:
-        try:
-            server.revive()
-        except QueueUnavailableError as error:
-            if time.monotonic() - self.server_failed_at > WELL_SECONDS:
-                self.server_failures = 0
-            self.server_failures, self.server_failed_at = self.server_failures + 1, time.monotonic()
-            if self.server_failures >= START_FAILURES:
-                raise
-            log.warning("the queue server could not be started again: %s", error)
+        if self.kept_server is not None:
+            self.kept_server.revive()
 
 
 def description_of_end(returncode: int) -> str:

@@ -3,6 +3,9 @@
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import get_args
+
+from pydantic import SecretStr
 
 from adapters.certificates.key_files import signing_key
 from adapters.certificates.public_keys import noise_key
@@ -10,6 +13,7 @@ from adapters.profiles.availability import check_presence
 from adapters.profiles.shipped import served_profile
 from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
+from adapters.store.api_keys import check_listening
 from robustify.errors import RobustifyError
 from workers.supervision.processes import Child, Supervisor
 
@@ -18,15 +22,33 @@ from workers.supervision.processes import Child, Supervisor
 def running_stack(settings: Settings, workers: int = 1) -> Iterator[Supervisor]:
     """Start everything that `settings` do not name as running elsewhere; end it on the way out."""
     check_presence(served_profile(settings), settings)
-    noise_key(settings)
-    signing_key(settings)
+    with key_failures():
+        noise_key(settings)
+        signing_key(settings)
+    check_listening(settings)
     check_port(settings)
     with ExitStack() as stack:
-        server = None if settings.redis_url else stack.enter_context(EmbeddedServer(settings.state_dir))
+        server = None if settings.redis_url else stack.enter_context(own_server(settings))
         url = server.url if server else settings.redis_url
         environment = environment_of(settings.model_copy(update={"redis_url": url}))
         children = [worker_child(index, environment) for index in range(workers)]
-        yield stack.enter_context(Supervisor([*children, api_child(settings, environment)], server))
+        yield stack.enter_context(Supervisor([*children, api_child(environment)], server))
+
+
+@contextmanager
+def key_failures() -> Iterator[None]:
+    """Says what a first start on a full disk, or in a folder of somebody else's, fails of."""
+    try:
+        yield
+    except OSError as error:
+        raise RobustifyError(
+            f"the keys cannot be kept in the state folder ({error.strerror}): make room on its disk, or choose another "
+            "ROBUSTIFY_STATE_DIR that you may write in"
+        ) from error
+
+
+def own_server(settings: Settings) -> EmbeddedServer:
+    return EmbeddedServer(settings.state_dir, settings.queue_bytes)
 
 
 def check_port(settings: Settings) -> None:
@@ -43,26 +65,19 @@ def check_port(settings: Settings) -> None:
 def environment_of(settings: Settings) -> dict[str, str]:
     """The settings as the environment variables that a child process reads them from; secrets stay where they are."""
     prefix = settings.model_config["env_prefix"]
-    values = settings.model_dump(
-        mode="json", exclude_none=True, exclude={"noise_key", "signing_key", "classifier_token"}
-    )
+    values = settings.model_dump(mode="json", exclude_none=True, exclude=secret_fields())
     return {f"{prefix}{name}".upper(): str(value) for name, value in values.items()}
+
+
+def secret_fields() -> set[str]:
+    """The settings that no list of a process's environment may show twice."""
+    return {name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation)}
 
 
 def worker_child(index: int, environment: dict[str, str]) -> Child:
     return Child(f"worker-{index}", ("-m", "workers"), environment)
 
 
-def api_child(settings: Settings, environment: dict[str, str]) -> Child:
-    """uvicorn by name: this package never imports the service."""
-    command = (
-        "-m",
-        "uvicorn",
-        "service.app:app_from_settings",
-        "--factory",
-        "--no-access-log",
-        "--timeout-graceful-shutdown",
-        "3",
-    )
-    address = ("--host", settings.host, "--port", str(settings.port), "--log-level", settings.log_level.lower())
-    return Child("api", (*command, *address), environment)
+def api_child(environment: dict[str, str]) -> Child:
+    """By name: this package never imports the service."""
+    return Child("api", ("-m", "service"), environment)

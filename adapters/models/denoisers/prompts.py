@@ -20,11 +20,11 @@ from adapters.durable_files import write_durably
 from adapters.models.denoisers.diffusion import embed_prompts
 from adapters.profiles.manifest import read_manifest
 from adapters.profiles.profile import Profile
+from adapters.profiles.text_encoder import encoder_digest, letters_of_encoder
 from adapters.settings import Settings
 from robustify.errors import ModelFilesError
 
 ROWS = "rows"
-ENCODER_PARTS = ("denoiser/text_encoder/", "denoiser/tokenizer/")
 
 EmbedPrompts = Callable[[Sequence[str]], Sequence[torch.Tensor]]
 """Rows (77, D), float32, of each prompt."""
@@ -40,15 +40,9 @@ def prompt_embedder(profile: Profile, settings: Settings) -> EmbedPrompts:
     return EmbeddedPrompts(settings.state.prompts, source, encoder_digest(read_manifest(profile.folder)))
 
 
-def encoder_digest(manifest: Mapping[str, str]) -> str:
-    """sha256 over the files that decide the rows of a prompt."""
-    files = {name: sha256 for name, sha256 in manifest.items() if name.startswith(ENCODER_PARTS)}
-    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
-
-
 @dataclass(frozen=True)
 class EmbeddedPrompts:
-    """Rows in files of a folder, each named by the digest of text encoder and prompt; made where they are missing."""
+    """Rows in files of a folder, each named by its text encoder and the digest of both; made where they are missing."""
 
     cache: Path
     source: str
@@ -64,7 +58,7 @@ class EmbeddedPrompts:
 
     def file_of(self, prompt: str) -> Path:
         name = hashlib.sha256(json.dumps([self.encoder, prompt]).encode()).hexdigest()
-        return self.cache / f"{name}.safetensors"
+        return self.cache / f"{letters_of_encoder(self.encoder)}{name}.safetensors"
 
 
 def embed_in_a_process(source: str, files: Mapping[str, str]) -> None:

@@ -7,15 +7,20 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from adapters.models.classifiers.clip import ClipModel
 from adapters.models.denoisers.diffusion import OneStepDenoiser
 from adapters.models.training.checkpoints import Checkpoint
 from adapters.models.training.delta import Tensors, write_delta
+from adapters.models.training.micro_batches import Losses
 from adapters.models.training.personalization import diffusion_of
-from adapters.models.training.trainer import History, Losses, Objective, References, Training, TrainingPlan, train
+from adapters.models.training.trainer import History, Objective, References, Training, TrainingPlan, train
 from robustify.adaptation.objectives import NoisyBatch, fine_tuning_loss
 from robustify.types import Task
+
+LABELS_AT_ONCE = 256
+"""Of more, the text encoder keeps nothing for their gradient: a thousand of a large one would be 20 GB."""
 
 
 class TunableClip(nn.Module):
@@ -29,9 +34,21 @@ class TunableClip(nn.Module):
         self._tokens = clip.tokens_of(task).to(device)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        image_features, text_features, scale = self.model(self._clip.prepare(images), self._tokens)
-        logits: torch.Tensor = scale * image_features.float() @ text_features.float().T
+        """Logits (B, K)."""
+        image_features, _, scale = self.model(self._clip.prepare(images), None)
+        logits: torch.Tensor = scale * image_features.float() @ self.embed_texts().float().T
         return logits
+
+    def embed_texts(self) -> torch.Tensor:
+        """Unit features (K, D) of the labels; of many labels, what their gradient needs is computed again for it."""
+        parts = torch.split(self._tokens, LABELS_AT_ONCE)
+        if len(parts) == 1:
+            return self._embed(parts[0])
+        return torch.cat([checkpoint(self._embed, part, use_reentrant=False) for part in parts])
+
+    def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self.model(None, tokens)[1]
+        return features
 
 
 def fine_tune(

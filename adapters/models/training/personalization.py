@@ -11,7 +11,8 @@ from accelerate import Accelerator
 from adapters.models.denoisers.diffusion import OneStepDenoiser
 from adapters.models.training.checkpoints import Checkpoint
 from adapters.models.training.lora import add_lora, write_lora
-from adapters.models.training.trainer import History, Losses, Objective, References, Training, TrainingPlan, train
+from adapters.models.training.micro_batches import Losses
+from adapters.models.training.trainer import History, Objective, References, Training, TrainingPlan, train
 from robustify.adaptation.objectives import Diffusion, NoisyBatch, personalization_loss
 from robustify.interfaces import Classifier
 

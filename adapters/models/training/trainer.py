@@ -1,24 +1,26 @@
 """One training loop for both steps of an adaptation: resumable, exact in its draws, on one device or several.
 
 The batch of step s depends on (seed, s) alone; each of several processes takes its share of it, so that no two train
-on the same noise and their number does not decide what is learned.
+on the same noise and their number does not decide what is learned. A share goes through the models in micro-batches.
 """
 
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from accelerate import Accelerator
 from torch import nn
 
 from adapters.models.training.checkpoints import Checkpoint, optimizer_tensors, restore_optimizer
+from adapters.models.training.micro_batches import Losses, add_gradient, losses_alone
 from robustify.adaptation.objectives import NoisyBatch, draw_batch
 from robustify.errors import InvalidInputError
 
-Losses = Mapping[str, torch.Tensor]
 HISTORY = "history"
+HELD_BACK = "held_back_"
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class TrainingPlan:
     checkpoint_steps: int = 25
     validate_steps: int = 25
     gradient_norm: float = 1.0
+    micro_batch_size: int | None = None
+    """Images of a process that go through the models at once; None for all that it has of a batch."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ class References:
 class Objective(nn.Module):
     """The loss of a batch as a module over the one that is trained, so that several processes can share the work.
 
-    `losses` gives "total", which is minimised, and its parts.
+    `losses` gives "total", which is minimised, and its parts: each a mean over the images of the batch, so that those
+    of its micro-batches, weighted by their sizes, make up that of the whole.
     """
 
     def __init__(self, trained: nn.Module, losses: Callable[[NoisyBatch], Losses]) -> None:
@@ -65,7 +70,8 @@ class Objective(nn.Module):
 class Training:
     """What is trained, on what, and who is told.
 
-    `on_step` may raise to end the run, in all of its processes: its work is kept.
+    `on_step` is called with the number of steps done, before each step and between two micro-batches. It may raise to
+    end the run, in all of its processes: the steps that are done are kept.
     """
 
     objective: Objective
@@ -87,17 +93,24 @@ def train(training: Training, accelerator: Accelerator) -> History:
     optimizer = optimizer_of(training.objective, plan)
     start, history = restore(training.checkpoint, parameters, optimizer)
     objective, optimizer = accelerator.prepare(training.objective, optimizer)
-    for step in range(start, plan.steps):
+
+    def pause(done: int) -> None:
+        """Weights only change at the end of a step, so that whatever stops the run here, they are those of `done`."""
         try:
-            training.on_step(step)
+            training.on_step(done)
         except BaseException:
-            keep(training.checkpoint, step, parameters, optimizer, history, accelerator)
+            keep(training.checkpoint, done, parameters, optimizer, history, accelerator)
             raise
-        losses = training_step(objective, optimizer, training, accelerator, step)
+
+    if lacks_validation(history, start, training):
+        validate(history, objective, training, accelerator, partial(pause, start))
+    for step in range(start, plan.steps):
+        pause(step)
+        losses = training_step(objective, optimizer, training, accelerator, step, partial(pause, step))
         done = step + 1
         if done % plan.validate_steps == 0 or done == plan.steps:
-            held_back = validation(objective, training, accelerator)
-            history.append({"step": done, **losses, **held_back})
+            history.append({"step": done, **losses})
+            validate(history, objective, training, accelerator, partial(pause, done))
         if done % plan.checkpoint_steps == 0 or done == plan.steps:
             keep(training.checkpoint, done, parameters, optimizer, history, accelerator)
     training.on_step(plan.steps)
@@ -124,13 +137,13 @@ def training_step(
     training: Training,
     accelerator: Accelerator,
     step: int,
+    pause: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
+    """One change of the weights; `pause` is called between two micro-batches."""
     for group in optimizer.param_groups:
         group["lr"] = training.plan.learning_rate * cosine(step, training.plan.steps)
     batch = share_of(batch_of(training, step), accelerator)
-    with accelerator.autocast():
-        losses = objective(batch)
-    accelerator.backward(losses["total"])
+    losses = add_gradient(objective, batch, training.plan.micro_batch_size, accelerator, pause)
     accelerator.clip_grad_norm_(objective.parameters(), training.plan.gradient_norm)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
@@ -144,23 +157,39 @@ def batch_of(training: Training, step: int) -> NoisyBatch:
 
 
 def share_of(batch: NoisyBatch, accelerator: Accelerator) -> NoisyBatch:
-    """Every n-th image for one of n processes, on its device."""
+    """Every n-th image for one of n processes."""
     rows = slice(accelerator.process_index, None, accelerator.num_processes)
-    parts = (batch.images, batch.labels, batch.eps, batch.timesteps)
-    return NoisyBatch(*(part[rows].to(accelerator.device) for part in parts))
+    return NoisyBatch(*(part[rows] for part in (batch.images, batch.labels, batch.eps, batch.timesteps)))
 
 
-@torch.no_grad()
-def validation(objective: nn.Module, training: Training, accelerator: Accelerator) -> dict[str, float]:
+def lacks_validation(history: History, done: int, training: Training) -> bool:
+    """Whether the run was stopped while the last entry was completed."""
+    is_last = len(training.held_back.images) > 0 and bool(history) and history[-1]["step"] == done
+    return is_last and not any(name.startswith(HELD_BACK) for name in history[-1])
+
+
+def validate(
+    history: list[Mapping[str, float]],
+    objective: nn.Module,
+    training: Training,
+    accelerator: Accelerator,
+    pause: Callable[[], None],
+) -> None:
+    """Completes the last entry with the losses on the held-back references."""
+    history[-1] = {**history[-1], **validation(objective, training, accelerator, pause)}
+
+
+def validation(
+    objective: nn.Module, training: Training, accelerator: Accelerator, pause: Callable[[], None]
+) -> dict[str, float]:
     """The losses on the held-back references, always with the same noise and timesteps."""
-    held_back = training.held_back
+    held_back, plan = training.held_back, training.plan
     if len(held_back.images) == 0:
         return {}
     generator = torch.Generator().manual_seed(0)
-    batch = draw_batch(held_back.images, held_back.labels, training.plan.batch_size, training.timesteps, generator)
-    with accelerator.autocast():
-        losses = objective(share_of(batch, accelerator))
-    return {f"held_back_{name}": value for name, value in as_numbers(losses, accelerator).items()}
+    batch = draw_batch(held_back.images, held_back.labels, plan.batch_size, training.timesteps, generator)
+    losses = losses_alone(objective, share_of(batch, accelerator), plan.micro_batch_size, accelerator, pause)
+    return {f"{HELD_BACK}{name}": value for name, value in as_numbers(losses, accelerator).items()}
 
 
 def as_numbers(losses: Losses, accelerator: Accelerator) -> dict[str, float]:

@@ -14,7 +14,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from PIL import Image
 
 from adapters.contract.jobs import AdaptRequest, JobRecord, Shard
@@ -30,6 +29,7 @@ from adapters.store.tensors import ImageStore
 from robustify.smoothing.rules import Outcome
 from robustify.types import Phase, Task
 from service.app import create_app
+from service.serving.run import ApiServer, server_of
 from tests.answers import adapted, answer_of
 
 START_SECONDS = 20
@@ -141,13 +141,13 @@ def start_api() -> Iterator[Callable[..., Api]]:
 
 @contextmanager
 def running_api(settings: Settings, profile: Profile | None = None) -> Iterator[Api]:
-    """uvicorn in a thread of the tests, asked for a port of its own choice; `profile` stands in for the settings'."""
+    """As it is served, in a thread of the tests, on a port of its own choice; `profile` stands in for the settings'."""
     assert settings.redis_url is not None
     board = JobBoard(connect(settings.redis_url), settings)
     app = create_app(settings, board, ImageStore(settings.state.images))
     profile = profile or find_profile(settings.profile)
     app.state.service = replace(app.state.service, profile=profile)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off"))
+    server = server_of(app, settings.model_copy(update={"port": 0}))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
@@ -158,7 +158,7 @@ def running_api(settings: Settings, profile: Profile | None = None) -> Iterator[
         thread.join()
 
 
-def port_of(server: uvicorn.Server) -> int:
+def port_of(server: ApiServer) -> int:
     deadline = time.monotonic() + START_SECONDS
     while not server.started:
         assert time.monotonic() < deadline, "the API did not start"

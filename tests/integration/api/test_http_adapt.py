@@ -73,6 +73,9 @@ MISTAKES: dict[str, tuple[Fields, str]] = {
     "another way to publish": ({"publish": "never"}, "publish"),
     "an unknown field": ({"epochs": 3}, "epochs"),
     "an image": ({"image": "YQ=="}, "image"),
+    "a day of work": ({"steps": 10_000, "batch_size": 1_024}, "steps"),
+    "a day of fine-tuning": ({"fine_tuning_steps": 10_000, "fine_tuning_batch_size": 1_024}, "fine_tuning_steps"),
+    "a day of pictures": ({"labels": [f"thing {index}" for index in range(1000)], "shots": 16}, "shots"),
 }
 
 

@@ -402,6 +402,18 @@ def test_description(api: "Api") -> None:
         "getKey",
         "verifyCertificate",
         "getLedger",
+        "createBatch",
+        "listBatches",
+        "getBatch",
+        "cancelBatch",
+        "getBatchResults",
+        "zeroShotImageClassification",
+        "getWebhookSecret",
+        "listJobs",
+        "deleteJob",
+        "deleteImage",
+        "getUsage",
+        "getMetrics",
     }
     for name in ("predict", "certify"):
         assert set(operations[name]["requestBody"]["content"]) == {"multipart/form-data", "application/json"}

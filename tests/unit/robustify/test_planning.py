@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from robustify.smoothing import planning
 from robustify.smoothing.anytime import Decision, TargetTest, target_test
 from robustify.smoothing.looks import Looks, Tally
 from robustify.smoothing.planning import (
@@ -166,3 +167,15 @@ def samples_to_select(rule: ClearLeader, votes: list[int]) -> int:
     ends = rule.looks.ends(rule.n)
     tallies = [Tally(samples, (count, samples - count)) for samples, count in zip(ends, votes, strict=True)]
     return next((tally.samples for tally in tallies if rule.is_settled(tally)), rule.n)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("p", [0.0, 0.5, 0.8413, 0.99, 1.0])
+def test_forecast_when_chances_are_remembered(p: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the same to the last bit as if they were computed anew at every look, whoever asked before."""
+    test = target_test(0.25, 0.25, ALPHA, Looks(25, 400, 100).ends(10_000))
+    for _ in range(2):
+        remembered = forecast(test, p), forecast_selection(1000, Looks(25), p)
+    monkeypatch.setattr(planning, "chances_of_votes", lambda n, p: binom.pmf(np.arange(n + 1), n, p))
+
+    assert (forecast(test, p), forecast_selection(1000, Looks(25), p)) == remembered

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from adapters.contract.fields import FieldProblem
-from adapters.queue.board import WORKER_LOST
+from adapters.queue.working import WORKER_LOST
 from robustify.errors import (
     InvalidInputError,
     ModelFilesError,
@@ -32,7 +32,7 @@ from service.errors import (
     sentence,
     store_failures,
 )
-from workers.problems import INPUT_LOST, INTERNAL_ERROR, MODEL_CHANGED, STORE_FULL, refusal_of
+from workers.problems import INPUT_LOST, INTERNAL_ERROR, MODEL_CHANGED, OUT_OF_MEMORY, STORE_FULL, refusal_of
 
 SECRET = "/home/someone/0x7f3a55aa1100"
 
@@ -149,7 +149,7 @@ def test_every_problem_is_documented() -> None:
     """The page of the HTTP API names each type that a problem document or a failed job can have."""
     page = (Path(__file__).parents[3] / "docs" / "http-api.md").read_text(encoding="utf-8")
     refusals = [refusal_of(error) for error in (InvalidInputError(""), TaskConflictError(""), StoredTaskError(""))]
-    jobs = (MODEL_CHANGED, INPUT_LOST, INTERNAL_ERROR, STORE_FULL, WORKER_LOST, *refusals)
+    jobs = (MODEL_CHANGED, INPUT_LOST, INTERNAL_ERROR, STORE_FULL, OUT_OF_MEMORY, WORKER_LOST, *refusals)
     types = {kind.slug for kind in PROBLEM_KINDS} | {error.type for error in jobs}
 
     assert {slug for slug in types if f"`{slug}`" not in page} == set()

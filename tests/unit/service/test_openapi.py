@@ -20,7 +20,7 @@ from adapters.contract.fields import FieldProblem, parse_fields
 from adapters.contract.labels import task_id
 from adapters.contract.plan import checked_plan, plan
 from adapters.contract.records import JobKind
-from adapters.images import MAX_PIXELS, MAX_SCANS, MAX_SIDE, MIN_SIDE
+from adapters.images import MAX_PIXELS, MAX_REDUCED_PIXELS, MAX_REDUCED_SIDE, MAX_SCANS, MAX_SIDE, MIN_SIDE
 from adapters.preparation import PARAMETERS, canonical_image, checked, parse_parameters
 from adapters.profiles.profile import BUNDLED
 from adapters.profiles.shipped import find_profile
@@ -35,10 +35,11 @@ from service.about import health, models
 from service.app import create_app
 from service.body.json_bodies import decode_image
 from service.certificates import routes as certificates
-from service.certificates.verification import verify_parsed
+from service.certificates.verification import read_asked, verify_asked
 from service.jobs import plan as planning
 from service.jobs import routes as jobs
 from service.limits import MAX_WAIT_SECONDS, form_limits, json_limits
+from service.owned import listing, usage
 from service.tasks import adapt, references, routes
 from service.tasks.schemas import CurrentVersion, Report
 
@@ -46,7 +47,7 @@ Schema = Mapping[str, Any]
 
 SETTINGS = Settings(profile="mini", state_dir=Path("/nowhere"), max_upload_bytes=12_345)
 SUBMISSIONS = [(kind, media) for kind in PARAMETERS for media in ("multipart/form-data", "application/json")]
-ROUTED = (jobs, planning, certificates, adapt, routes, references, models, health)
+ROUTED = (jobs, listing, usage, planning, certificates, adapt, routes, references, models, health)
 DOCUMENTED_BOUNDS = {
     "MIN_LABELS": ("labels", "minItems"),
     "MAX_LABELS": ("labels", "maxItems"),
@@ -150,7 +151,7 @@ def fitting(name: str, schema: Schema, value: Any) -> Any:
 def test_bound_when_a_value_is_at_it(document: Schema, kind: JobKind) -> None:
     """Whatever is just within the description is taken."""
     for name, schema in body_of(document, kind)["properties"].items():
-        for value in () if name == "image" else values_at(rules_of(schema)):
+        for value in () if name in ("image", "webhook") else values_at(rules_of(schema)):
             assert parse(kind, {name: fitting(name, schema, value)}) == [], name
 
 
@@ -159,7 +160,7 @@ def test_bound_when_a_value_is_beyond_it(document: Schema, kind: JobKind) -> Non
     """Whatever is just outside is refused; nearly every parameter has such values."""
     bounded = set()
     for name, schema in body_of(document, kind)["properties"].items():
-        for value in () if name == "image" else values_beyond(rules_of(schema)):
+        for value in () if name in ("image", "webhook") else values_beyond(rules_of(schema)):
             bounded.add(name)
             problems = parse(kind, {name: fitting(name, schema, value)})
             assert [problem.field for problem in problems] == [name], value
@@ -185,10 +186,11 @@ def test_body_when_it_is_described(document: Schema, kind: JobKind, media: str) 
     schema = body_of(document, kind, media)
     assert schema["required"] == ["image"]
     assert schema["additionalProperties"] is False
-    assert schema["properties"].keys() - {"image"} == PARAMETERS[kind].model_fields.keys()
+    assert schema["properties"].keys() - {"image", "webhook"} == PARAMETERS[kind].model_fields.keys()
     limits = json_limits(SETTINGS) if media == "application/json" else form_limits(SETTINGS)
     told = schema["properties"]["image"]["description"]
-    for limit in (MIN_SIDE, MAX_SIDE, MAX_PIXELS, MAX_SCANS, limits.image, limits.body):
+    of_jpegs = (MAX_SCANS, MAX_REDUCED_SIDE, MAX_REDUCED_PIXELS)
+    for limit in (MIN_SIDE, MAX_SIDE, MAX_PIXELS, *of_jpegs, limits.image, limits.body):
         assert f" {limit}" in told
     assert limits.image == SETTINGS.max_upload_bytes
 
@@ -271,8 +273,10 @@ def test_wait_when_it_is_described(document: Schema, path: str, method: str, def
 
 
 def test_cancel_when_it_is_described(document: Schema) -> None:
-    """The description says that others may have submitted the same job."""
-    assert "however often it was submitted" in document["paths"]["/jobs/{job_id}"]["delete"]["description"]
+    """The description says what becomes of others who wait for the same answer."""
+    assert "whoever else waits for the same answer still gets it" in " ".join(
+        document["paths"]["/jobs/{job_id}"]["delete"]["description"].split()
+    )
 
 
 def test_description_when_it_is_asked_for_twice(document: Schema) -> None:
@@ -465,7 +469,7 @@ def test_certificate_when_it_is_shown(document: Schema) -> None:
     assert verify(certificate, TrustedKey(PUBLIC_KEY, "this key")).valid
     asked = next(media["example"] for path, _, media in asked_of(document) if path == "/certificates/verify")
     assert asked["certificate"] == certificate
-    assert verify_parsed(json.dumps(asked).encode(), SETTINGS).valid
+    assert verify_asked(read_asked(json.dumps(asked).encode(), SETTINGS), None, SETTINGS).valid
     assert verify(certificate, None, (BUNDLED / "examples" / "horse.png").read_bytes()).valid
 
 

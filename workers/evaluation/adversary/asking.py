@@ -13,7 +13,7 @@ from adapters.contract.results import CertifyResult, PredictResult, Voted
 from robustify.errors import InvalidInputError
 from workers.evaluation.adversary.questions import Answer, Question
 from workers.evaluation.selftest_claims import LABELS
-from workers.server_client import FollowedJob, Server, image_body
+from workers.server_client import FollowedJob, image_body, server_at
 
 LINEAR = "oracle-linear"
 IN_FLIGHT = 16
@@ -41,7 +41,7 @@ class HttpAsker:
     """Asks a running service of profile oracle-linear; `on_answer` is called in the thread that reads the answers."""
 
     def __init__(self, url: str, on_answer: Callable[[], None] = lambda: None) -> None:
-        self.server = Server(url)
+        self.server = server_at(url)
         self.on_answer = on_answer
         self.pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="adversary")
 

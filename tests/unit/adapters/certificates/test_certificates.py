@@ -531,3 +531,15 @@ def test_verifying_where_no_model_library_is(tmp_path: Path, certificate: dict[s
 
     assert done.stdout.strip() == ""
     assert [path.name for path in tmp_path.iterdir()] == ["certificate.json"]
+
+
+@pytest.mark.parametrize("part", ["engine", "software"])
+def test_certificate_when_it_has_thousands_of_parts(certificate: dict[str, Any], part: str) -> None:
+    """It is refused: each would cost time, and none has so many."""
+    parts = {f"part {number}": "1" for number in range(101)}
+    large = (
+        {**certificate, part: parts}
+        if part == "software"
+        else {**certificate, "model": {**certificate["model"], part: parts}}
+    )
+    assert failed(verify(large)) == ["format"]

@@ -62,7 +62,7 @@ def test_a_prediction() -> None:
         "sigma": 0.25,
         "noise": "gaussian",
         "model": {"profile": "mini", "fingerprint": "f", "task": None, "version": None, "adaptation": None},
-        "input": {"sha256": "a" * 64, "height": 32, "width": 48, "source_sha256": "b" * 64},
+        "input": {"sha256": "a" * 64, "height": 32, "width": 48, "source_sha256": "b" * 64, "reduced_by": 1},
         "seconds": 1.5,
         "question": None,
         "randomness": None,

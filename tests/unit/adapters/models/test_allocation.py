@@ -9,7 +9,7 @@ import pytest
 CODE = """
 import resource, sys
 import numpy as np
-from adapters.models.process import keep_freed_memory
+from adapters.models.memory import keep_freed_memory
 
 def batch():
     return [np.full(3 << 20, 1, np.uint8) for _ in range(20)]

@@ -21,6 +21,7 @@ from robustify.errors import QueueFullError, QueueUnavailableError
 from robustify.smoothing.rules import Outcome
 from robustify.types import Phase
 from tests.answers import answer_of, phase_votes, samples_of, shown, standing_of
+from tests.queue_fixtures import waiting_shards
 
 MakeRequest = Callable[..., JobRequest]
 BoardWith = Callable[..., JobBoard]
@@ -93,10 +94,10 @@ def pop(server: redis.Redis) -> str | None:
 
 class TestSubmission:
     def test_a_new_request(self, board: JobBoard, make_request: MakeRequest) -> None:
-        """Its job waits, and the shards of its first phase are in the queue; its id cannot be guessed."""
+        """Its job waits, and its shards come to the queue when it is its turn; its id cannot be guessed."""
         job = submit(board, make_request(n0=1200))
         assert (job.status, job.samples_done, job.samples_total) == (JobStatus.QUEUED, 0, 2200)
-        assert board.queue_depths() == {"predict": 0, "adapt": 0, "certify": 3}
+        assert board.queue_depths() == {"predict": 0, "adapt": 0, "certify": 1}
         assert len(job.id) == 26
         assert board.get(job.id) == job
 
@@ -257,7 +258,7 @@ class TestVotes:
 
 
 class TestSteps:
-    def test_the_class_is_chosen_once(self, board: JobBoard, make_request: MakeRequest) -> None:
+    def test_the_class_is_chosen_once(self, board: JobBoard, server: redis.Redis, make_request: MakeRequest) -> None:
         """Only from complete selection votes; the first choice stands, and its estimation shards are queued once."""
         job = submit(board, make_request(n0=600, n=1200))
         assert board.select(job.id, 1, 600) is None
@@ -266,7 +267,7 @@ class TestSteps:
         assert standing_of(board, job.id).selected is None
         assert (board.select(job.id, 1, 600), board.select(job.id, 0, 600)) == (1, 1)
         assert standing_of(board, job.id).selected == 1
-        assert board.queue_depths()["certify"] == 3
+        assert waiting_shards(server, JobKind.CERTIFY, ENGINE) == 3
 
     def test_another_job_waits(self, board: JobBoard, server: redis.Redis, make_request: MakeRequest) -> None:
         """The estimation shards of a job that has begun come before it, in order."""
@@ -334,20 +335,19 @@ class TestSteps:
         assert board.finish(job.id, answer_of(board, job.id))
 
     def test_a_job_that_ends(self, board: JobBoard, server: redis.Redis, make_request: MakeRequest) -> None:
-        """What is left of it expires, except for its outcome and what it cost; nothing of it stays with RQ."""
+        """What is left of it expires, except for sums and what is kept with times of its own; nothing stays with RQ."""
         job = submit(board, make_request())
+        assert pop(server) is not None
         record_all(board, job, Phase.SELECT)
         board.select(job.id, 0, 100)
         record_all(board, job, Phase.ESTIMATE)
         board.finish(job.id, answer_of(board, job.id))
+        assert pop(server) is None
         lasting = {key.decode() for key in server.scan_iter("*") if server.ttl(key) == -1}
-        request = job.vote_request
-        kept = {
-            f"robustify:outcome:{request.question.digest}",
-            f"robustify:questions:{request.image.sha256}",
-            "robustify:ledger",
-        }
-        assert lasting == {*kept, "rq:queues", CERTIFY}
+        image = job.vote_request.image.sha256
+        timed = {"images", "images-of:", f"owners-of:{image}", f"tickets-about::{image}"}
+        kept = {f"robustify:{name}" for name in ("ledger", "counters", "clock", *timed)}
+        assert lasting == {*kept, "rq:queues"}
         assert pop(server) is None
         assert server.llen(CERTIFY) == 0
 
@@ -420,9 +420,9 @@ class TestSteps:
         record_all(board, due, Phase.SELECT)
         time.sleep(0.06)
         assert board.reconcile(other) == []
-        assert board.queue_depths()["certify"] == 0
+        assert waiting_shards(server, JobKind.CERTIFY, ENGINE) == 0
         assert board.reconcile(ENGINE) == [due.id]
-        assert board.queue_depths()["certify"] == 1
+        assert waiting_shards(server, JobKind.CERTIFY, ENGINE) == 1
         for job in (lost, due):
             server.hset(f"robustify:job:{job.id}", "expires_at", 0)
             server.zadd("robustify:running", {job.id: 0})
@@ -469,7 +469,7 @@ class TestLeases:
         assert pop(server) == names[0]
         assert board.lease(job.id, first, "one")
         board.release(job.id, first, "two")
-        assert board.queue_depths()["certify"] == 2
+        assert waiting_shards(server, JobKind.CERTIFY, ENGINE) == 2
         board.release(job.id, first, "one")
         assert [pop(server), pop(server), pop(server), pop(server)] == [*names, None]
 
@@ -496,7 +496,7 @@ class TestRecovery:
         name = pop(server)
         board.lease(job.id, Shard(phase=Phase.SELECT, first=0, count=500), "gone")
         board.reconcile(ENGINE, pause=0.001)
-        assert board.queue_depths()["certify"] == 2
+        assert waiting_shards(server, JobKind.CERTIFY, ENGINE) == 2
         time.sleep(0.06)
         board.reconcile(ENGINE, pause=0.001)
         assert pop(server) == name
@@ -546,7 +546,7 @@ class TestRecovery:
         self, board: JobBoard, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Its job fails in the end instead of killing workers for ever."""
-        monkeypatch.setattr("adapters.queue.board.LOST_LIMIT", 2)
+        monkeypatch.setattr("adapters.queue.working.LOST_LIMIT", 2)
         job = submit(board, make_request())
         for _ in range(2):
             assert board.lease(job.id, select_shard(), "doomed")
@@ -561,7 +561,7 @@ class TestRecovery:
         self, board: JobBoard, server: redis.Redis, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Its deliveries count as lost too, though no worker ever had its lease."""
-        monkeypatch.setattr("adapters.queue.board.LOST_LIMIT", 2)
+        monkeypatch.setattr("adapters.queue.working.LOST_LIMIT", 2)
         monkeypatch.setattr("adapters.queue.rq_queue.POPPED_SECONDS", 0.01)
         job = submit(board, make_request())
         for status in (JobStatus.QUEUED, JobStatus.FAILED):

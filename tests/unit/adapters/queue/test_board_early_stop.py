@@ -1,5 +1,6 @@
 """Jobs that may end with their first votes, on a real queue server: the same votes whatever came when, or was lost."""
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,11 +15,13 @@ from adapters.contract.next_step import votes_between_looks
 from adapters.contract.records import JobKind
 from adapters.contract.results import CertifyResult, PredictResult
 from adapters.queue.board import JobBoard
+from adapters.queue.keys import queue_name
 from adapters.settings import Settings
 from robustify.smoothing.algorithms import first_settling_look
 from robustify.smoothing.looks import Looks, Tally
 from robustify.types import Bound, Phase, PredictTest
 from tests.answers import answer_of, samples_of, standing_of
+from tests.queue_fixtures import waiting_shards
 
 MakeRequest = Callable[..., JobRequest]
 STEP, N = 10, 45
@@ -68,11 +71,12 @@ def current(board: JobBoard, job: JobRecord) -> JobRecord:
     return found
 
 
-def test_shards_when_a_job_may_stop_early(board: JobBoard, make_request: MakeRequest) -> None:
+def test_shards_when_a_job_may_stop_early(board: JobBoard, connection: redis.Redis, make_request: MakeRequest) -> None:
     """They are as large as its step: what was settled at submission decides, and no setting of the board's."""
-    submit(board, make_request)
+    job = submit(board, make_request)
 
-    assert board.queue_depths()["predict"] == 5
+    assert board.lease(job.id, Shard(phase=Phase.PREDICT, first=0, count=STEP), "worker")
+    assert connection.zcard(f"robustify:held:{queue_name(JobKind.PREDICT, job.request.engine)}") == 5
 
 
 def test_first_votes_when_there_is_a_gap(board: JobBoard, make_request: MakeRequest) -> None:
@@ -85,7 +89,7 @@ def test_first_votes_when_there_is_a_gap(board: JobBoard, make_request: MakeRequ
         assert looked_at(board, job) == [[10, 0]] * expected
 
 
-def test_finish_when_its_votes_are_in(board: JobBoard, make_request: MakeRequest) -> None:
+def test_finish_when_its_votes_are_in(board: JobBoard, connection: redis.Redis, make_request: MakeRequest) -> None:
     """The job has succeeded, no shard waits or is wanted any more, and its samples are those of the result."""
     job = submit(board, make_request)
     assert board.lease(job.id, Shard(phase=Phase.PREDICT, first=30, count=10), "slow")
@@ -95,7 +99,7 @@ def test_finish_when_its_votes_are_in(board: JobBoard, make_request: MakeRequest
 
     ended = current(board, job)
     assert (ended.status, ended.samples_done, ended.samples_total) == (JobStatus.SUCCEEDED, 20, N)
-    assert board.queue_depths()["predict"] == 0
+    assert waiting_shards(connection, JobKind.PREDICT, job.request.engine) == 0
     assert not board.is_live(job.id)
     assert not board.renew(job.id, Shard(phase=Phase.PREDICT, first=30, count=10), "slow")
     assert not record(board, job, 30, (10, 0))
@@ -212,6 +216,7 @@ def test_any_order_of_votes(
 ) -> None:
     """Late, twice, or with workers that die before they look: the result is that of the first look that settles it."""
     connection.flushall()
+    shutil.rmtree(queue_settings.state.outcomes, ignore_errors=True)
     board = JobBoard(connection, queue_settings)
     job = submit(board, make_request)
     counts = [2 * count if start < 40 else count for start, count in zip(STARTS, votes, strict=True)]

@@ -152,7 +152,7 @@ def test_any_history_of_deliveries(
     lease_seconds: float,
 ) -> None:
     """The sums are those of each shard once, with leases that are over at once or never; many histories do end."""
-    monkeypatch.setattr("adapters.queue.board.LOST_LIMIT", 1000)
+    monkeypatch.setattr("adapters.queue.working.LOST_LIMIT", 1000)
     changed = queue_settings.model_copy(update={"lease_seconds": lease_seconds})
     ended: list[str] = []
     attributes = {"board": JobBoard(connection, changed), "make_request": staticmethod(make_request), "ended": ended}

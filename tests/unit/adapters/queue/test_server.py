@@ -9,10 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
+import redis
 
 from adapters.queue.connection import connect
 from adapters.queue.server import LONGEST_SOCKET_PATH, EmbeddedServer
+from adapters.settings import MEBIBYTE
 from robustify.errors import QueueUnavailableError
+from tests.small_disk import run_on_small_disk
 
 PARENT = """
 import sys, time
@@ -23,6 +26,46 @@ server.start()
 print(server.pid, flush=True)
 time.sleep(60)
 """
+
+FULL_DISK = """
+import sys, time
+from pathlib import Path
+from adapters.queue.connection import connect, server_errors
+from adapters.queue.server import EmbeddedServer
+from robustify.errors import QueueUnavailableError
+from tests.small_disk import fill
+root = Path(sys.argv[1])
+filler = fill(root)
+try:
+    EmbeddedServer(root / "state").start()
+except QueueUnavailableError as error:
+    print(error)
+filler.unlink()
+
+def write_until(wanted):
+    deadline, said = time.monotonic() + 30, None
+    while said != wanted and time.monotonic() < deadline:
+        time.sleep(0.1)
+        try:
+            with server_errors():
+                client.set("much", "x" * 5000)
+            said = "it answers"
+        except QueueUnavailableError as error:
+            said = str(error).partition(":")[0]
+    print(said)
+
+with EmbeddedServer(root / "state") as server, connect(server.url) as client:
+    client.set("key", "value")
+    filler = fill(root)
+    write_until("the queue server cannot write to its disk")
+    server.kill()
+    server.revive()
+    write_until("the queue server cannot write to its disk")
+    filler.unlink()
+    write_until("it answers")
+    print(client.get("key").decode())
+"""
+REPOSITORY = Path(__file__).parents[4]
 
 
 def is_running(pid: int) -> bool:
@@ -36,6 +79,17 @@ def is_running(pid: int) -> bool:
 def answers(server: EmbeddedServer) -> bool:
     with connect(server.url) as client:
         return bool(client.ping())
+
+
+def wait_for_answer(server: EmbeddedServer) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            assert answers(server)
+            return
+        except redis.ConnectionError:
+            time.sleep(0.02)
+    pytest.fail("it does not answer")
 
 
 def test_its_life(tmp_path: Path) -> None:
@@ -59,9 +113,8 @@ def test_it_crashes(tmp_path: Path) -> None:
         assert client.llen("numbers") == 500
 
 
-def test_it_is_revived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_revived(tmp_path: Path) -> None:
     """When it has died, at the same address and with the same data; never while it lives."""
-    monkeypatch.setattr("adapters.queue.server.REVIVAL_SECONDS", 0.0)
     with EmbeddedServer(tmp_path) as server, connect(server.url) as client:
         client.set("key", "value")
         pid = server.pid
@@ -70,8 +123,10 @@ def test_it_is_revived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        assert server.reason_of_end == "it was ended by SIGKILL"
         server.revive()
         assert server.pid != pid
+        wait_for_answer(server)
         assert client.get("key") == b"value"
 
 
@@ -97,10 +152,88 @@ def test_a_state_folder_with_a_long_path(tmp_path: Path) -> None:
 
 
 def test_it_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error that names the log, without waiting."""
+    """An error that says so, without waiting."""
     monkeypatch.setattr("adapters.queue.server.server_binary", lambda: "/bin/false")
-    with pytest.raises(QueueUnavailableError, match="server.log"):
+    with pytest.raises(QueueUnavailableError, match="cannot start: exit code 1, without a word"):
         EmbeddedServer(tmp_path).start()
+
+
+def test_it_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is ended after a while, and the error says so."""
+    binary = tmp_path / "silent"
+    binary.write_text("#!/bin/sh\nexec sleep 60\n")
+    binary.chmod(0o700)
+    monkeypatch.setattr("adapters.queue.server.server_binary", lambda: str(binary))
+    monkeypatch.setattr("adapters.queue.server.START_SECONDS", 0.2)
+    server = EmbeddedServer(tmp_path)
+    with pytest.raises(QueueUnavailableError, match="no answer for 0.2 s"):
+        server.start()
+    assert not server.is_running
+
+
+def test_its_socket_cannot_be_made(tmp_path: Path) -> None:
+    """The error says so, and what to do."""
+    (tmp_path / "queue" / "queue.sock").mkdir(parents=True)
+    with pytest.raises(QueueUnavailableError, match="socket cannot be opened: choose another ROBUSTIFY_STATE_DIR"):
+        EmbeddedServer(tmp_path).start()
+
+
+def test_its_folder_cannot_be_made(tmp_path: Path) -> None:
+    """The error says what the system says."""
+    (tmp_path / "queue").write_text("a file")
+    with pytest.raises(QueueUnavailableError, match="cannot start: .*File exists"):
+        EmbeddedServer(tmp_path).start()
+
+
+def test_its_log_grows(tmp_path: Path) -> None:
+    """It makes way for a new one, and is kept once."""
+    log = tmp_path / "queue" / "server.log"
+    log.parent.mkdir()
+    log.write_bytes(b"x" * (1 + MEBIBYTE))
+    with EmbeddedServer(tmp_path):
+        """It says that it starts."""
+    assert log.stat().st_size < MEBIBYTE
+    assert (log.parent / "server.log.1").stat().st_size > MEBIBYTE
+
+
+def fill_memory(client: redis.Redis) -> None:
+    for number in range(100):
+        client.set(f"key-{number}", "x" * 100_000)
+
+
+def test_its_memory_is_full(tmp_path: Path) -> None:
+    """It refuses to write, forgets nothing, and takes it again when there is room."""
+    with EmbeddedServer(tmp_path, queue_bytes=4 * MEBIBYTE) as server, connect(server.url) as client:
+        client.set("first", "x" * 1000)
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            fill_memory(client)
+        assert client.get("first") is not None
+        client.delete(*client.keys("key-*"))
+        assert client.set("second", "x" * 1000)
+
+
+@pytest.mark.slow
+def test_its_file_grows(tmp_path: Path) -> None:
+    """What has been overwritten is dropped from it in the end: 200 MB of changes leave a small file."""
+    folder = tmp_path / "queue" / "appendonlydir"
+    with EmbeddedServer(tmp_path) as server, connect(server.url) as client:
+        for _ in range(2000):
+            client.mset({f"key-{number}": "x" * 5000 for number in range(20)})
+        deadline = time.monotonic() + 60
+        while (size := sum(path.stat().st_size for path in folder.iterdir())) > 64 * MEBIBYTE:
+            assert time.monotonic() < deadline, f"{size} bytes"
+            time.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_its_disk_is_full(tmp_path: Path) -> None:
+    """At first start it says so; later it lives, refuses to write, and all is well when there is room again."""
+    ended = run_on_small_disk(tmp_path, "2m", FULL_DISK, cwd=REPOSITORY)
+    assert ended.returncode == 0, ended.stderr
+    first, *rest = ended.stdout.splitlines()
+    assert first.startswith("the embedded queue server cannot start: the disk of the state folder is full: make room")
+    refused = "the queue server cannot write to its disk"
+    assert rest == [refused, refused, "it answers", "value"]
 
 
 @pytest.mark.slow

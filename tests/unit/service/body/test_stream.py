@@ -9,7 +9,8 @@ from fastapi import Request
 from starlette.types import Message
 
 from service.body import stream as body
-from service.body.stream import body_deadline, check_declared_length, drained_on_problem, limited_stream
+from service.body.headers import check_declared_length, too_large
+from service.body.stream import body_deadline, drained_on_problem, limited_stream
 from service.errors import ProblemError
 from service.limits import UploadLimits
 
@@ -84,7 +85,7 @@ def test_drained(headers: list[tuple[bytes, bytes]], left: int, monkeypatch: pyt
 
     async def refuse() -> None:
         async with drained_on_problem(request_of(client, headers)):
-            raise body.too_large(LIMITS)
+            raise too_large(LIMITS)
 
     with pytest.raises(ProblemError):
         asyncio.run(refuse())

@@ -1,5 +1,6 @@
 """Real children, as short as possible: what follows when one of them ends."""
 
+import io
 import os
 import signal
 import time
@@ -7,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.queue.server import EmbeddedServer
-from robustify.errors import QueueUnavailableError, RobustifyError
+from robustify.errors import RobustifyError
 from workers.stop import GIVEN_UP
 from workers.supervision.processes import START_FAILURES, WELL_SECONDS, Child, Supervisor
 
@@ -25,13 +25,6 @@ def revive_until_started(supervisor: Supervisor, times: int) -> None:
             assert time.monotonic() < deadline, "it was not started again"
             supervisor.revive()
             time.sleep(0.005)
-
-
-def keep_reviving(supervisor: Supervisor) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while time.monotonic() < deadline:
-        supervisor.revive()
-        time.sleep(0.01)
 
 
 def pid_of(child: Child) -> int:
@@ -136,11 +129,16 @@ def test_what_children_say(capsys: pytest.CaptureFixture[str]) -> None:
     assert child.last_words.text == "ERROR:    address in use"
 
 
-@pytest.mark.slow
-def test_queue_server_that_cannot_be_started_again(tmp_path: Path) -> None:
-    """It is given up after some attempts, with the reason."""
-    with EmbeddedServer(tmp_path) as server, Supervisor(server=server) as supervisor:
-        server.kill()
-        with EmbeddedServer(tmp_path), pytest.raises(QueueUnavailableError, match="in use by another queue server"):
-            keep_reviving(supervisor)
-    assert supervisor.server_failures == START_FAILURES
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a file that is always full")
+def test_what_children_say_on_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that says a lot is not held up, and its last words are known."""
+    script = "import sys; print('x' * 1000000, file=sys.stderr); print('the end', file=sys.stderr)"
+    with io.TextIOWrapper(io.FileIO("/dev/full", "w"), write_through=True) as full:
+        monkeypatch.setattr("sys.stderr", full)
+        child = Child("worker", ("-c", script), pause_seconds=60)
+        with Supervisor([child]):
+            assert child.process is not None
+            assert child.process.wait(DEADLINE_SECONDS) == 0
+        monkeypatch.undo()
+    assert child.last_words is not None
+    assert child.last_words.text == "the end"

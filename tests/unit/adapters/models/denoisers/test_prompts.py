@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from adapters.models.denoisers.diffusion import embed_prompt
-from adapters.models.denoisers.prompts import EmbeddedPrompts, encoder_digest, prompt_embedder
+from adapters.models.denoisers.prompts import EmbeddedPrompts, prompt_embedder
 from adapters.profiles.profile import BUNDLED
 from adapters.profiles.shipped import DEEPFLOYD
+from adapters.profiles.text_encoder import encoder_digest
 from adapters.settings import Settings
 from robustify.errors import ModelFilesError
 

@@ -16,9 +16,9 @@ from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
 from adapters.models.training.checkpoints import Checkpoint
+from adapters.models.training.micro_batches import Losses
 from adapters.models.training.trainer import (
     History,
-    Losses,
     Objective,
     References,
     Training,
@@ -158,6 +158,53 @@ def spoil(watched: Watched, accelerator: Accelerator) -> None:
         with torch.no_grad():
             next(watched.model.parameters()).add_(1)
         raise InterruptedError
+
+
+def test_run_when_it_is_stopped_between_micro_batches(tmp_path: Path, accelerator: Accelerator) -> None:
+    """In a step or a validation, it ends with the same weights and history; only an unfinished step is made twice."""
+    plan = replace(PLAN, micro_batch_size=3)
+    whole, pauses = Watched(), list[int]()
+    expected = run(whole, tmp_path / "whole", accelerator, plan, pauses.append)
+    assert len(pauses) == STEPS + 1 + STEPS + STEPS // 2
+    for call in range(len(pauses)):
+        first, second = Watched(), Watched()
+        with pytest.raises(InterruptedError):
+            run(first, tmp_path / f"{call}", accelerator, plan, stop_at_call(call))
+        history = run(second, tmp_path / f"{call}", accelerator, plan)
+
+        assert len(first.learned) + len(second.learned) - 2 * STEPS <= 1
+        assert history == expected
+        assert all(map(torch.equal, second.weights, whole.weights))
+
+
+def test_run_when_batches_are_cut(tmp_path: Path, accelerator: Accelerator) -> None:
+    """The same images and noise are learned from; the weights are the same up to rounding, and to the bit if uncut."""
+    whole, cut, full = Watched(), Watched(), Watched()
+    expected = run(whole, tmp_path / "whole", accelerator)
+    history = run(cut, tmp_path / "cut", accelerator, replace(PLAN, micro_batch_size=3))
+    run(full, tmp_path / "full", accelerator, replace(PLAN, micro_batch_size=PLAN.batch_size))
+
+    assert torch.equal(noise_of(cut), noise_of(whole))
+    for entry, other in zip(history, expected, strict=True):
+        assert entry == pytest.approx(other, abs=1e-5)
+    for weight, same in zip(cut.weights, whole.weights, strict=True):
+        torch.testing.assert_close(weight, same, rtol=0, atol=1e-5)
+    assert all(map(torch.equal, full.weights, whole.weights))
+
+
+def noise_of(watched: Watched) -> torch.Tensor:
+    return torch.cat([batch.eps for batch in watched.learned])
+
+
+def stop_at_call(wanted: int) -> Callable[[int], None]:
+    calls = list[int]()
+
+    def stop(step: int) -> None:
+        calls.append(step)
+        if len(calls) > wanted:
+            raise InterruptedError
+
+    return stop
 
 
 def test_run_that_has_ended(tmp_path: Path, accelerator: Accelerator) -> None:

@@ -4,7 +4,6 @@ import hashlib
 import io
 import struct
 import warnings
-import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -13,37 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from adapters import images
-from adapters.images import canonicalise, crop_windows, operator_norm, resize_matrix
+from adapters.images import canonicalise, crop_windows, operator_norm, refusals, resize_matrix
 from robustify.errors import UnreadableImageError, UnsupportedImageError
+from tests.pictures import (
+    chunk,
+    encoded,
+    frames,
+    pixels,
+    png_16_bits,
+    raw_png,
+    riff,
+    segment,
+    with_chunks,
+    with_segments,
+)
 
 SIDE = 32
 SIZES = [(32, 32), (64, 64), (48, 32), (100, 61), (61, 100), (17, 9), (2, 3), (33, 500), (8000, 3)]
-
-
-def pixels(height: int, width: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def encoded(image: Image.Image | np.ndarray, format_name: str = "PNG", **options: object) -> bytes:
-    buffer = io.BytesIO()
-    picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
-    picture.save(buffer, format_name, **options)
-    return buffer.getvalue()
-
-
-def chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-
-def raw_png(width: int, height: int, depth: int, colour: int, data: bytes) -> bytes:
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
-
-
-def png_16_bits(colour: int) -> bytes:
-    channels = {0: 1, 2: 3, 4: 2, 6: 4}[colour]
-    return raw_png(8, 8, 16, colour, (b"\0" + b"\x12\x34" * channels * 8) * 8)
 
 
 def with_many_scans() -> bytes:
@@ -52,43 +37,88 @@ def with_many_scans() -> bytes:
     return jpeg[:-2] + scan * 100 + jpeg[-2:]
 
 
-def frames(format_name: str) -> bytes:
-    first, second = (Image.fromarray(pixels(8, 8, seed)) for seed in (0, 1))
-    return encoded(first, format_name, save_all=True, append_images=[second])
+def jpeg_of(marker: bytes = b"\xff\xc0", **size: int) -> bytes:
+    """A small JPEG whose header says otherwise."""
+    jpeg = encoded(pixels(16, 16), "JPEG")
+    place = jpeg.index(b"\xff\xc0")
+    header = bytearray(marker + jpeg[place + 2 : place + 9])
+    struct.pack_into(">HH", header, 5, size.get("height", 16), size.get("width", 16))
+    return jpeg[:place] + bytes(header) + jpeg[place + 9 :]
 
 
+def png_with(place: int, value: int) -> bytes:
+    """A small PNG with another byte."""
+    png = bytearray(encoded(pixels(8, 8)))
+    png[place] = value
+    return bytes(png)
+
+
+PNG, JPEG, WEBP = (encoded(pixels(64, 64), format_name) for format_name in ("PNG", "JPEG", "WEBP"))
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
-    "empty": (lambda: b"", images.NOT_AN_IMAGE),
-    "text": (lambda: b"<html>hello</html>", images.NOT_AN_IMAGE),
-    "header only": (lambda: encoded(pixels(8, 8))[:12], images.NOT_AN_IMAGE),
-    "svg": (lambda: b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', images.NOT_AN_IMAGE),
-    "bmp": (lambda: encoded(pixels(8, 8), "BMP"), images.NOT_AN_IMAGE),
-    "animated gif": (lambda: frames("GIF"), images.NOT_AN_IMAGE),
-    "tiff": (lambda: encoded(pixels(8, 8), "TIFF"), images.NOT_AN_IMAGE),
-    "animated png": (lambda: frames("PNG"), images.ANIMATED),
-    "animated webp": (lambda: frames("WEBP"), images.ANIMATED),
-    "16-bit grey": (lambda: png_16_bits(0), images.NOT_8_BITS),
-    "16-bit rgb": (lambda: png_16_bits(2), images.NOT_8_BITS),
-    "16-bit grey with alpha": (lambda: png_16_bits(4), images.NOT_8_BITS),
-    "16-bit rgba": (lambda: png_16_bits(6), images.NOT_8_BITS),
-    "cmyk": (lambda: encoded(Image.new("CMYK", (8, 8)), "JPEG"), images.CMYK),
-    "truncated png": (lambda: encoded(pixels(64, 64))[:2000], images.DAMAGED),
-    "truncated jpeg": (lambda: encoded(pixels(64, 64), "JPEG")[:1500], images.DAMAGED),
-    "damaged png": (lambda: raw_png(8, 8, 8, 2, b"\x07" * 100), images.DAMAGED),
-    "1 x 1": (lambda: encoded(pixels(1, 1)), images.TOO_SMALL),
-    "1 x 20": (lambda: encoded(pixels(1, 20)), images.TOO_SMALL),
-    "over 25 megapixels": (lambda: encoded(Image.new("L", (5001, 5000))), images.TOO_LARGE),
-    "over 8192 wide": (lambda: encoded(Image.new("L", (8193, 10))), images.TOO_LARGE),
-    "400 megapixels declared": (lambda: raw_png(20000, 20000, 8, 2, b"\0" * 50), images.TOO_LARGE),
-    "100 megapixels declared": (lambda: raw_png(10000, 10000, 8, 2, b"\0" * 50), images.TOO_LARGE),
-    "many scans": (with_many_scans, images.TOO_MANY_SCANS),
+    "empty": (lambda: b"", refusals.EMPTY),
+    "text": (lambda: b"hello", refusals.NOT_AN_IMAGE),
+    "animated png": (lambda: frames("PNG"), refusals.ANIMATED),
+    "animated webp": (lambda: frames("WEBP"), refusals.ANIMATED),
+    "16-bit grey": (lambda: png_16_bits(0), refusals.NOT_8_BITS),
+    "16-bit rgb": (lambda: png_16_bits(2), refusals.NOT_8_BITS),
+    "16-bit grey with alpha": (lambda: png_16_bits(4), refusals.NOT_8_BITS),
+    "16-bit rgba": (lambda: png_16_bits(6), refusals.NOT_8_BITS),
+    "12-bit jpeg": (lambda: JPEG.replace(b"\xff\xc0\0\x11\x08", b"\xff\xc1\0\x11\x0c"), refusals.NOT_8_BITS),
+    "cmyk": (lambda: encoded(Image.new("CMYK", (8, 8)), "JPEG"), refusals.CMYK),
+    "lossless jpeg": (lambda: jpeg_of(b"\xff\xc3"), refusals.RARE_JPEG),
+    "arithmetic-coded jpeg": (lambda: jpeg_of(b"\xff\xc9"), refusals.RARE_JPEG),
+    "png signature only": (lambda: PNG[:12], refusals.TRUNCATED),
+    "png header only": (lambda: PNG[:33], refusals.TRUNCATED),
+    "truncated png": (lambda: PNG[:2000], refusals.TRUNCATED),
+    "png cut behind a chunk": (lambda: with_chunks(PNG[:33], chunk(b"tEXt", b"a\0b")), refusals.TRUNCATED),
+    "jpeg start only": (lambda: JPEG[:2], refusals.TRUNCATED),
+    "jpeg cut in its header": (lambda: JPEG[:300], refusals.TRUNCATED),
+    "truncated jpeg": (lambda: JPEG[:1500], refusals.TRUNCATED),
+    "truncated progressive": (lambda: encoded(pixels(64, 64), "JPEG", progressive=True)[:2000], refusals.TRUNCATED),
+    "truncated webp": (lambda: WEBP[:-20], refusals.TRUNCATED),
+    "webp header only": (lambda: WEBP[:20], refusals.TRUNCATED),
+    "png through a text mode": (lambda: PNG.replace(b"\r\n", b"\n"), refusals.DAMAGED_HEADER),
+    "png with another width": (lambda: png_with(19, 9), refusals.DAMAGED_HEADER),
+    "png without checksum": (lambda: png_with(30, 0), refusals.DAMAGED_HEADER),
+    "png with another first chunk": (lambda: png_with(12, ord("J")), refusals.DAMAGED_HEADER),
+    "png of no colour type": (lambda: raw_png(8, 8, 8, 5, b""), refusals.DAMAGED_HEADER),
+    "png of width 0": (lambda: raw_png(0, 8, 8, 2, b""), refusals.DAMAGED_HEADER),
+    "png without its palette": (lambda: raw_png(8, 8, 8, 3, b"\0" * 72), refusals.DAMAGED_HEADER),
+    "jpeg of height 0": (lambda: jpeg_of(height=0), refusals.DAMAGED_HEADER),
+    "jpeg with two sizes": (
+        lambda: with_segments(JPEG, segment(0xC0, b"\x08\0\1\0\1\1\1\x11\0")),
+        refusals.DAMAGED_HEADER,
+    ),
+    "jpeg without a scan": (lambda: b"\xff\xd8" + segment(0xE0, b"JFIF") + b"\xff\xd9", refusals.DAMAGED_HEADER),
+    "jpeg with many tables": (
+        lambda: with_segments(JPEG, segment(0xDB, b"\0" + b"\1" * 64) * 2000),
+        refusals.DAMAGED_HEADER,
+    ),
+    "webp of another chunk": (lambda: riff([(b"VP9 ", b"\0" * 50)]), refusals.DAMAGED_HEADER),
+    "webp without start code": (lambda: riff([(b"VP8 ", b"\0" * 50)]), refusals.DAMAGED_HEADER),
+    "damaged png": (lambda: raw_png(8, 8, 8, 2, b"\x07" * 100), refusals.DAMAGED),
+    "png without data": (lambda: PNG[:33] + chunk(b"IEND", b""), refusals.DAMAGED),
+    "damaged webp": (lambda: riff([(b"VP8 ", WEBP[20:40] + b"\0" * 9)]), refusals.DAMAGED),
+    "1 x 1": (lambda: encoded(pixels(1, 1)), refusals.TOO_SMALL),
+    "1 x 20": (lambda: encoded(pixels(1, 20)), refusals.TOO_SMALL),
+    "over 25 megapixels": (lambda: encoded(Image.new("L", (5001, 5000))), refusals.TOO_LARGE),
+    "over 8192 wide": (lambda: encoded(Image.new("L", (8193, 10))), refusals.TOO_LARGE),
+    "400 megapixels declared": (lambda: raw_png(20000, 20000, 8, 2, b"\0" * 50), refusals.TOO_LARGE),
+    "webp of 268 megapixels": (lambda: riff([(b"VP8X", b"\0" * 4 + b"\xfe\x3f\0" * 2)]), refusals.TOO_LARGE),
+    "jpeg over 100 megapixels": (lambda: jpeg_of(width=10001, height=10000), refusals.TOO_LARGE_JPEG),
+    "jpeg over 16384 wide": (lambda: jpeg_of(width=16385), refusals.TOO_LARGE_JPEG),
+    "thin jpeg": (lambda: jpeg_of(width=16384, height=2), refusals.TOO_THIN),
+    "many scans": (with_many_scans, refusals.TOO_MANY_SCANS),
+    "many segments": (lambda: with_segments(JPEG, segment(0xE7, b"") * 20000), refusals.TOO_MANY_PARTS),
+    "many chunks": (lambda: with_chunks(PNG, chunk(b"abCd", b"") * 20000), refusals.TOO_MANY_PARTS),
+    "many webp chunks": (lambda: riff([(b"VP8 ", WEBP[20:]), *[(b"abcd", b"")] * 20000]), refusals.TOO_MANY_PARTS),
 }
-FIXED_TEXTS = {message for _, message in REFUSED.values()}
-UNSUPPORTED = {images.NOT_AN_IMAGE, images.ANIMATED, images.NOT_8_BITS, images.CMYK}
+FIXED_TEXTS = {text for name, text in vars(refusals).items() if isinstance(text, str) and name.isupper()}
+SEEMS = "The file is not a JPEG, PNG or WebP image. It seems to be "
+UNSUPPORTED = {refusals.NOT_AN_IMAGE, refusals.ANIMATED, refusals.NOT_8_BITS, refusals.CMYK, refusals.RARE_JPEG}
 
 
 @pytest.mark.parametrize("name", REFUSED)
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_refused_files(name: str) -> None:
     """Each file that cannot be certified is refused with its own fixed text, as an unsupported kind or a bad image."""
     make, message = REFUSED[name]
@@ -97,14 +127,6 @@ def test_refused_files(name: str) -> None:
     assert str(caught.value) == message
     assert caught.value.field == "image"
     assert isinstance(caught.value, UnsupportedImageError) == (message in UNSUPPORTED)
-
-
-def test_bomb_warning_as_error() -> None:
-    """A bomb is refused with the same text where warnings are errors."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with pytest.raises(UnreadableImageError, match="megapixels"):
-            canonicalise(raw_png(10000, 10000, 8, 2, b"\0" * 50), SIDE)
 
 
 @pytest.mark.slow
@@ -121,7 +143,7 @@ def test_mutated_files(data: st.DataObject) -> None:
         try:
             tensor = canonicalise(bytes(original), SIDE).tensor
         except UnreadableImageError as error:
-            assert str(error) in FIXED_TEXTS  # noqa: PT017 - either outcome is right
+            assert str(error) in FIXED_TEXTS or str(error).startswith(SEEMS)  # noqa: PT017 - either outcome is right
         else:
             assert np.isfinite(tensor).all()
 
@@ -271,6 +293,20 @@ def test_transparent_colour() -> None:
     key = Image.new("RGB", (SIDE, SIDE), (9, 9, 9))
     for data in (encoded(palette, transparency=0), encoded(key, transparency=(9, 9, 9))):
         np.testing.assert_allclose(canonicalise(data, SIDE).tensor, 1)
+
+
+def test_unreadable_orientation() -> None:
+    """Metadata that point nowhere, count too many entries or name no direction leave the picture as it is stored."""
+    source = pixels(32, 47)
+    expected = canonicalise(encoded(source), SIDE).tensor
+    for exif in (b"II*\0\xff\xff\xff\xff", b"II*\0\x08\0\0\0\xff\xff", tiff(0), tiff(9), tiff(65535), b"MM"):
+        np.testing.assert_array_equal(
+            canonicalise(with_chunks(encoded(source), chunk(b"eXIf", exif)), SIDE).tensor, expected
+        )
+
+
+def tiff(orientation: int) -> bytes:
+    return b"II*\0\x08\0\0\0\1\0" + struct.pack("<HHII", 0x0112, 3, 1, orientation) + b"\0" * 4
 
 
 def test_photo_with_previews() -> None:

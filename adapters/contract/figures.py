@@ -1,0 +1,36 @@
+"""What operators watch, as the board counts it."""
+
+from collections.abc import Mapping
+
+from adapters.contract.jobs import WorkerRecord
+from adapters.contract.records import JobKind, Record
+
+
+class WaitingJobs(Record):
+    """Jobs of one kind that nobody has begun, and how long the first of them has waited."""
+
+    jobs: int
+    oldest_seconds: float
+
+
+class QueueMemory(Record):
+    """Of the queue server; `limit_bytes` is 0 where it has none."""
+
+    used_bytes: int
+    limit_bytes: int
+
+
+class Figures(Record):
+    """Everything that is counted, at one moment.
+
+    `counters` only grow, since the queue server was set up. Their names are `jobs:KIND:OUTCOME`, `refused:REASON`,
+    `shards:WHAT`, `samples:KIND`, `votes:lacking`, `deliveries:WHAT`; and, of how long something took, `queued:KIND:LE`
+    and `compute:KIND:LE` with an upper limit in seconds, each value counted in the smallest that holds it, and `:sum`.
+    """
+
+    counters: Mapping[str, float]
+    waiting: Mapping[JobKind, WaitingJobs]
+    running: int
+    images: int
+    deliveries: int
+    workers: tuple[WorkerRecord, ...]

@@ -1,0 +1,293 @@
+"""The board as the API has it: submitting, reading and letting go, each on behalf of an owner."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.canonical_json import text_digest
+from adapters.contract.access import KEYLESS, Caller
+from adapters.contract.jobs import AdaptRequest, JobRecord, JobRequest, JobStatus, PlannedPhase
+from adapters.contract.labels import task_id
+from adapters.contract.ledger import Ledger, ledger_entry
+from adapters.contract.records import JobKind
+from adapters.contract.usage import Limits, Usage
+from adapters.queue.board_script import BoardScript
+from adapters.queue.keys import KINDS, new_job_id, queue_name
+from adapters.queue.reading import as_held, pairs, planned, record_if_any, stored_outcome
+from adapters.settings import Settings
+from adapters.store.outcomes import OutcomeStore
+from adapters.store.tensors import stored_bytes
+from robustify.errors import (
+    AllowanceError,
+    QueueFullError,
+    ReusedKeyError,
+    TaskConflictError,
+    TooManyQuestionsError,
+)
+from robustify.types import Phase
+
+ADAPTATIONS_WAITING = 20
+"""Each takes minutes or hours: more would expire before their turn."""
+LATER_SECONDS = 5
+"""When jobs of an owner's that wait may have begun."""
+MUCH_LATER_SECONDS = 3600
+"""When an owner's images may have come to the end of their time."""
+MOST_LOOKED_AT = 1000
+"""Tickets that are looked at for one page of a list, which others wait for."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """On whose behalf something is asked, and how.
+
+    `idempotency_key`: what came under it before is not done again. `webhook`: who is told of the end. `trace`: what
+    follows the job through the processes (a W3C traceparent); it decides nothing.
+    """
+
+    caller: Caller = field(default_factory=Caller)
+    idempotency_key: str | None = None
+    webhook: str | None = None
+    trace: str | None = None
+
+
+NOBODY_IN_PARTICULAR = Asked()
+
+
+@dataclass(frozen=True)
+class Admission:
+    """A job that is accepted. `needs_image`: it begins when its image is stored and `commit` says so. `is_replayed`: it
+    came under its Idempotency-Key before."""
+
+    record: JobRecord
+    needs_image: bool = False
+    is_replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A page of an owner's jobs. `last`: the ticket to go on after; with `has_more`, a page may have few jobs or none,
+    since so many others were looked at."""
+
+    records: tuple[JobRecord, ...]
+    has_more: bool
+    last: str
+
+
+class Asking:
+    """What the API does with jobs; ids are those of tickets, and nobody sees another's."""
+
+    _call: BoardScript
+    _settings: Settings
+    _outcomes: OutcomeStore
+
+    def submit(self, request: JobRequest, shard_samples: int, asked: Asked = NOBODY_IN_PARTICULAR) -> JobRecord:
+        """As `admit`, for an image that is stored already."""
+        admission = self.admit(request, shard_samples, asked)
+        self.commit(admission)
+        return admission.record
+
+    def admit(self, request: JobRequest, shard_samples: int, asked: Asked = NOBODY_IN_PARTICULAR) -> Admission:
+        """The job of this request: the one that its owner has, a done one if its outcome is known, a hold on one of the
+        same request that is under way, or a new one.
+
+        A phase that may be settled early has a look after each of its shards; others are cut into `shard_samples`.
+        Raises QueueFullError, AllowanceError, TooManyQuestionsError or ReusedKeyError where it is not accepted.
+        """
+        if shard_samples < 1 or any(phase.samples < 1 for phase in request.phases):
+            raise ValueError("every phase and every shard needs at least one sample")
+        samples = sum(phase.samples for phase in request.phases)
+        plan = self._plan(request, asked) | {
+            "outcome": request.question.digest,
+            "image": request.image.sha256,
+            "image_bytes": stored_bytes(request.image.height, request.image.width),
+            "phases": _json([planned(phase, shard_samples) for phase in request.phases]),
+            "samples_total": samples,
+            "charge": samples,
+            "classes": len(request.labels),
+            "fingerprint": request.fingerprint,
+            "task": owned_task(asked.caller.owner, request.task) if request.task else "",
+            "ledger": ledger_entry(request.kind, request.alpha),
+            "adapts": False,
+        }
+        stored = self._outcomes.get(asked.caller.owner, request.image.sha256, request.question.digest)
+        return self._adopt(stored, request, plan) if stored else self._submit(plan, request)
+
+    def commit(self, admission: Admission) -> None:
+        """The image is stored: the job may begin. Harmless where it has begun."""
+        if admission.needs_image:
+            self._call("commit", job=admission.record.job)
+
+    def submit_adaptation(
+        self, request: AdaptRequest, steps: int, samples: int = 0, asked: Asked = NOBODY_IN_PARTICULAR
+    ) -> JobRecord:
+        """The job that adapts a task, of so many steps that cost as much as so many samples: the one of the same
+        request that is under way, or a new one.
+
+        Raises TaskConflictError when another request adapts the same task now, and otherwise as `admit` does.
+        """
+        return self.admit_adaptation(request, steps, samples, asked).record
+
+    def admit_adaptation(self, request: AdaptRequest, steps: int, samples: int, asked: Asked) -> Admission:
+        """As `submit_adaptation`; it needs no image."""
+        steps = max(1, steps)
+        plan = self._plan(request, asked) | {
+            "outcome": "",
+            "image": "",
+            "image_bytes": 0,
+            "phases": _json([planned(PlannedPhase(Phase.ADAPT, steps), steps)]),
+            "samples_total": steps,
+            "charge": samples,
+            "classes": 0,
+            "fingerprint": "",
+            "task": owned_task(request.owner, request.name),
+            "ledger": "",
+            "adapts": True,
+            "max_queued": min(ADAPTATIONS_WAITING, self._settings.max_queued_jobs),
+        }
+        return self._submit(plan)
+
+    def jobs_of_task(self, identifier: str, owner: str = KEYLESS) -> list[str]:
+        """The jobs that are not done and answer with, or adapt, an owner's task, which its id names."""
+        found: list[str] = self._call("jobs_of", task=f"{owner}/{identifier}")
+        return found
+
+    def held(self, ticket: str, owner: str) -> JobRecord | None:
+        """A job as its owner sees it; None when there is none of that id, or it is another's."""
+        answer = self._call("ticket", ticket=ticket, owner=owner)
+        return as_held(answer) if answer else None
+
+    def let_go(self, ticket: str, owner: str) -> JobRecord | None:
+        """Ends a job for one owner, and altogether if nobody else waits for it; None as `held`.
+
+        Workers notice it between two batches.
+        """
+        answer = self._call("let_go", ticket=ticket, owner=owner)
+        return as_held(answer) if answer else None
+
+    def erase(self, ticket: str, owner: str) -> bool:
+        """Forgets a job for its owner, with its result and its outcome; False when there is none of that id."""
+        answer = self._call("erase", ticket=ticket, owner=owner)
+        if answer and answer[1]:
+            self._outcomes.forget(owner, answer[0], answer[1])
+        return bool(answer)
+
+    def erase_image(self, image: str, owner: str) -> tuple[bool, bool]:
+        """Forgets all jobs of an owner about an image, and what was answered, which outlives both. Says whether there
+        was any of it, and whether nobody has the image any more."""
+        was_owned, is_nobodys = self._call("erase_image", image=image, owner=owner)
+        had_outcomes = self._outcomes.forget(owner, image)
+        return bool(was_owned) or had_outcomes, bool(is_nobodys)
+
+    def tickets_of(self, owner: str, limit: int, after: str = "") -> list[str]:
+        """The latest tickets of an owner, or those before `after`."""
+        found: list[str] = self._call("owned", owner=owner, limit=limit, after=after)
+        return found
+
+    def listing(
+        self, owner: str, limit: int, after: str = "", kind: JobKind | None = None, status: JobStatus | None = None
+    ) -> Listing | None:
+        """A page of an owner's jobs, the latest first, or those before `after`, of one kind and one status where they
+        are given; None when it has no ticket `after`."""
+        asked = {"owner": owner, "limit": limit, "after": after, "kind": kind or "", "status": status or ""}
+        answer = self._call("listing", most=MOST_LOOKED_AT, **asked)
+        if answer is None:
+            return None
+        last, is_more, found = answer
+        records = tuple(as_held(answer) for answer in found)
+        is_full = bool(is_more) and len(records) == limit
+        return Listing(records, bool(is_more), last=records[-1].id if records and (is_full or not is_more) else last)
+
+    def usage(self, owner: str, days: int) -> Usage:
+        """What an owner was charged on each of so many days, and what waits and is stored of it now."""
+        images, *rest = self._call("usage", owner=owner, days=days, kinds=KINDS)
+        waiting = dict(zip(KINDS, rest, strict=False))
+        return Usage.of(images, waiting, [(int(day), pairs(fields)) for day, fields in rest[len(KINDS) :]])
+
+    def cancel(self, job_id: str) -> JobRecord | None:
+        """Ends a job, named by its own id, for everybody who holds it; None when there is none."""
+        return record_if_any(job_id, self._call("cancel", job=job_id))
+
+    def ledger(self, owner: str = KEYLESS) -> Ledger:
+        """How many answers were given out, and with which chance of error: to one key, or to all for KEYLESS."""
+        return Ledger.of(pairs(self._call("ledger", owner=owner)))
+
+    def questions_about(self, image: str, owner: str = KEYLESS) -> int:
+        """How many different questions an owner asked about a canonical tensor, which its sha256 names."""
+        return int(self._call("questions", image=image, owner=owner))
+
+    def _submit(self, plan: Mapping[str, object], request: JobRequest | None = None) -> Admission:
+        answer: list[Any] = self._call("submit", **plan)  # Any: what the script says, by its first word.
+        if answer[0] == "stored" and request is not None:
+            return self._adopt(answer[1], request, plan)
+        return self._admission(answer)
+
+    def _adopt(self, outcome: str, request: JobRequest, plan: Mapping[str, object]) -> Admission:
+        result = stored_outcome(outcome, request)
+        document = result.model_dump_json()
+        return self._admission(self._call("adopt", result=document, samples_done=result.samples_used, **plan))
+
+    def _admission(self, answer: list[Any]) -> Admission:  # Any: likewise.
+        word, *rest = answer
+        if word not in ("job", "again"):
+            raise self._refusal(word, rest)
+        job = pairs(rest[3])
+        needs_image = job["status"] == "queued" and "committed" not in job
+        return Admission(as_held(rest), needs_image, is_replayed=word == "again")
+
+    def _refusal(self, word: str, rest: list[Any]) -> Exception:  # Any: likewise.
+        match word:
+            case "full":
+                return QueueFullError("as many jobs wait as may: try again later")
+            case "owner-full":
+                return AllowanceError("as many of your jobs wait as may: try again when some are done", LATER_SECONDS)
+            case "quota":
+                return AllowanceError(f"{rest[1]} samples are left of your quota today, which is too few", rest[0])
+            case "bytes":
+                return AllowanceError(
+                    "as many bytes of images are stored for you as may be: delete some, or wait", MUCH_LATER_SECONDS
+                )
+            case "questions":
+                return TooManyQuestionsError(
+                    f"{self._settings.max_questions_per_image} questions were asked about this image, and this service "
+                    "answers no more: each is another chance of a false answer. Questions that were asked before are "
+                    "still answered"
+                )
+            case "other-request":
+                return ReusedKeyError("another request came under this Idempotency-Key: take a new key for a new one")
+            case "adapting":
+                return TaskConflictError(f"job {rest[0]} adapts this task now: wait for it, or cancel it")
+        raise ValueError(f"the board's script said {word!r}")
+
+    def _plan(self, request: JobRequest | AdaptRequest, asked: Asked) -> dict[str, object]:
+        """What the script must know of every request."""
+        document, settings, caller = request.model_dump_json(), self._settings, asked.caller
+        limits = Limits.of(caller, settings)
+        return {
+            "job": new_job_id(),
+            "owner": caller.owner,
+            "request": document,
+            "latest": text_digest(document),
+            "kind": request.kind,
+            "queue": queue_name(request.kind, request.engine),
+            "queue_seconds": settings.queue_seconds,
+            "retention": settings.retention_seconds,
+            "outcome_seconds": settings.outcome_seconds,
+            "max_queued": settings.max_queued_jobs,
+            "max_queued_of_owner": limits.queued_jobs if caller.has_key else 0,
+            "samples_per_day": limits.samples_per_day or 0,
+            "stored_bytes": limits.stored_bytes or 0,
+            "max_questions": settings.max_questions_per_image or 0,
+            "once": text_digest(asked.idempotency_key) if asked.idempotency_key else "",
+            "webhook": asked.webhook or "",
+            "trace": asked.trace or "",
+        }
+
+
+def owned_task(owner: str, name: str) -> str:
+    """What the board calls a task, whose name means another one to another owner."""
+    return f"{owner}/{task_id(name)}"
+
+
+def _json(document: object) -> str:
+    return json.dumps(document, allow_nan=False)

@@ -1,0 +1,363 @@
+-- What workers ask for: work, leases, recording, the next step; and what operators look at.
+
+function commands.get()
+  is_live(a.job)
+  return call('HGETALL', job_key(a.job))
+end
+
+function commands.cancel()
+  if is_live(a.job) then close(a.job, 'canceled') end
+  return call('HGETALL', job_key(a.job))
+end
+
+-- A write, since a server that is out of memory or disk still reads.
+function commands.ping() call('SET', PREFIX .. 'ping', stamp(wall)) end
+
+function commands.live() return is_live(a.job) and 1 or 0 end
+
+-- The next name of RQ's list, which is filled with the shards of the next job in line when it is empty; or false.
+local function next_name(queue)
+  local list = rq_list(queue)
+  for _ = 1, MANY do
+    local name = call('LMOVE', list, list .. ':intermediate', 'LEFT', 'RIGHT')
+    if name then return name end
+    local id = next_in_line(queue)
+    if not id then return false end
+    if id ~= '' and is_live(id) and call('HGET', job_key(id), 'status') == 'queued' then enqueue_phase(id) end
+  end
+  return false
+end
+
+function commands.pop()
+  for _, queue in ipairs(a.queues) do
+    local list = rq_list(queue)
+    for _ = 1, MANY do
+      local name = next_name(queue)
+      if not name then break end
+      if is_wanted(name, queue) then
+        if call('HEXISTS', OWNERS, name) == 0 then
+          call('ZADD', held_key(queue), 'XX', stamp(now + a.seconds), name)
+        end
+        return {list, name}
+      end
+      call('LREM', list .. ':intermediate', 0, name)
+    end
+  end
+  for _, queue in ipairs(a.queues) do call('DEL', wake_key(queue)) end
+  return false
+end
+
+function commands.drop()
+  call('LREM', rq_list(a.queue) .. ':intermediate', 0, a.name)
+  if not call('ZSCORE', held_key(a.queue), a.name) then call('DEL', rq_job(a.name)) end
+end
+
+function commands.bury()
+  call('LREM', rq_list(a.queue) .. ':intermediate', 0, a.name)
+  call('DEL', rq_job(a.name))
+  call('LPUSH', DEAD_LETTERS, a.name)
+  call('LTRIM', DEAD_LETTERS, 0, MANY - 1)
+  count('shards:buried')
+end
+
+function commands.lease()
+  local shard = shard_name(a.job, a.phase, a.first)
+  if refusal(a.job, a.phase, a.first, a.count) then return 0 end
+  local queue = plan_of(a.job).queue
+  if is_leased_to_another(shard, queue) then return 0 end
+  begin(a.job)
+  call('LREM', rq_list(queue) .. ':intermediate', 0, shard)
+  call('ZADD', held_key(queue), stamp(now + a.seconds), shard)
+  call('HSET', OWNERS, shard, a.owner)
+  return 1
+end
+
+function commands.renew()
+  local shard = shard_name(a.job, a.phase, a.first)
+  if not owns(shard) or not is_live(a.job) then return 0 end
+  call('ZADD', held_key(plan_of(a.job).queue), 'XX', stamp(now + a.seconds), shard)
+  return 1
+end
+
+function commands.release()
+  local shard = shard_name(a.job, a.phase, a.first)
+  if not owns(shard) then return end
+  local plan = plan_of(a.job)
+  if not plan.queue then return call('HDEL', OWNERS, shard) end
+  if refusal(a.job, a.phase, a.first, a.count) then return forget(shard, plan.queue) end
+  enqueue(a.job, plan, a.first, true)
+end
+
+local function refuse_votes(why)
+  count('shards:' .. why)
+  return {why, 0}
+end
+
+function commands.record()
+  local why = refusal(a.job, a.phase, a.first, a.count)
+  if why then return refuse_votes(why) end
+  if a.phase == 'adapt' then return refuse_votes('no-votes') end
+  if call('HGET', job_key(a.job), 'fingerprint') ~= a.fingerprint then return refuse_votes('other-fingerprint') end
+  local votes = cjson.decode(a.votes)
+  if not have_votes_for(a.job, votes, a.count) then return refuse_votes('impossible-votes') end
+  local plan = plan_of(a.job)
+  begin(a.job)
+  call('HSET', votes_key(a.job, a.phase), a.first, a.votes)
+  call('HINCRBY', job_key(a.job), 'samples_done', a.count)
+  count('shards:counted')
+  count('samples:' .. (call('HGET', job_key(a.job), 'kind') or 'unknown'), a.count)
+  if sum_of(votes) < a.count then count('votes:lacking', a.count - sum_of(votes)) end
+  forget(shard_name(a.job, a.phase, a.first), plan.queue)
+  prolong(a.job)
+  tell(a.job, 'moved')
+  if not is_complete(a.job, plan) and not plan.may_stop then return {'counted', 0} end
+  call('ZADD', DUE, stamp(now + a.seconds), a.job)
+  return {'counted', 1}
+end
+
+-- A job and the votes of its phases, as they are at one moment.
+function commands.standing()
+  is_live(a.job)
+  local job = call('HGETALL', job_key(a.job))
+  local found = {job}
+  for _, plan in ipairs(phases_of(a.job)) do
+    found[#found + 1] = plan.phase
+    found[#found + 1] = cjson.encode({plan.step, plan.head, plan.stride})
+    found[#found + 1] = call('HGETALL', votes_key(a.job, plan.phase))
+  end
+  return found
+end
+
+-- Stores the class that the first selection samples chose, and plans the next phase; the first choice stands.
+function commands.select()
+  local chosen = call('HGET', job_key(a.job), 'selected')
+  if chosen then return chosen end
+  local plan = plan_of(a.job)
+  if not is_live(a.job) or plan.phase ~= 'select' or not may_settle(a.job, plan, a.samples) then return false end
+  local following = phases_of(a.job)[2]
+  forget_phase(a.job, plan)
+  call('HSET', job_key(a.job), 'selected', a.index, 'selection_samples', a.samples, 'phase', following.phase)
+  call('ZREM', DUE, a.job)
+  prolong(a.job)
+  enqueue_phase_first(a.job)
+  return tostring(a.index)
+end
+
+-- A settled job: its result, whether that is the outcome of its question, of which image, and whose.
+local function settled(id)
+  local f = call('HMGET', job_key(id), 'settled', 'lacking', 'image', 'outcome')
+  return {'settled', f[1], f[2] and 0 or 1, f[3] or '', f[4] or '', owners_of(id)}
+end
+
+-- Settles a job, with all shards of the last phase or, where its first samples may settle the answer, with theirs, and
+-- only if the result was made of the votes that they hold; no vote that counts can change any more. The first outcome of
+-- an owner's question stands; one that lacks votes is the result of its job and no outcome, so that the same question,
+-- with the same noise, is answered anew. Each answer that is given costs its alpha once. Nobody reads the result before
+-- it is published, when it is surely stored.
+function commands.settle()
+  if not is_live(a.job) then return {'not-live'} end
+  if call('HEXISTS', job_key(a.job), 'settled') == 1 then return settled(a.job) end
+  local plan, phases = plan_of(a.job), phases_of(a.job)
+  local f = call('HMGET', job_key(a.job), 'outcome', 'owner', 'ledger', 'queue_seconds', 'retention')
+  if not plan.is_last or not may_settle(a.job, plan, a.samples) then return {'incomplete'} end
+  local outcome = call('GET', outcome_key(f[2] or '', f[1]))
+  if outcome and not a.is_stored then return {'stored', outcome} end
+  local used = counting_samples(a.job, phases, a.samples)
+  local recorded = recorded_votes(a.job, phases, used)
+  if not a.is_stored and not is_made_of(a.job, recorded) then return {'other-votes'} end
+  if not outcome then
+    if f[3] then call('HINCRBY', LEDGER, f[3], 1) end
+    local is_whole = has_all_votes(recorded, phases, used)
+    if not is_whole then call('HSET', job_key(a.job), 'lacking', 1) end
+    for _, owner in ipairs(owners_of(a.job)) do
+      if owner ~= '' and f[3] then call('HINCRBY', ledger_key(owner), f[3], 1) end
+      if is_whole then call('SET', outcome_key(owner, f[1]), a.result, 'NX', 'EX', f[4] + f[5]) end
+    end
+  end
+  call('HSET', job_key(a.job), 'settled', a.result, 'samples_done', sum_of(used))
+  call('ZADD', DUE, stamp(now + a.seconds), a.job)
+  forget_phase(a.job, plan)
+  return settled(a.job)
+end
+
+-- What a settled job is to be published with; nothing for any other.
+function commands.settled()
+  if not is_live(a.job) or call('HEXISTS', job_key(a.job), 'settled') == 0 then return {'not-live'} end
+  return settled(a.job)
+end
+
+-- Ends a settled job: from here on its result is read.
+function commands.publish()
+  if not is_live(a.job) then return 0 end
+  local result = call('HGET', job_key(a.job), 'settled')
+  if not result then return 0 end
+  call('HSET', job_key(a.job), 'result', result)
+  call('HDEL', job_key(a.job), 'settled')
+  close(a.job, 'succeeded', a.ended_as)
+  return 1
+end
+
+function commands.holders() return owners_of(a.job) end
+
+-- How far the holder of a job's only shard is; a job that moves lives on.
+function commands.progress()
+  if not is_live(a.job) or not owns(shard_name(a.job, a.phase, a.first)) then return 0 end
+  call('HSET', job_key(a.job), 'samples_done', a.done, 'stage', a.stage)
+  local f = call('HMGET', job_key(a.job), 'task', 'retention')
+  call('EXPIRE', adapting_key(f[1]), f[2])
+  prolong(a.job)
+  tell(a.job, 'moved')
+  return 1
+end
+
+-- Ends a job that has one shard and no votes, for the worker that holds it.
+function commands.complete()
+  if not is_live(a.job) or not owns(shard_name(a.job, a.phase, a.first)) then return 0 end
+  call('HSET', job_key(a.job), 'result', a.result, 'samples_done', call('HGET', job_key(a.job), 'samples_total'))
+  close(a.job, 'succeeded', a.ended_as)
+  return 1
+end
+
+-- The jobs that are not done and answer with, or adapt, a task.
+function commands.jobs_of()
+  local found = {}
+  for _, list in ipairs({QUEUED, RUNNING}) do
+    for _, id in ipairs(call('ZRANGE', list, 0, -1)) do
+      if call('HGET', job_key(id), 'task') == a.task and is_live(id) then found[#found + 1] = id end
+    end
+  end
+  return found
+end
+
+function commands.fail()
+  if not is_live(a.job) then return 0 end
+  fail(a.job, a.problem)
+  return 1
+end
+
+function commands.attempt()
+  if not is_live(a.job) then return 0 end
+  count('shards:failed')
+  return call('HINCRBY', attempts_key(a.job), a.step, 1)
+end
+
+-- Of whatever engine: the last worker of one may be gone.
+local function end_overdue_jobs()
+  for _, list in ipairs({QUEUED, RUNNING}) do
+    for _, id in ipairs(call('ZRANGEBYSCORE', list, '-inf', stamp(now), 'LIMIT', 0, MANY)) do
+      if not is_live(id) then call('ZREM', list, id) end
+    end
+  end
+end
+
+-- The jobs of these queues whose next step is due; nobody else is told of them for a while.
+local function take_due_jobs()
+  local of_queue, due = {}, {}
+  for _, queue in ipairs(a.queues) do of_queue[queue] = true end
+  for _, id in ipairs(call('ZRANGEBYSCORE', DUE, '-inf', stamp(now), 'LIMIT', 0, MANY)) do
+    if not is_live(id) then
+      call('ZREM', DUE, id)
+    elseif of_queue[plan_of(id).queue] then
+      call('ZADD', DUE, stamp(now + a.seconds), id)
+      due[#due + 1] = id
+    end
+  end
+  return due
+end
+
+-- Repairs what a crash left behind; answers with the jobs whose next step somebody must take now.
+function commands.reconcile()
+  if not call('SET', RECONCILING .. a.engine, 1, 'NX', 'PX', a.pause_milliseconds) then return {} end
+  end_overdue_jobs()
+  for _, queue in ipairs(a.queues) do
+    local lost = call('ZRANGEBYSCORE', held_key(queue), '-inf', stamp(now), 'LIMIT', 0, MANY)
+    if #lost == 0 and call('LLEN', rq_list(queue)) == 0 then
+      lost = call('ZRANGEBYSCORE', held_key(queue), '+inf', '+inf', 'LIMIT', 0, MANY)
+    end
+    for index = #lost, 1, -1 do revive(lost[index], queue) end
+  end
+  return take_due_jobs()
+end
+
+-- For who looks after the board where no worker is: ends what is overdue.
+function commands.tick() end_overdue_jobs() end
+
+-- Whether nobody has done something for so long; then it is the caller's to do.
+function commands.turn()
+  return call('SET', PREFIX .. 'turn:' .. a.what, 1, 'NX', 'PX', a.milliseconds) and 1 or 0
+end
+
+-- The jobs that are not done.
+function commands.live_jobs()
+  local found = {}
+  for _, list in ipairs({QUEUED, RUNNING}) do
+    for _, id in ipairs(call('ZRANGE', list, 0, -1)) do
+      if is_live(id) then found[#found + 1] = id end
+    end
+  end
+  return found
+end
+
+-- Whether a key is one of those that earlier releases had, whose outcomes and questions were nobody's.
+local function is_of_an_earlier_release(key)
+  local kind, digest = string.match(key, '^' .. PREFIX .. '(%a+):([0-9a-f]+)$')
+  return (kind == 'outcome' or kind == 'questions') and #digest == 64
+end
+
+-- Looks at some of all keys, from a place on, for those of earlier releases. Answers with the next place, which is 0 at
+-- the end, and with the keys and their bytes in turn; they are gone then, unless they are only to be counted.
+function commands.earlier_keys()
+  local place, keys = unpack(call('SCAN', a.place, 'MATCH', PREFIX .. '*', 'COUNT', MANY))
+  local found = {}
+  for _, key in ipairs(keys) do
+    if is_of_an_earlier_release(key) then
+      found[#found + 1] = key
+      found[#found + 1] = call('MEMORY', 'USAGE', key)
+      if a.drops then call('UNLINK', key) end
+    end
+  end
+  return {place, found}
+end
+
+-- The check of the first worker that came; the caller's own if it is the first.
+function commands.noise()
+  call('SET', noise_key(a.engine), a.check, 'NX')
+  return call('GET', noise_key(a.engine))
+end
+
+function commands.register()
+  call('ZADD', WORKERS, stamp(now + a.seconds), a.name)
+  call('HSET', WORKER_RECORDS, a.name, a.record)
+  for _, name in ipairs(call('ZRANGEBYSCORE', WORKERS, '-inf', stamp(now))) do
+    call('ZREM', WORKERS, name)
+    call('HDEL', WORKER_RECORDS, name)
+  end
+end
+
+local function live_workers()
+  local records = {}
+  for _, name in ipairs(call('ZRANGEBYSCORE', WORKERS, '(' .. stamp(now), '+inf')) do
+    records[#records + 1] = call('HGET', WORKER_RECORDS, name)
+  end
+  return records
+end
+
+function commands.workers() return live_workers() end
+
+function commands.depths()
+  local depths = {}
+  for index, kind in ipairs(a.kinds) do depths[index] = call('ZCARD', waiting_key(kind)) end
+  return depths
+end
+
+-- All that is counted, and how the queues stand: for each kind the jobs that wait, and since when the first does; and
+-- how many have begun.
+function commands.figures()
+  local waiting = {}
+  for index, kind in ipairs(a.kinds) do
+    local first = call('ZRANGE', waiting_key(kind), 0, 0, 'WITHSCORES')[2]
+    waiting[index] = {call('ZCARD', waiting_key(kind)), first and stamp(math.max(0, now - tonumber(first))) or '0'}
+  end
+  return {call('HGETALL', COUNTERS), waiting, call('ZCARD', RUNNING), call('ZCARD', IMAGES), call('ZCARD', DELIVERIES),
+    live_workers()}
+end

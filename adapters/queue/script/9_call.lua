@@ -1,0 +1,1 @@
+return commands[ARGV[1]]()

@@ -1,0 +1,214 @@
+"""The board as workers have it: leases, votes, the next step; ids are those of jobs."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.contract.jobs import JobError, JobRecord, Shard, WorkerRecord
+from adapters.contract.next_step import Standing
+from adapters.contract.results import AdaptResult, Voted
+from adapters.queue.board_script import BoardScript
+from adapters.queue.keys import queue_names
+from adapters.queue.reading import counted, pairs, record_if_any, record_of, stored_outcome
+from adapters.settings import Settings
+from adapters.store.outcomes import OutcomeStore
+
+LOST_LIMIT = 10
+"""A shard that was delivered and lost so often is taken to be what kills its workers."""
+WORKER_LOST = JobError(
+    type="worker-lost",
+    title="Workers were lost",
+    detail="Worker after worker vanished during this job, probably for lack of memory: tell the operator.",
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class VoteReceipt:
+    """What became of a shard's votes. `counted`: they are in now; `is_due`: somebody must see to the job's next step,
+    since these were the last votes of their phase, or may settle the answer.
+
+    `refusal` tells why they were not counted: not-live, other-phase, not-planned, duplicate, no-votes (of an
+    adaptation), other-fingerprint or impossible-votes.
+    """
+
+    counted: bool
+    is_due: bool
+    refusal: str | None = None
+
+
+class Working:
+    """What workers do with jobs."""
+
+    _call: BoardScript
+    _settings: Settings
+    _outcomes: OutcomeStore
+
+    def get(self, job_id: str) -> JobRecord | None:
+        return record_if_any(job_id, self._call("get", job=job_id))
+
+    def lease(self, job_id: str, shard: Shard, owner: str) -> bool:
+        """Gives a shard to a worker for `lease_seconds` and begins the job; False if it is not wanted or another's."""
+        return bool(self._shard("lease", job_id, shard, owner=owner, seconds=self._settings.lease_seconds))
+
+    def renew(self, job_id: str, shard: Shard, owner: str) -> bool:
+        """Lengthens a lease; False when there is none any more: the work is another's or not wanted."""
+        return bool(self._shard("renew", job_id, shard, owner=owner, seconds=self._settings.lease_seconds))
+
+    def release(self, job_id: str, shard: Shard, owner: str) -> None:
+        """Gives a leased shard back, to the front of its queue."""
+        self._shard("release", job_id, shard, owner=owner)
+
+    def is_live(self, job_id: str) -> bool:
+        """Whether work on the job is still wanted."""
+        return bool(self._call("live", job=job_id))
+
+    def record_votes(self, job_id: str, shard: Shard, fingerprint: str, votes: Sequence[int]) -> VoteReceipt:
+        """Counts a shard's votes, one number for each label, once: whatever comes later or does not fit is refused."""
+        why, due = self._shard(
+            "record",
+            job_id,
+            shard,
+            fingerprint=fingerprint,
+            votes=_json([int(vote) for vote in votes]),
+            seconds=self._settings.lease_seconds,
+        )
+        is_counted = why == "counted"
+        return VoteReceipt(is_counted, bool(due), None if is_counted else why)
+
+    def standing(self, job_id: str) -> Standing | None:
+        """The job and all of its votes at one moment; None when there is no such job."""
+        job, *phases = self._call("standing", job=job_id)
+        if not job:
+            return None
+        stored = pairs(job)
+        selected = stored.get("selected")
+        return Standing(
+            record=record_of(job_id, job),
+            selected=None if selected is None else int(selected),
+            selection_samples=int(stored.get("selection_samples", 0)),
+            counted=counted(phases),
+            is_settled="settled" in stored,
+        )
+
+    def select(self, job_id: str, index: int, samples: int) -> int | None:
+        """Stores the class that the first so many selection samples chose and enqueues the estimation shards; returns
+        the class that was stored first.
+
+        None when there is nothing to choose from: their votes are not complete, or the job is done.
+        """
+        chosen = self._call("select", job=job_id, index=index, samples=samples)
+        return None if chosen is None else int(chosen)
+
+    def finish(self, job_id: str, result: Voted) -> bool:
+        """Ends a job with its result; False when it is done already, when votes are missing, or when the result was not
+        made of the votes that are recorded.
+
+        1. `settle`: the votes of the first `deciding_samples` of the last phase are those that the result was made of;
+           none that counts can change any more, and shards of later samples are dropped.
+        2. If the question has an outcome from another job of the same owner, that one is the result.
+        3. `publish`: the outcome is stored on disk for each owner, and then the result can be read.
+
+        A result is stored as the outcome of its question only when not one vote is missing: a repaired worker may
+        answer better, with the same noise. Each is charged.
+        """
+        made_of = {"samples": result.deciding_samples, "votes": result.phase_counts, "index": result.index}
+        place = {"job": job_id, "seconds": self._settings.lease_seconds, **made_of}
+        answer = self._call("settle", **place, result=result.model_dump_json(), is_stored=False)
+        if answer[0] == "stored":
+            record = self.get(job_id)
+            if record is None:
+                return False
+            stored = stored_outcome(answer[1], record.vote_request)
+            answer = self._call("settle", **place, result=stored.model_dump_json(), is_stored=True)
+        return self._publish(job_id, answer)
+
+    def publish(self, job_id: str) -> bool:
+        """Step 3 of `finish` alone, for a job whose worker died before it."""
+        return self._publish(job_id, self._call("settled", job=job_id))
+
+    def fail(self, job_id: str, error: JobError) -> bool:
+        """Ends a job that is not done with an error."""
+        return bool(self._call("fail", job=job_id, problem=error.model_dump_json()))
+
+    def note_progress(self, job_id: str, shard: Shard, owner: str, stage: str, done: int) -> bool:
+        """Says how far an adaptation is; False when its holder is to stop: it lost the lease, or the job is over."""
+        return bool(self._shard("progress", job_id, shard, owner=owner, stage=stage, done=done))
+
+    def complete(self, job_id: str, shard: Shard, owner: str, result: AdaptResult) -> bool:
+        """Ends an adaptation with its result, for the worker that holds it."""
+        document = result.model_dump_json()
+        return bool(self._shard("complete", job_id, shard, owner=owner, result=document, ended_as=result.outcome))
+
+    def note_attempt(self, job_id: str, step: str) -> int:
+        """Counts a failed attempt at a step, such as a shard's key; returns their number, 0 for a job that is done."""
+        return int(self._call("attempt", job=job_id, step=step))
+
+    def reconcile(self, engine: str, pause: float = 1.0) -> list[str]:
+        """Delivers lost shards of an engine again; returns its jobs whose next step the caller must take now.
+
+        Overdue jobs are ended whatever their engine. Does nothing when a worker of the same engine did it less than
+        `pause` seconds ago.
+        """
+        due: list[str] = self._call(
+            "reconcile",
+            engine=engine,
+            queues=queue_names(engine),
+            pause_milliseconds=max(1, int(pause * 1000)),
+            seconds=self._settings.lease_seconds,
+            lost_limit=LOST_LIMIT,
+            lost_problem=WORKER_LOST.model_dump_json(),
+        )
+        return due
+
+    def noise_check(self, engine: str, check: str) -> str:
+        """What the first worker of an engine gave as the check of its noise key; `check` itself if nobody did
+        before."""
+        return str(self._call("noise", engine=engine, check=check))
+
+    def register(self, worker: WorkerRecord, ttl: float) -> None:
+        """Shows a worker for `ttl` seconds; 0 takes it off."""
+        self._call("register", name=worker.name, record=worker.model_dump_json(), seconds=ttl)
+
+    def drop_delivery(self, queue: str, name: str) -> None:
+        """Forgets that an RQ job was popped."""
+        self._call("drop", queue=queue, name=name)
+
+    def bury_delivery(self, queue: str, name: str) -> None:
+        """Puts an RQ job that must not be run among the dead letters."""
+        self._call("bury", queue=queue, name=name)
+
+    def _publish(self, job_id: str, answer: list[Any]) -> bool:  # Any: what the script says, by its first word.
+        if answer[0] != "settled":
+            return False
+        _, text, is_outcome, image, question, owners = answer
+        if is_outcome and image:
+            self._keep_outcome(text, image, question, owners)
+        outcome = json.loads(text)["outcome"]
+        is_ended = bool(self._call("publish", job=job_id, ended_as=outcome))
+        if is_outcome and image:
+            # Who let go of the job, or had it erased, between the two has no outcome.
+            for owner in set(owners) - set(self._call("holders", job=job_id)):
+                self._outcomes.forget(owner, image, question)
+        return is_ended
+
+    def _keep_outcome(self, outcome: str, image: str, question: str, owners: Sequence[str]) -> None:
+        try:
+            for owner in owners:
+                self._outcomes.keep(owner, image, question, outcome)
+        except OSError as error:
+            # The queue server has it for the time of retention; after that it is computed again, with the same noise.
+            log.warning("an outcome cannot be stored on disk: %s", error.strerror)
+
+    def _shard(
+        self, command: str, job_id: str, shard: Shard, **arguments: object
+    ) -> Any:  # Any: what the command answers.
+        place = {"job": job_id, "phase": shard.phase, "first": shard.first, "count": shard.count}
+        return self._call(command, **place, **arguments)
+
+
+def _json(document: object) -> str:
+    return json.dumps(document, allow_nan=False)

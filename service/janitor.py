@@ -1,0 +1,99 @@
+"""What tidies up beside the requests: ends what is overdue, and removes what has been kept for its time.
+
+Every API process has one. They do no harm side by side, since each thing is removed once the board says that nobody
+wants it; what takes long is done by one of them in turn.
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from adapters.queue.board import JobBoard
+from adapters.settings import Settings
+from adapters.store.outcomes import OutcomeStore
+from adapters.store.pruning import empty_folders, left_overs, longest_lifetime, remove
+from adapters.store.tensors import ImageStore
+from robustify.errors import QueueUnavailableError, StoredImageError
+
+ROUND_SECONDS = 30.0
+SEARCH_SECONDS = 3600.0
+"""How often all of the disk is looked at."""
+SEARCH = "search-of-the-disk"
+
+log = logging.getLogger(__name__)
+
+
+class Janitor:
+    """Tidies up what a board and a store have, in rounds."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        board: JobBoard,
+        store: ImageStore,
+        round_seconds: float = ROUND_SECONDS,
+        search_seconds: float = SEARCH_SECONDS,
+    ) -> None:
+        self._settings, self._board, self._store = settings, board, store
+        self._outcomes = OutcomeStore(settings.state.outcomes)
+        self._round_seconds, self._search_seconds = round_seconds, search_seconds
+        self._trouble: str | None = None
+        self._former_trouble: str | None = None
+
+    async def run(self) -> None:
+        """Until it is canceled; a round that is under way then ends by itself."""
+        while True:
+            await anyio.to_thread.run_sync(self.round, abandon_on_cancel=True)
+            await anyio.sleep(self._round_seconds)
+
+    def round(self) -> None:
+        """One round. What stands in its way is told once, and tried again in the next one."""
+        try:
+            self._trouble, self._former_trouble = None, self._trouble
+            self._board.tick()
+            self._remove_old_images()
+            if self._board.take_turn(SEARCH, self._search_seconds):
+                self._search()
+        except (QueueUnavailableError, StoredImageError, OSError) as error:
+            self._tell(error)
+
+    def _remove_old_images(self) -> None:
+        """Those whose time is over. Ends where a whole list of them is wanted again."""
+        while old := self._board.old_images():
+            if not any([self._removed(image) for image in old]):
+                return
+
+    def _removed(self, image: str) -> bool:
+        try:
+            return self._store.remove(image, lambda: self._board.drop_image(image))
+        except OSError as error:
+            self._tell(error)
+            return True  # The board has forgotten it: a search will find it.
+
+    def _search(self) -> None:
+        """What no list names: outcomes of long ago, and what crashes and earlier releases left behind."""
+        state = self._settings.state
+        for outcome in self._outcomes.older_than(self._settings.outcome_seconds):
+            self._try(self._outcomes.remove, outcome)
+        for image in self._store.older_than(longest_lifetime(self._settings)):
+            self._removed(image)
+        for path in left_overs(state):
+            self._try(remove, path)
+        for folder in empty_folders(state.outcomes):
+            self._try(Path.rmdir, folder)
+
+    def _try(self, removal: Callable[[Path], None], path: Path) -> None:
+        """One that stays must not keep all others."""
+        try:
+            removal(path)
+        except OSError as error:
+            self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
+        trouble = type(error).__name__
+        if trouble not in (self._trouble, self._former_trouble):
+            log.warning("what is over is not removed now: %r", error.__cause__ or error)
+        self._trouble = trouble

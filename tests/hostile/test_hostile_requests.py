@@ -1,0 +1,22 @@
+"""Every fault that strangers found, tried over real HTTP; `python -m tests.hostile` prints a table of the same."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.hostile.check import Check
+from tests.hostile.checks import CHECKS, Instances, instances
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Instances]:
+    with instances() as found:
+        yield found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name.replace(" ", "-"))
+def test_what_a_stranger_may_do(services: Instances, check: Check) -> None:
+    """The service does what the check says must hold."""
+    judged = services.judge(check)
+    assert judged.is_right, f"{check.rule}: {judged.measured}"
