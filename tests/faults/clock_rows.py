@@ -23,7 +23,7 @@ JUMPS = (10 * MINUTE, -10 * MINUTE, DAY, -DAY, 0)
 
 @contextmanager
 def lane_with_clocks(folder: Path, seed: int) -> Iterator[Lane]:
-    """One of them is moved in each run: the server's and that of one of two workers."""
+    """One of them is moved in each run: the server's, and then the other worker is killed; or that of one of two."""
     folder.mkdir(parents=True)
     server_clock = Clock(folder / "server-clock")
     with running_lane(folder, seed, lambda state: ClockedServer(state, server_clock)) as lane:
@@ -54,6 +54,10 @@ def clock_jumps(lane: Lane, found: Findings) -> None:
     (seconds,) = lane.rng.choices(JUMPS, weights=(2, 2, 2, 2, 1))
     Clock(lane.folder / f"{whose}-clock").jump(seconds)
     jumped = time.monotonic()
+    if whose == "server":
+        # What it held must be noticed by a clock that has jumped.
+        lane.end(lane.processes[0])
+        lane.start_worker()
     lane.wait(lambda: all(lane.is_done(job) for job in jobs))
     found.seconds.append(time.monotonic() - jumped)
     found.count(f"jumps of the {whose}")

@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 from adapters.child_process import die_with_parent
 from robustify.errors import RobustifyError
@@ -22,6 +21,7 @@ from tests.fuzz.runs import free_port
 from tests.small_disk import can_mount, mounted
 
 ROOT = Path(__file__).parents[2]
+END_SECONDS = 30.0
 
 
 @dataclass
@@ -47,9 +47,7 @@ def lane_with_disk(module: str, size: str, folder: Path, seed: int) -> Iterator[
         try:
             yield DiskLane(**vars(lane), process=process)
         finally:
-            process.kill()
-            process.wait()
-            close(process.stdin, process.stdout)
+            end(process)
 
 
 def started(module: str, size: str, disk: Path, lane: Lane) -> subprocess.Popen[str]:
@@ -68,10 +66,17 @@ def started(module: str, size: str, disk: Path, lane: Lane) -> subprocess.Popen[
         )
 
 
-def close(*files: IO[str] | None) -> None:
-    for file in files:
-        if file is not None:
-            file.close()
+def end(process: subprocess.Popen[str]) -> None:
+    """When it has no more to read it ends what it has started, and then itself."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
 
 
 def disk_full(lane: Lane, found: Findings) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from unittest.mock import patch
@@ -122,9 +122,17 @@ class MortalBoard(JobBoard):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def let_go_of_the_forks() -> None:
+    """Each child holds an end of the pipe by which the server of forks sees that it is needed: it would never end."""
+    descriptor = getattr(vars(forkserver)["_forkserver"], "_forkserver_alive_fd", None)
+    if descriptor is not None:
+        os.close(descriptor)
+
+
 def begin(settings: Settings) -> None:
     """What every such process does first: it ends with the server of forks, and what it says is kept in a file."""
     end_with(os.getppid())
+    let_go_of_the_forks()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(OSError):
         said = os.open(settings.state_dir.parent.parent / "said.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -11,7 +11,8 @@ from tests.hostile.instance import Instance, Stack
 class Check:
     """`run` returns what was measured, or raises WrongError with it. `rule` is what must hold, in one sentence.
 
-    `own`: it needs an instance that was started for it, not one that runs elsewhere.
+    `slow`: the tests have no time for it; `make hostile` tries it. `own`: it needs an instance that was started for it,
+    not one that runs elsewhere.
     """
 
     name: str

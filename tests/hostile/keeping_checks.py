@@ -138,12 +138,12 @@ def wait_while(holds: Callable[[], bool], seconds: float = KEPT_SECONDS) -> None
 
 
 CHECKS = (
-    Check("images of refused requests", "only those of accepted ones are stored", refused_images, FEW, slow=True),
+    Check("images of refused requests", "only those of accepted ones are stored", refused_images, FEW),
     Check("images of canceled jobs", "they go with the jobs", canceled_images, SHORT, slow=True),
     Check("outcomes in memory", "they leave the queue server when their time is over", outcomes_in_memory, SHORT,
           slow=True),
     Check("no room on the disk", "below ROBUSTIFY_MIN_FREE_BYTES a request is refused", no_room, NO_ROOM, slow=True),
-    Check("stop with waiting clients", "they get 202 and their job", stopped_with_waiting_clients, ALONE, slow=True),
+    Check("stop with waiting clients", "they get 202 and their job", stopped_with_waiting_clients, ALONE),
     Check("zero bytes at the end of the file", "it starts again and knows its jobs", zero_bytes, ALONE, slow=True),
     Check("more connections than files", "a client cannot fill the log", many_connections, FEW_FILES, slow=True),
     Check("clock two hours forward", "no job expires, though a worker dies", clock_forward, slow=True),

@@ -131,10 +131,10 @@ CHECKS = (
     Check("prompt that would be cut", "it is refused at submission, with its length in tokens", long_prompt, MINI,
           slow=True),
     Check("forty slow pictures", "a prediction and a verification are answered meanwhile; surplus gets 503 at once",
-          slow_pictures, slow=True),
+          slow_pictures),
     Check("sixty bodies of 10 MiB", "the API takes no more than 600 MiB for all of them", large_bodies,
           Stack(shared=False), slow=True),
-    Check("forty plans", "a prediction is answered meanwhile; surplus gets 503 at once", plans, slow=True),
+    Check("forty plans", "a prediction is answered meanwhile; surplus gets 503 at once", plans),
     Check("certificates at the queue's limit", "a prediction is taken and answered all the same",
           certificates_at_the_limit, SMALL_QUEUE, slow=True),
 )  # fmt: skip

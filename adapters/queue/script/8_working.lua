@@ -265,9 +265,18 @@ local function take_due_jobs()
   return due
 end
 
+-- Whether nobody has done something for so long; then it is the caller's to do. By the board's own time: what the server
+-- lets expire would last for as long as its clock is set back.
+local function takes_turn(key, seconds)
+  local free_at = call('GET', key)
+  if free_at and tonumber(free_at) > now then return false end
+  call('SET', key, stamp(now + seconds), 'EX', DAY)
+  return true
+end
+
 -- Repairs what a crash left behind; answers with the jobs whose next step somebody must take now.
 function commands.reconcile()
-  if not call('SET', RECONCILING .. a.engine, 1, 'NX', 'PX', a.pause_milliseconds) then return {} end
+  if not takes_turn(RECONCILING .. a.engine, a.pause_milliseconds / 1000) then return {} end
   end_overdue_jobs()
   for _, queue in ipairs(a.queues) do
     local lost = call('ZRANGEBYSCORE', held_key(queue), '-inf', stamp(now), 'LIMIT', 0, MANY)
@@ -282,10 +291,7 @@ end
 -- For who looks after the board where no worker is: ends what is overdue.
 function commands.tick() end_overdue_jobs() end
 
--- Whether nobody has done something for so long; then it is the caller's to do.
-function commands.turn()
-  return call('SET', PREFIX .. 'turn:' .. a.what, 1, 'NX', 'PX', a.milliseconds) and 1 or 0
-end
+function commands.turn() return takes_turn(PREFIX .. 'turn:' .. a.what, a.milliseconds / 1000) and 1 or 0 end
 
 -- The jobs that are not done.
 function commands.live_jobs()

@@ -12,7 +12,7 @@ from adapters.settings import Settings
 if TYPE_CHECKING:
     from tests.integration.api.conftest import Api
 
-CHANGING = {"date", "retry-after"}
+CHANGING = {"date", "retry-after", "x-request-id"}
 
 
 def headers_of(response: httpx.Response) -> dict[str, str]:

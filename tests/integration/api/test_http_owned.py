@@ -29,8 +29,9 @@ def settings(api_queue: EmbeddedServer, tmp_path: Path) -> Settings:
 def own(settings: Settings, start_api: StartApi) -> "Api":
     """An API whose jobs are those of the test alone."""
     started = start_api(settings)
-    for job in jobs_of(started):
-        started.client.delete(f"/jobs/{job['id']}/data")
+    while jobs := jobs_of(started):
+        for job in jobs:
+            started.client.delete(f"/jobs/{job['id']}/data")
     return started
 
 
