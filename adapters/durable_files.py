@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 TEMPORARY_PREFIX = ".partial-"
 
@@ -39,10 +40,18 @@ def write_whole(path: Path, content: bytes) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """While the block runs, no other process is in such a block for the folder, which is made if need be."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as lock:
+    with opened_lock(folder) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def opened_lock(folder: Path) -> IO[str]:
+    """The file that stands for the folder; the folder is made only where it is missing, which costs less."""
+    try:
+        return open(folder / ".lock", "a")
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        return open(folder / ".lock", "a")
 
 
 def sync(path: Path) -> None:

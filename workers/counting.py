@@ -4,7 +4,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -95,8 +95,8 @@ class LoadedModel(VoteMaker):
         return Issuer(engine, hardware, self.noise_key, signing_key(self.settings))
 
     def seed(self, request: JobRequest) -> bytes:
-        """The seed of all noise that the request meets (32 bytes); remembered from shard to shard."""
-        return remembered_seed(self.noise_key, request.question.text)
+        """The seed of all noise that the request meets (32 bytes)."""
+        return seed_of(self.noise_key.proof(request.question.text))
 
     def proven(self, request: JobRequest, result: PredictResult) -> PredictResult:
         """The result of a predict job with its question and the proof of its noise."""
@@ -124,11 +124,6 @@ def outside_inference(before_batch: BeforeBatch) -> BeforeBatch:
             before_batch(done)
 
     return called
-
-
-@lru_cache(maxsize=1024)
-def remembered_seed(key: NoiseKey, question: bytes) -> bytes:
-    return seed_of(key.proof(question))
 
 
 def hardware_of(device: torch.device) -> Hardware:

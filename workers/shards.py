@@ -8,7 +8,7 @@ import structlog
 
 from adapters.contract.answer import certify_result, predict_result
 from adapters.contract.jobs import AdaptRequest, JobError, JobRecord, JobRequest, Shard
-from adapters.contract.next_step import Finish, Publish, Select, next_step
+from adapters.contract.next_step import Finish, Publish, Select, Standing, next_step
 from adapters.contract.records import JobKind
 from adapters.contract.results import Voted
 from adapters.models.memory import forget_locals, give_back_memory, lacks_memory
@@ -130,7 +130,7 @@ class ShardRunner:
             self._note_failure(job_id, shard, error)
         else:
             if receipt is not None and receipt.is_due:
-                self.take_next_step(job_id)
+                self.take_next_step(job_id, receipt.standing)
 
     def check_models(self) -> None:
         """Ends the worker when the files of its models have changed: the service asks for the new ones only."""
@@ -138,11 +138,15 @@ class ShardRunner:
             log.error("models_changed", worker=self._heartbeat.owner)
             self._stop.fail()
 
-    def take_next_step(self, job_id: str) -> None:
-        """Chooses the class, or ends the job once its votes are enough. Harmless when somebody else has done it."""
+    def take_next_step(self, job_id: str, standing: Standing | None = None) -> None:
+        """Chooses the class, or ends the job once its votes are enough. Harmless when somebody else has done it.
+
+        `standing`: how the job stood a moment ago, where that was read; a second attempt reads it again.
+        """
+        known = [standing]
         try:
             with self._traces.span("next step", work_job=job_id):
-                self._persistently(lambda: self._take_next_step(job_id))
+                self._persistently(lambda: self._take_next_step(job_id, known.pop() if known else None))
         except QueueUnavailableError:
             raise
         except Exception as error:
@@ -151,18 +155,14 @@ class ShardRunner:
 
     def _receipt(self, job_id: str, shard: Shard, followed: Followed) -> VoteReceipt | None:
         """What became of the votes; None when the shard is not for this worker."""
-        record = self._board.get(job_id)
-        if record is not None:
-            followed.note_job(record)
-        if record is None or record.request.engine != self.engine:
+        record = self._board.take(job_id, shard, self._heartbeat.owner, self.engine)
+        if record is None:
             log.info("shard_dropped", job=job_id, shard=shard.key)
             return None
+        followed.note_job(record)
         if record.request.kind is not JobKind.ADAPT and not self._model.computes(record.vote_request):
             log.error("other_function", job=job_id)
             self._fail(job_id, MODEL_CHANGED)
-            return None
-        if not self._board.lease(job_id, shard, self._heartbeat.owner):
-            log.info("shard_dropped", job=job_id, shard=shard.key)
             return None
         with self._heartbeat.holding(job_id, shard) as holding:
             if isinstance(record.request, AdaptRequest):
@@ -182,20 +182,23 @@ class ShardRunner:
         shard = holding.shard
         with self._traces.span("load image"):
             image = self._store.get(request.image.sha256)
-        count = self._model.votes_of(request, image, shard.phase, lambda done: self._between_batches(request, holding))
+        count = self._model.votes_of(
+            request, image, shard.phase, lambda done: self._between_batches(request, holding, done)
+        )
         with self._traces.span("count votes", samples=shard.count):
             return count(shard.first, shard.count)
 
-    def _between_batches(self, request: JobRequest, holding: Holding) -> None:
+    def _between_batches(self, request: JobRequest, holding: Holding, done: int) -> None:
         if request.kind is JobKind.CERTIFY:
             started = time.perf_counter()
             self.serve_predictions()
             self._away_seconds += time.perf_counter() - started
-        self._check_wanted(holding)
+        self._check_wanted(holding, was_just_leased=done == 0)
 
-    def _check_wanted(self, holding: Holding) -> None:
+    def _check_wanted(self, holding: Holding, was_just_leased: bool) -> None:
         holding.touch()
-        if self._stop.requested or holding.lost or not self._is_live(holding.job_id):
+        is_wanted = was_just_leased or self._is_live(holding.job_id)
+        if self._stop.requested or holding.lost or not is_wanted:
             raise NotWantedError("the shard is given back")
 
     def _is_live(self, job_id: str) -> bool:
@@ -258,9 +261,9 @@ class ShardRunner:
         attempts = self._persistently(lambda: self._board.note_attempt(job_id, step))
         return attempts >= most and self._fail(job_id, problem)
 
-    def _take_next_step(self, job_id: str) -> None:
+    def _take_next_step(self, job_id: str, known: Standing | None) -> None:
         """Read, decide, write; a write that comes too late is refused."""
-        standing = self._board.standing(job_id)
+        standing = known or self._board.standing(job_id)
         if standing is None:
             return
         match next_step(standing):

@@ -16,8 +16,9 @@ question has one proof, and so one seed, also where whoever made the key is not 
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -28,6 +29,7 @@ from adapters.certificates.key_files import BYTE_BITS, RSA_EXPONENT, is_usable_s
 from adapters.contract.keys import VRF_SUITE
 
 ROOTS: Final = 8
+REMEMBERED = 1024
 EMPTY_SALT = padding.PSS(padding.MGF1(hashes.SHA256()), salt_length=0)
 OF_QUESTION, OF_SEED, OF_KEY = b"\x01", b"\x02", b"\x03"
 """What is hashed, as octets apart."""
@@ -89,8 +91,13 @@ class NoiseKey:
         return tuple(self._sign(root_message(self.public.modulus, number)) for number in range(ROOTS))
 
     def proof(self, question: bytes) -> bytes:
-        """The only proof of the question, in as many octets as the modulus has; some milliseconds."""
-        return self._sign(encoded(OF_QUESTION, self.public.modulus, question))
+        """The only proof of the question, in as many octets as the modulus has; a millisecond, but for the last ones,
+        which are remembered from shard to shard."""
+        return self._proofs(question)
+
+    @cached_property
+    def _proofs(self) -> Callable[[bytes], bytes]:
+        return lru_cache(REMEMBERED)(lambda question: self._sign(encoded(OF_QUESTION, self.public.modulus, question)))
 
     def _sign(self, message: bytes) -> bytes:
         return self.private_key.sign(message, EMPTY_SALT, hashes.SHA256())

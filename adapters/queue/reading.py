@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.contract.answer import addressed
 from adapters.contract.jobs import JobRecord, JobRequest, JobStatus, PlannedPhase
-from adapters.contract.next_step import CountedPhase
+from adapters.contract.next_step import CountedPhase, Standing
 from adapters.contract.records import JobKind
 from adapters.contract.results import AdaptResult, Voted, read_result
 from robustify.smoothing.looks import Looks
@@ -53,6 +53,22 @@ def as_held(answer: Sequence[Any]) -> JobRecord:  # Any: an id and a hash, twice
     if "canceled_at" in hold:
         seen |= {"status": JobStatus.CANCELED, "ended_at": float(hold["canceled_at"]), "result": None, "error": None}
     return record.model_copy(update=seen)
+
+
+def standing_of(job_id: str, answer: Sequence[Any]) -> Standing | None:  # Any: a hash, and phases.
+    """How a job stands; None when there is no such job."""
+    job, *phases = answer
+    if not job:
+        return None
+    stored = pairs(job)
+    selected = stored.get("selected")
+    return Standing(
+        record=record_of(job_id, job),
+        selected=None if selected is None else int(selected),
+        selection_samples=int(stored.get("selection_samples", 0)),
+        counted=counted(phases),
+        is_settled="settled" in stored,
+    )
 
 
 def planned(phase: PlannedPhase, shard_samples: int) -> tuple[str, int, int, int, int, int]:

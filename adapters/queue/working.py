@@ -10,8 +10,8 @@ from adapters.contract.jobs import JobError, JobRecord, Shard, WorkerRecord
 from adapters.contract.next_step import Standing
 from adapters.contract.results import AdaptResult, Voted
 from adapters.queue.board_script import BoardScript
-from adapters.queue.keys import queue_names
-from adapters.queue.reading import counted, pairs, record_if_any, record_of, stored_outcome
+from adapters.queue.keys import ENGINE_LETTERS, queue_names
+from adapters.queue.reading import record_if_any, standing_of, stored_outcome
 from adapters.settings import Settings
 from adapters.store.outcomes import OutcomeStore
 
@@ -32,12 +32,13 @@ class VoteReceipt:
     since these were the last votes of their phase, or may settle the answer.
 
     `refusal` tells why they were not counted: not-live, other-phase, not-planned, duplicate, no-votes (of an
-    adaptation), other-fingerprint or impossible-votes.
+    adaptation), other-fingerprint or impossible-votes. `standing` is how the job stands then, if it is due.
     """
 
     counted: bool
     is_due: bool
     refusal: str | None = None
+    standing: Standing | None = None
 
 
 class Working:
@@ -54,6 +55,11 @@ class Working:
         """Gives a shard to a worker for `lease_seconds` and begins the job; False if it is not wanted or another's."""
         return bool(self._shard("lease", job_id, shard, owner=owner, seconds=self._settings.lease_seconds))
 
+    def take(self, job_id: str, shard: Shard, owner: str, engine: str) -> JobRecord | None:
+        """As `lease`, with the job where it is given; None also for a job of another engine."""
+        lease = {"owner": owner, "seconds": self._settings.lease_seconds, "engine": engine[:ENGINE_LETTERS]}
+        return record_if_any(job_id, self._shard("take", job_id, shard, **lease))
+
     def renew(self, job_id: str, shard: Shard, owner: str) -> bool:
         """Lengthens a lease; False when there is none any more: the work is another's or not wanted."""
         return bool(self._shard("renew", job_id, shard, owner=owner, seconds=self._settings.lease_seconds))
@@ -68,7 +74,7 @@ class Working:
 
     def record_votes(self, job_id: str, shard: Shard, fingerprint: str, votes: Sequence[int]) -> VoteReceipt:
         """Counts a shard's votes, one number for each label, once: whatever comes later or does not fit is refused."""
-        why, due = self._shard(
+        why, due, *standing = self._shard(
             "record",
             job_id,
             shard,
@@ -77,22 +83,12 @@ class Working:
             seconds=self._settings.lease_seconds,
         )
         is_counted = why == "counted"
-        return VoteReceipt(is_counted, bool(due), None if is_counted else why)
+        found = standing_of(job_id, standing[0]) if standing else None
+        return VoteReceipt(is_counted, bool(due), None if is_counted else why, found)
 
     def standing(self, job_id: str) -> Standing | None:
         """The job and all of its votes at one moment; None when there is no such job."""
-        job, *phases = self._call("standing", job=job_id)
-        if not job:
-            return None
-        stored = pairs(job)
-        selected = stored.get("selected")
-        return Standing(
-            record=record_of(job_id, job),
-            selected=None if selected is None else int(selected),
-            selection_samples=int(stored.get("selection_samples", 0)),
-            counted=counted(phases),
-            is_settled="settled" in stored,
-        )
+        return standing_of(job_id, self._call("standing", job=job_id))
 
     def select(self, job_id: str, index: int, samples: int) -> int | None:
         """Stores the class that the first so many selection samples chose and enqueues the estimation shards; returns

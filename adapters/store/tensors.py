@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adapters.durable_files import locked, write_durably
+from adapters.durable_files import locked, sync, write_durably, write_whole
 from adapters.store.walking import files_below
 from robustify.errors import StoredImageError
 
@@ -31,14 +31,26 @@ class ImageStore:
 
     def put(self, tensor: np.ndarray) -> str:
         """Stores a tensor for good before it returns its digest; storing it again changes nothing."""
+        sha256 = self.place(tensor)
+        self.make_durable(sha256)
+        return sha256
+
+    def place(self, tensor: np.ndarray) -> str:
+        """Lets others read a tensor, by the digest that it returns; a power cut may still take it."""
         content = encode(tensor)
         sha256 = hashlib.sha256(content).hexdigest()
         path = self._path(sha256)
         with self._locked(sha256):
-            if not path.is_file() or path.read_bytes() != content:
+            if not is_whole(path, content):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_durably(path, content)
+                write_whole(path, content)
         return sha256
+
+    def make_durable(self, sha256: str) -> None:
+        """What was placed survives a power cut from here on."""
+        path = self._path(sha256)
+        sync(path)
+        sync(path.parent)
 
     def remove(self, sha256: str, is_unwanted: Callable[[], bool]) -> bool:
         """Removes a tensor if nobody wants it: no other process stores it between the question and the removal."""
@@ -80,7 +92,8 @@ class ImageStore:
 
     def check_room(self, min_free_bytes: int) -> None:
         """Raises OSError unless the disk has so many bytes free."""
-        self._root.mkdir(parents=True, exist_ok=True)
+        if not self._root.is_dir():
+            self._root.mkdir(parents=True, exist_ok=True)
         if (free := shutil.disk_usage(self._root).free) < min_free_bytes:
             raise OSError(errno.ENOSPC, f"the disk of the image store has {free} bytes free, under {min_free_bytes}")
 
@@ -92,6 +105,14 @@ class ImageStore:
         if not NAME.fullmatch(sha256):
             raise StoredImageError("an image is named by its sha256: 64 hexadecimal digits")
         return self._root / sha256[:2] / sha256
+
+
+def is_whole(path: Path, content: bytes) -> bool:
+    """Whether a file is there and holds this."""
+    try:
+        return path.read_bytes() == content
+    except FileNotFoundError:
+        return False
 
 
 def stored_bytes(height: int, width: int) -> int:

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import anyio.to_thread
 
-from adapters.contract.jobs import JobRecord
 from adapters.contract.records import VoteKind
 from adapters.images import CanonicalImage
 from adapters.preparation import CheckedRequest, checked, request_of
@@ -74,8 +73,7 @@ def enqueue(service: Service, request: CheckedRequest, image: CanonicalImage, as
         admission = service.board.admit(job, samples, traced(asked, service.traces))
         span.note(job=admission.record.id, work_job=admission.record.job)
         if admission.needs_image:
-            store_image(service, image, admission.record)
-            service.board.commit(admission)
+            store_image(service, image, admission)
     return admission
 
 
@@ -84,10 +82,13 @@ def traced(asked: Asked, traces: Traces) -> Asked:
     return replace(asked, trace=traces.traceparent or asked.trace)
 
 
-def store_image(service: Service, image: CanonicalImage, record: JobRecord) -> None:
+def store_image(service: Service, image: CanonicalImage, admission: Admission) -> None:
+    """Step 3. A worker may begin while the disk still writes; the client is answered when it has."""
     try:
         service.store.check_room(service.settings.min_free_bytes)
-        service.store.put(image.tensor)
+        sha256 = service.store.place(image.tensor)
+        service.board.commit(admission)
+        service.store.make_durable(sha256)
     except OSError as error:
-        service.board.let_go(record.id, record.owner)
+        service.board.let_go(admission.record.id, admission.record.owner)
         raise ProblemError(STORE_UNAVAILABLE) from error

@@ -72,6 +72,13 @@ function commands.lease()
   return 1
 end
 
+-- Leases a shard of an engine, and tells its job.
+function commands.take()
+  local engine = string.match(call('HGET', job_key(a.job), 'queue') or '', ':(%x+)$')
+  if engine ~= a.engine or commands.lease() == 0 then return {} end
+  return call('HGETALL', job_key(a.job))
+end
+
 function commands.renew()
   local shard = shard_name(a.job, a.phase, a.first)
   if not owns(shard) or not is_live(a.job) then return 0 end
@@ -86,6 +93,23 @@ function commands.release()
   if not plan.queue then return call('HDEL', OWNERS, shard) end
   if refusal(a.job, a.phase, a.first, a.count) then return forget(shard, plan.queue) end
   enqueue(a.job, plan, a.first, true)
+end
+
+-- A job and the votes of its phases, as they are at one moment.
+local function standing()
+  local job = call('HGETALL', job_key(a.job))
+  local found = {job}
+  for _, plan in ipairs(phases_of(a.job)) do
+    found[#found + 1] = plan.phase
+    found[#found + 1] = cjson.encode({plan.step, plan.head, plan.stride})
+    found[#found + 1] = call('HGETALL', votes_key(a.job, plan.phase))
+  end
+  return found
+end
+
+function commands.standing()
+  is_live(a.job)
+  return standing()
 end
 
 local function refuse_votes(why)
@@ -112,20 +136,7 @@ function commands.record()
   tell(a.job, 'moved')
   if not is_complete(a.job, plan) and not plan.may_stop then return {'counted', 0} end
   call('ZADD', DUE, stamp(now + a.seconds), a.job)
-  return {'counted', 1}
-end
-
--- A job and the votes of its phases, as they are at one moment.
-function commands.standing()
-  is_live(a.job)
-  local job = call('HGETALL', job_key(a.job))
-  local found = {job}
-  for _, plan in ipairs(phases_of(a.job)) do
-    found[#found + 1] = plan.phase
-    found[#found + 1] = cjson.encode({plan.step, plan.head, plan.stride})
-    found[#found + 1] = call('HGETALL', votes_key(a.job, plan.phase))
-  end
-  return found
+  return {'counted', 1, standing()}
 end
 
 -- Stores the class that the first selection samples chose, and plans the next phase; the first choice stands.

@@ -62,10 +62,10 @@ def test_the_same_tensor_in_parallel(store: ImageStore, tmp_path: Path) -> None:
 def test_the_disk_is_full(store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error is told, and no part of a file is left."""
 
-    def refuse(number: int) -> None:
+    def refuse(old: str, new: str) -> None:
         raise OSError(errno.ENOSPC, "no space left")
 
-    monkeypatch.setattr(os, "fsync", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(OSError, match="no space"):
         store.put(tensor())
     assert stored_files(tmp_path) == []
