@@ -45,6 +45,11 @@ class LineBounds:
 
 DECODING_LIGHT = LineBounds(at_work=2, waiting=30)
 DECODING_HEAVY = LineBounds(at_work=1, waiting=4)
+CHECKING = LineBounds(at_work=4, waiting=20)
+"""Of submissions whose fields are checked: milliseconds each, so that who is let in is answered soon; a surplus is sent
+away before anything is decoded for it."""
+ADMITTING = LineBounds(at_work=8, waiting=60)
+"""Of submissions that are decoded already, and go to the board and to disk."""
 PARSING = LineBounds(at_work=2, waiting=20)
 VERIFYING = LineBounds(at_work=1, waiting=10)
 PLANNING = LineBounds(at_work=1, waiting=4)

@@ -13,7 +13,7 @@ import anyio
 
 from adapters.contract.access import KEYLESS
 from service.errors import BUSY, ProblemError
-from service.limits import BATCHING, PARSING, PLANNING, VERIFYING, LineBounds
+from service.limits import ADMITTING, BATCHING, CHECKING, PARSING, PLANNING, VERIFYING, LineBounds
 
 
 @dataclass(eq=False)
@@ -124,8 +124,10 @@ class Line:
 class Lines:
     """The lines of a service; those of pictures are before its decoders (`service/decoding/decoders.py`)."""
 
+    checking: Line = field(default_factory=lambda: Line(CHECKING))
+    admitting: Line = field(default_factory=lambda: Line(ADMITTING))
     parsing: Line = field(default_factory=lambda: Line(PARSING))
-    """Of large JSON bodies."""
+    """Of large JSON bodies, and of many labels."""
     verifying: Line = field(default_factory=lambda: Line(VERIFYING))
     planning: Line = field(default_factory=lambda: Line(PLANNING))
     batching: Line = field(default_factory=lambda: Line(BATCHING))

@@ -32,7 +32,8 @@ async def submit(service: Service, kind: VoteKind, received: Received, asked: As
     with received.held:
         request, image = await checked_fields(service, kind, received, asked.caller.owner)
         canonical = await decoded(service, request.noise, image, received)
-    return await anyio.to_thread.run_sync(enqueue, service, request, canonical, asked)
+    async with service.lines.admitting.place(received.owner):
+        return await anyio.to_thread.run_sync(enqueue, service, request, canonical, asked)
 
 
 async def checked_fields(
@@ -40,9 +41,8 @@ async def checked_fields(
 ) -> tuple[CheckedRequest, bytes]:
     """Not in the event loop, and of many labels only some requests at a time: a thousand long ones take a second."""
     labels = received.values.get("labels")
-    if not isinstance(labels, list) or len(labels) <= FEW_LABELS:
-        return await anyio.to_thread.run_sync(check_received, service, kind, received, owner)
-    async with service.lines.parsing.place(received.owner):
+    are_many = isinstance(labels, list) and len(labels) > FEW_LABELS
+    async with (service.lines.parsing if are_many else service.lines.checking).place(received.owner):
         return await anyio.to_thread.run_sync(check_received, service, kind, received, owner)
 
 

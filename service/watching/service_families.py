@@ -54,6 +54,8 @@ def line_families(service: Service) -> Iterator[Metric]:
 
 def lines_of(service: Service) -> dict[str, Line]:
     return {
+        "checking": service.lines.checking,
+        "admitting": service.lines.admitting,
         "parsing": service.lines.parsing,
         "planning": service.lines.planning,
         "verifying": service.lines.verifying,

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from adapters.contract.access import KEYLESS
 from adapters.contract.jobs import AdaptRequest, JobRecord, Shard
 from adapters.profiles.profile import Profile
 from adapters.profiles.shipped import find_profile
@@ -75,6 +76,7 @@ class Api:
     def run(self, job_id: str, shards: int | None = None) -> JobRecord:
         """Does what a worker would: all votes for the first class, for so many shards of a prediction or for all."""
         record = self.record(job_id)
+        job_id = record.job
         for planned in record.vote_request.phases:
             cut = planned.cut(self.settings.shard_samples or 500)
             for first, count in islice(cut.spans(planned.samples), shards):
@@ -90,7 +92,8 @@ class Api:
         return self.record(job_id)
 
     def record(self, job_id: str) -> JobRecord:
-        record = self.board.get(job_id)
+        """Of a job by its own id, or by that of a ticket of who needs no key."""
+        record = self.board.get(job_id) or self.board.held(job_id, KEYLESS)
         assert record is not None
         return record
 

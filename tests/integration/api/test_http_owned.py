@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from tests.integration.api.conftest import Api
 
 StartApi = Callable[..., "Api"]
-LABELS = {"labels": ["left", "right"]}
+LABELS = {"labels": ["own left", "own right"]}
+"""Nobody else asks about these: a job of the same request that another test left under way would be shared."""
 
 
 @pytest.fixture
@@ -42,7 +43,9 @@ def jobs_of(api: "Api", **query: Any) -> list[dict[str, Any]]:
 
 def picture_of(number: int) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(np.full((32, 32, 3), number, np.uint8)).save(buffer, "PNG")
+    pixels = np.full((32, 32, 3), number, np.uint8)
+    pixels[0, 0] = (7, 8, 9)  # No other test's picture: theirs may have other owners.
+    Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
 
 
