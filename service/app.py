@@ -62,11 +62,11 @@ def create_app(settings: Settings, board: JobBoard, store: ImageStore, traces: T
         lifespan=running,
         telemetry=telemetry_of(traces),
     )
-    changes = Changes(settings.redis_url)
+    changes, receivers = Changes(settings.redis_url), Receivers.of(settings)
     app.state.background = [
         changes.run,
         Janitor(settings, board, store).run,
-        Deliveries(settings, board, Receivers.of(settings)).run,
+        Deliveries(settings, board, receivers).run,
     ]
     app.state.service = Service(
         settings,
@@ -75,6 +75,7 @@ def create_app(settings: Settings, board: JobBoard, store: ImageStore, traces: T
         store,
         AdaptationCache(AdaptationStore(settings.state.adaptations)),
         changes,
+        receivers,
         traces=traces,
     )
     app.state.stopping = Stopping()
@@ -87,11 +88,6 @@ def create_app(settings: Settings, board: JobBoard, store: ImageStore, traces: T
     install_watching(app, app.state.service)
     complete_description(app, settings, describe_batches, describe_labels)
     return app
-
-
-def app_from_settings() -> FastAPI:
-    """For `uvicorn --factory service.app:app_from_settings`: the environment names the queue and the state folder."""
-    return app_of(Settings())
 
 
 def app_of(settings: Settings) -> FastAPI:

@@ -53,6 +53,8 @@ class Service:
     store: ImageStore
     adaptations: AdaptationCache
     changes: Changes
+    receivers: Receivers
+    """Who may be told by webhooks."""
     lines: Lines = field(default_factory=Lines)
     decoders: Decoders = field(default_factory=Decoders)
     traces: Traces = NO_TRACES
@@ -61,11 +63,6 @@ class Service:
     def in_flight(self) -> BytesInFlight:
         """The bytes of bodies that are in memory."""
         return BytesInFlight(self.settings.max_body_bytes_in_flight)
-
-    @cached_property
-    def receivers(self) -> Receivers:
-        """Who may be told by webhooks. Raises InvalidInputError where the settings name what is no host."""
-        return Receivers.of(self.settings)
 
     def tasks_of(self, owner: str) -> TaskStore:
         """The tasks of one owner."""

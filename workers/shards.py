@@ -155,7 +155,7 @@ class ShardRunner:
 
     def _receipt(self, job_id: str, shard: Shard, followed: Followed) -> VoteReceipt | None:
         """What became of the votes; None when the shard is not for this worker."""
-        record = self._board.take(job_id, shard, self._heartbeat.owner, self.engine)
+        record = self._board.lease(job_id, shard, self._heartbeat.owner, self.engine)
         if record is None:
             log.info("shard_dropped", job=job_id, shard=shard.key)
             return None

@@ -108,11 +108,12 @@ def step_bytes(request: AdaptRequest, profile: Profile) -> int:
     return max(request.batch_size * image + lora, request.fine_tuning_batch_size * image)
 
 
-def check_cost(request: AdaptRequest, profile: Profile, settings: Settings) -> None:
-    """Raises FieldsError when a request costs more than the settings allow."""
+def checked_cost(request: AdaptRequest, profile: Profile, settings: Settings) -> AdaptationCost:
+    """The cost of a request; raises FieldsError when it is more than the settings allow."""
     cost = cost_of(request, profile)
     if problems := tuple(excesses(request, cost, settings)):
         raise FieldsError(problems)
+    return cost
 
 
 def excesses(request: AdaptRequest, cost: AdaptationCost, settings: Settings) -> Iterator[FieldProblem]:

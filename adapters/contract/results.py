@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -227,6 +227,26 @@ Result = PredictResult | CertifyResult | AdaptResult
 RESULTS: Mapping[JobKind, type[Result]] = MappingProxyType(
     {JobKind.PREDICT: PredictResult, JobKind.CERTIFY: CertifyResult, JobKind.ADAPT: AdaptResult}
 )
+
+
+class Brief(NamedTuple):
+    """The little of a result that stands in lists and messages; all None where there is no result."""
+
+    outcome: str | None = None
+    label: str | None = None
+    radius: float | None = None
+
+
+def brief(result: Result | None) -> Brief:
+    match result:
+        case None:
+            return Brief()
+        case AdaptResult():
+            return Brief(result.outcome)
+        case CertifyResult():
+            return Brief(result.outcome, result.label, result.radius)
+        case PredictResult():
+            return Brief(result.outcome, result.label)
 
 
 def read_result(kind: JobKind, text: str) -> Result:

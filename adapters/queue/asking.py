@@ -1,6 +1,7 @@
 """The board as the API has it: submitting, reading and letting go, each on behalf of an owner."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from adapters.contract.jobs import AdaptRequest, JobRecord, JobRequest, JobStatu
 from adapters.contract.labels import task_id
 from adapters.contract.ledger import Ledger, ledger_entry
 from adapters.contract.records import JobKind
+from adapters.contract.results import Voted
 from adapters.contract.usage import Limits, Usage
 from adapters.queue.board_script import BoardScript
 from adapters.queue.keys import KINDS, new_job_id, queue_name
@@ -52,6 +54,8 @@ class Asked:
 
 
 NOBODY_IN_PARTICULAR = Asked()
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -110,26 +114,22 @@ class Asking:
             "ledger": ledger_entry(request.kind, request.alpha),
             "adapts": False,
         }
-        stored = self._outcomes.get(asked.caller.owner, request.image.sha256, request.question.digest)
-        return self._adopt(stored, request, plan) if stored else self._submit(plan, request)
+        stored = self._outcome_of(request, asked.caller.owner)
+        return self._adopt(stored, plan) if stored else self._submit(plan, request)
 
     def commit(self, admission: Admission) -> None:
         """The image is stored: the job may begin. Harmless where it has begun."""
         if admission.needs_image:
             self._call("commit", job=admission.record.job)
 
-    def submit_adaptation(
+    def admit_adaptation(
         self, request: AdaptRequest, steps: int, samples: int = 0, asked: Asked = NOBODY_IN_PARTICULAR
-    ) -> JobRecord:
+    ) -> Admission:
         """The job that adapts a task, of so many steps that cost as much as so many samples: the one of the same
-        request that is under way, or a new one.
+        request that is under way, or a new one; it needs no image.
 
         Raises TaskConflictError when another request adapts the same task now, and otherwise as `admit` does.
         """
-        return self.admit_adaptation(request, steps, samples, asked).record
-
-    def admit_adaptation(self, request: AdaptRequest, steps: int, samples: int, asked: Asked) -> Admission:
-        """As `submit_adaptation`; it needs no image."""
         steps = max(1, steps)
         plan = self._plan(request, asked) | {
             "outcome": "",
@@ -179,11 +179,6 @@ class Asking:
         had_outcomes = self._outcomes.forget(owner, image)
         return bool(was_owned) or had_outcomes, bool(is_nobodys)
 
-    def tickets_of(self, owner: str, limit: int, after: str = "") -> list[str]:
-        """The latest tickets of an owner, or those before `after`."""
-        found: list[str] = self._call("owned", owner=owner, limit=limit, after=after)
-        return found
-
     def listing(
         self, owner: str, limit: int, after: str = "", kind: JobKind | None = None, status: JobStatus | None = None
     ) -> Listing | None:
@@ -219,11 +214,24 @@ class Asking:
     def _submit(self, plan: Mapping[str, object], request: JobRequest | None = None) -> Admission:
         answer: list[Any] = self._call("submit", **plan)  # Any: what the script says, by its first word.
         if answer[0] == "stored" and request is not None:
-            return self._adopt(answer[1], request, plan)
+            return self._adopt(stored_outcome(answer[1], request), plan)
         return self._admission(answer)
 
-    def _adopt(self, outcome: str, request: JobRequest, plan: Mapping[str, object]) -> Admission:
-        result = stored_outcome(outcome, request)
+    def _outcome_of(self, request: JobRequest, owner: str) -> Voted | None:
+        """What the owner was answered to the same question. What a power cut may have left of a file is no answer, and
+        makes room for one."""
+        place = (owner, request.image.sha256, request.question.digest)
+        text = self._outcomes.get(*place)
+        if text is None:
+            return None
+        try:
+            return stored_outcome(text, request)
+        except ValueError:
+            log.warning("a stored outcome is damaged: its question is answered anew, with the same noise")
+            self._outcomes.forget(*place)
+            return None
+
+    def _adopt(self, result: Voted, plan: Mapping[str, object]) -> Admission:
         document = result.model_dump_json()
         return self._admission(self._call("adopt", result=document, samples_done=result.samples_used, **plan))
 

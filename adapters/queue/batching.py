@@ -7,6 +7,7 @@ from typing import Any
 from adapters.canonical_json import text_digest
 from adapters.contract.batch import BatchEntry, BatchRecord, status_of
 from adapters.contract.records import VoteKind
+from adapters.contract.usage import Limits
 from adapters.queue.asking import LATER_SECONDS, Asked
 from adapters.queue.board_script import BoardScript
 from adapters.queue.keys import new_job_id
@@ -28,7 +29,8 @@ class Batching:
 
         Nothing is reserved: what others take meanwhile is missing.
         """
-        caller, allowance, settings = asked.caller, asked.caller.allowance, self._settings
+        caller, settings = asked.caller, self._settings
+        limits = Limits.of(caller, settings)
         answer = self._call(
             "batch_room",
             kind=kind,
@@ -36,8 +38,8 @@ class Batching:
             jobs=jobs,
             charge=samples,
             max_queued=settings.max_queued_jobs,
-            max_queued_of_owner=(allowance.queued_jobs or settings.max_queued_jobs_per_key) if caller.has_key else 0,
-            samples_per_day=(allowance.samples_per_day or settings.samples_per_day or 0) if caller.has_key else 0,
+            max_queued_of_owner=limits.queued_jobs if caller.has_key else 0,
+            samples_per_day=limits.samples_per_day or 0,
         )
         if answer[0] != "room":
             raise _refusal(answer, jobs, samples)

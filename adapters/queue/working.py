@@ -51,14 +51,11 @@ class Working:
     def get(self, job_id: str) -> JobRecord | None:
         return record_if_any(job_id, self._call("get", job=job_id))
 
-    def lease(self, job_id: str, shard: Shard, owner: str) -> bool:
-        """Gives a shard to a worker for `lease_seconds` and begins the job; False if it is not wanted or another's."""
-        return bool(self._shard("lease", job_id, shard, owner=owner, seconds=self._settings.lease_seconds))
-
-    def take(self, job_id: str, shard: Shard, owner: str, engine: str) -> JobRecord | None:
-        """As `lease`, with the job where it is given; None also for a job of another engine."""
+    def lease(self, job_id: str, shard: Shard, owner: str, engine: str = "") -> JobRecord | None:
+        """Gives a shard to a worker for `lease_seconds`, begins the job, and tells it; None if the shard is not wanted,
+        another's, or of another engine than the one that is given."""
         lease = {"owner": owner, "seconds": self._settings.lease_seconds, "engine": engine[:ENGINE_LETTERS]}
-        return record_if_any(job_id, self._shard("take", job_id, shard, **lease))
+        return record_if_any(job_id, self._shard("lease", job_id, shard, **lease))
 
     def renew(self, job_id: str, shard: Shard, owner: str) -> bool:
         """Lengthens a lease; False when there is none any more: the work is another's or not wanted."""

@@ -21,11 +21,12 @@ from adapters.canonical_json import text_digest
 from adapters.contract.batch import BatchEntry, BatchRecord
 from adapters.contract.jobs import JobError
 from adapters.contract.records import VoteKind
+from adapters.images import CanonicalImage
 from adapters.preparation import CheckedRequest, checked, deciding_samples
-from adapters.queue.asking import Asked
+from adapters.queue.asking import Admission, Asked
 from robustify.errors import QueueUnavailableError, RobustifyError
 from service.batches.received import BatchImage, ReceivedBatch, digest_of
-from service.dependencies import Service
+from service.dependencies import Service, room_to_store
 from service.errors import (
     BUSY,
     DECODER_ENDED,
@@ -117,8 +118,16 @@ async def taken(service: Service, request: CheckedRequest, data: bytes, asked: A
 
 async def taken_now(service: Service, request: CheckedRequest, data: bytes, asked: Asked) -> str:
     canonical = await service.decoders.decode(request.noise, data, service.profile.side, asked.caller.owner)
-    admission = await in_thread(lambda: enqueue(service, request, canonical, asked))
+    admission = await in_thread(lambda: enqueue_where_there_is_room(service, request, canonical, asked))
     return admission.record.id
+
+
+def enqueue_where_there_is_room(
+    service: Service, request: CheckedRequest, image: CanonicalImage, asked: Asked
+) -> Admission:
+    """The images before this one may have taken it."""
+    room_to_store(service)
+    return enqueue(service, request, image, asked)
 
 
 def line_error(problem: ProblemError) -> JobError:

@@ -45,8 +45,8 @@ class Links(BaseModel):
     cancel: str = Field(description="DELETE it.", examples=[f"/jobs/{JOB_ID}"])
 
 
-class AnyJob(BaseModel):
-    """What every job has. Wait for `done`, not for a certain status. Times are ISO 8601 in UTC."""
+class JobState(BaseModel):
+    """Which job it is, and how far. Wait for `done`, not for a certain status. Times are ISO 8601 in UTC."""
 
     id: str = Field(examples=[JOB_ID])
     kind: JobKind = Field(examples=["predict"])
@@ -56,6 +56,11 @@ class AnyJob(BaseModel):
     started_at: str | None = Field(description="Null while it waits.", examples=["2026-11-29T17:50:35.170Z"])
     ended_at: str | None = Field(description="Null until it is done.", examples=["2026-11-29T17:50:36.470Z"])
     progress: AnyProgress
+
+
+class AnyJob(JobState):
+    """What every job has."""
+
     params: EffectivePredict | EffectiveCertify | EffectiveAdapt
     result: Result | None = Field(description="Null unless the job succeeded.")
     error: JobError | None = Field(description="Why it failed; null unless it did.", examples=[None])
@@ -122,7 +127,13 @@ class Event(RootModel[Annotated[ProgressEvent | DoneEvent, Field(discriminator="
 
 def describe_job(record: JobRecord, root_path: str = "") -> Job:
     """What a client sees of a job; `root_path` is where the service is shown."""
-    fields = {
+    fields = {"params": effective(record.request), "result": record.result}
+    return Job.model_validate({**state_fields(record, root_path), **fields})
+
+
+def state_fields(record: JobRecord, root_path: str) -> dict[str, object]:
+    """Those of JobState, and what every description of a job ends with."""
+    return {
         "id": record.id,
         "kind": record.request.kind,
         "status": record.status,
@@ -131,12 +142,9 @@ def describe_job(record: JobRecord, root_path: str = "") -> Job:
         "started_at": None if record.started_at is None else iso_time(record.started_at),
         "ended_at": None if record.ended_at is None else iso_time(record.ended_at),
         "progress": describe_progress(record),
-        "params": effective(record.request),
-        "result": record.result,
         "error": None if record.error is None else describe_error(record.error),
         "links": links_of(record.id, root_path),
     }
-    return Job.model_validate(fields)
 
 
 def links_of(job_id: str, root_path: str = "") -> Links:

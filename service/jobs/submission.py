@@ -85,7 +85,6 @@ def traced(asked: Asked, traces: Traces) -> Asked:
 def store_image(service: Service, image: CanonicalImage, admission: Admission) -> None:
     """Step 3. A worker may begin while the disk still writes; the client is answered when it has."""
     try:
-        service.store.check_room(service.settings.min_free_bytes)
         sha256 = service.store.place(image.tensor)
         service.board.commit(admission)
         service.store.make_durable(sha256)

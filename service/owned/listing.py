@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query, Request
 from adapters.contract.example import JOB_ID
 from adapters.contract.jobs import JobRecord, JobStatus
 from adapters.contract.records import JobKind
-from adapters.contract.results import AdaptResult, CertifyResult
+from adapters.contract.results import brief
 from adapters.queue.asking import Listing
 from service.access.prefix import prefixed
 from service.dependencies import ServiceDependency, check_job_id
 from service.errors import UNKNOWN_JOB, ProblemError
-from service.jobs.schemas import describe_error, describe_progress, iso_time, links_of
+from service.jobs.schemas import state_fields
 from service.openapi import problems
 from service.owned.caller import OwningCaller
 from service.owned.schemas import JobPage, JobSummary
@@ -60,19 +60,4 @@ def page_of(found: Listing, root_path: str) -> JobPage:
 
 
 def summary_of(record: JobRecord, root_path: str) -> JobSummary:
-    result = record.result
-    return JobSummary(
-        id=record.id,
-        kind=record.request.kind,
-        status=record.status,
-        done=record.status.done,
-        created_at=iso_time(record.created_at),
-        started_at=None if record.started_at is None else iso_time(record.started_at),
-        ended_at=None if record.ended_at is None else iso_time(record.ended_at),
-        progress=describe_progress(record),
-        outcome=None if result is None else result.outcome,
-        label=None if result is None or isinstance(result, AdaptResult) else result.label,
-        radius=result.radius if isinstance(result, CertifyResult) else None,
-        error=None if record.error is None else describe_error(record.error),
-        links=links_of(record.id, root_path),
-    )
+    return JobSummary.model_validate({**state_fields(record, root_path), **brief(record.result)._asdict()})

@@ -6,23 +6,14 @@ from pydantic import BaseModel, Field
 
 from adapters.contract.access import Scope
 from adapters.contract.example import JOB_ID
-from adapters.contract.jobs import JobError, JobStatus
-from adapters.contract.records import JobKind
+from adapters.contract.jobs import JobError
 from adapters.contract.usage import DayUsage, Limits
-from service.jobs.schemas import AnyProgress, Links
+from service.jobs.schemas import JobState, Links
 
 
-class JobSummary(BaseModel):
+class JobSummary(JobState):
     """A job without its votes, its parameters and its certificate: `links.self` has all of it."""
 
-    id: str = Field(examples=[JOB_ID])
-    kind: JobKind = Field(examples=["certify"])
-    status: JobStatus = Field(examples=["succeeded"])
-    done: bool = Field(description="Whether it has come to its end, whatever that is.", examples=[True])
-    created_at: str = Field(examples=["2026-11-29T17:50:35.123Z"])
-    started_at: str | None = Field(description="Null while it waits.", examples=["2026-11-29T17:50:35.170Z"])
-    ended_at: str | None = Field(description="Null until it is done.", examples=["2026-11-29T17:50:36.470Z"])
-    progress: AnyProgress
     outcome: str | None = Field(description="Of its result; null unless it succeeded.", examples=["certified"])
     label: str | None = Field(description="Of its result; null where that names none.", examples=["horse"])
     radius: float | None = Field(description="Of a certificate that has one.", examples=[0.44300])

@@ -7,7 +7,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Request, Response
 
 from adapters.contract.adapt import AdaptParameters, adapt_request, checked_adaptation, total_steps
-from adapters.contract.adapt_cost import check_cost, cost_of
+from adapters.contract.adapt_cost import checked_cost
 from adapters.contract.fields import FieldsError
 from adapters.contract.jobs import AdaptRequest, JobRecord
 from adapters.queue.asking import Admission, Asked
@@ -55,9 +55,8 @@ def submit_adaptation(service: Service, values: Mapping[str, object], asked: Ask
     if problems:
         raise FieldsError(problems)
     request = adapt_request(checked_adaptation(values, True, profile), profile, settings, asked.caller.owner)
-    check_cost(request, profile, settings)
+    cost = checked_cost(request, profile, settings)
     check_name(service, request)
-    cost = cost_of(request, profile)
     with service.traces.span("submit adapt", Role.PRODUCER) as span:
         asked = traced(asked, service.traces)
         admission = service.board.admit_adaptation(request, total_steps(request), cost.work_samples, asked)

@@ -13,7 +13,7 @@ from pydantic import Field
 from adapters.contract.batch import BatchRecord, BatchStatus
 from adapters.contract.jobs import JobRecord, JobStatus
 from adapters.contract.records import JobKind, Record
-from adapters.contract.results import AdaptResult, CertifyResult
+from adapters.contract.results import brief
 from service.batches.schemas import batch_path, counts_of
 from service.jobs.schemas import iso_time, job_path
 
@@ -65,14 +65,11 @@ def event_of(about: JobRecord | BatchRecord, now: datetime, root_path: str) -> E
 
 
 def job_data(job: JobRecord, root_path: str) -> JobEventData:
-    result = job.result
     return JobEventData(
         id=job.id,
         kind=job.request.kind,
         status=job.status,
-        outcome=None if result is None else result.outcome,
-        label=None if result is None or isinstance(result, AdaptResult) else result.label,
-        radius=result.radius if isinstance(result, CertifyResult) else None,
+        **brief(job.result)._asdict(),
         links=EventLinks(self=f"{root_path}{job_path(job.id)}"),
     )
 

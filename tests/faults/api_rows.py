@@ -78,6 +78,11 @@ def judge_answers(lane: Lane, picture: bytes, answers: list[httpx.Response | Non
         surplus = jobs_listed(client) - (found.runs + 1)
     if surplus:
         found.broken.append(f"{surplus} jobs more than keys")
+    judge_job(lane, picture, job, found)
+
+
+def judge_job(lane: Lane, picture: bytes, job: dict[str, object], found: Findings) -> None:
+    """What a client reads of the job about a picture, beside what an undisturbed run answers."""
     if job["status"] != "succeeded":
         found.lost += not job["done"]
         found.other += bool(job["done"])

@@ -8,16 +8,15 @@ from pathlib import Path
 
 import httpx
 
-from adapters.contract.results import CertifyResult
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.queue.server import EmbeddedServer
 from adapters.store.tensors import ImageStore
 from robustify.errors import StoredImageError
-from tests.faults.api_rows import certify, ended_job
+from tests.faults.api_rows import certify, ended_job, judge_job
 from tests.faults.disk_rows import answer_rounds
 from tests.faults.forks import answer, start
-from tests.faults.judging import Findings, undisturbed
+from tests.faults.judging import Findings
 from tests.faults.lanes import Lane, new_picture, settings_of
 from tests.faults.queue_rows import ACCEPTED, client_of, is_ready
 from tests.small_disk import fill
@@ -82,12 +81,7 @@ def judge_answer(lane: Lane, picture: bytes, response: httpx.Response | None, fo
     found.jobs += 1
     with client_of(lane) as client:
         job = ended_job(lane, client, response.json()["id"])
-    if job["status"] != "succeeded":
-        found.lost += not job["done"]
-        found.other += bool(job["done"])
-        return
-    expected = undisturbed(lane.request(picture), lane.settings)
-    found.judge_result(CertifyResult.model_validate(job["result"]), expected)
+    judge_job(lane, picture, job, found)
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ def request_of(settings: Settings, **changes: Any) -> AdaptRequest:
 
 
 def submit(board: JobBoard, request: AdaptRequest) -> JobRecord:
-    return board.submit_adaptation(request, sum(stage_steps(request).values()))
+    return board.admit_adaptation(request, sum(stage_steps(request).values())).record
 
 
 def current(board: JobBoard, job: JobRecord) -> JobRecord:

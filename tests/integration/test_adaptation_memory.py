@@ -41,7 +41,7 @@ def mini_board(mini_settings: Settings, connection: Any) -> JobBoard:
 def submit(board: JobBoard, settings: Settings, name: str, **fields: int) -> JobRecord:
     values = {"name": name, "labels": ["cat", "ship"], "shots": 1, "held_back": 1, **fields}
     request = adapt_request(AdaptParameters.model_validate(values), find_profile("mini"), settings)
-    return board.submit_adaptation(request, total_steps(request))
+    return board.admit_adaptation(request, total_steps(request)).record
 
 
 class Watch:

@@ -160,7 +160,9 @@ def test_round_when_it_takes_long(janitor: Janitor, board: JobBoard, monkeypatch
         while not begun.is_set():
             await asyncio.sleep(0.001)
         running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        (ended,) = await asyncio.gather(running, return_exceptions=True)
+        assert isinstance(ended, asyncio.CancelledError)
+        assert not may_end.is_set(), "it was waited for"
         may_end.set()
 
     asyncio.run(beside())

@@ -136,7 +136,7 @@ def test_prune_when_something_is_adapted(
     command: Command, settings: Settings, board: JobBoard, make_adaptation: Callable[[], AdaptRequest]
 ) -> None:
     """No adaptation goes: the one that is under way may be about to publish any of them."""
-    board.submit_adaptation(make_adaptation(), 10)
+    board.admit_adaptation(make_adaptation(), 10)
     assert What.ADAPTATION not in [item["what"] for item in pruned(command, "--dry-run")["items"]]
 
 

@@ -67,8 +67,10 @@ def test_alerts_when_days_are_quiet_and_bad() -> None:
 
 
 def test_configuration_when_prometheus_reads_it() -> None:
-    """It is one."""
-    promtool("check", "config", "--syntax-only", "prometheus.yml")
+    """It is one, and has the alerts in it."""
+    said = promtool("check", "config", "--syntax-only", "prometheus.yml")
+    assert "prometheus.yml is valid" in said
+    assert "alerts.yml" in (OBSERVABILITY / "prometheus.yml").read_text(encoding="utf-8")
 
 
 def test_alerts_when_they_are_documented() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from adapters.certificates.public_keys import noise_key
 from adapters.contract.adapt import adapt_request, checked_adaptation, total_steps
-from adapters.contract.adapt_cost import check_cost
+from adapters.contract.adapt_cost import checked_cost
 from adapters.contract.answer import certify_result, certify_rule_of, predict_result, predict_rule_of
 from adapters.contract.jobs import JobRequest
 from adapters.contract.results import AdaptResult, CertifyResult, PredictResult
@@ -72,7 +72,7 @@ def adapt_locally(fields: Mapping[str, object], settings: Settings, on_progress:
     profile = served_profile(settings)
     parameters = checked_adaptation(fields, False, profile)
     request = adapt_request(parameters, profile, settings)
-    check_cost(request, profile, settings)
+    checked_cost(request, profile, settings)
     set_up(profile, settings)
     started = time.perf_counter()
     total = total_steps(request)

@@ -268,18 +268,16 @@ function commands.erase_image()
   return {1, give_up_image(a.owner, a.image) and 1 or 0}
 end
 
--- An owner's tickets from the latest on, those made before `after` only, at most so many.
-local function owned(most)
+-- What a list has from the latest on, only what was made before `after`, at most so many.
+local function latest_of(key, most)
   local from = '+inf'
   if a.after ~= '' then
-    local score = call('ZSCORE', owned_key(a.owner), a.after)
+    local score = call('ZSCORE', key, a.after)
     if not score then return {} end
     from = '(' .. score
   end
-  return call('ZRANGE', owned_key(a.owner), from, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, most)
+  return call('ZRANGE', key, from, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, most)
 end
-
-function commands.owned() return owned(a.limit) end
 
 -- Whether a ticket is one of those asked for, by kind and status as its owner sees them; an empty text stands for any.
 local function is_asked_for(ticket)
@@ -295,7 +293,7 @@ end
 -- whether more are to be looked at, and what was found; with nothing where the owner has no ticket `after`.
 function commands.listing()
   if a.after ~= '' and not call('ZSCORE', owned_key(a.owner), a.after) then return false end
-  local tickets, found, last = owned(a.most), {}, ''
+  local tickets, found, last = latest_of(owned_key(a.owner), a.most), {}, ''
   for _, ticket in ipairs(tickets) do
     if is_asked_for(ticket) then
       if #found == a.limit then return {last, 1, found} end

@@ -88,16 +88,7 @@ function commands.let_go_batch()
   return seen_batch(a.batch)
 end
 
--- As `owned`, of batches.
-function commands.batches()
-  local from = '+inf'
-  if a.after ~= '' then
-    local score = call('ZSCORE', batches_key(a.owner), a.after)
-    if not score then return {} end
-    from = '(' .. score
-  end
-  return call('ZRANGE', batches_key(a.owner), from, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, a.limit)
-end
+function commands.batches() return latest_of(batches_key(a.owner), a.limit) end
 
 -- Tickets and batches whose owners are to be told of their end; nobody else is given them for a while.
 function commands.take_deliveries()

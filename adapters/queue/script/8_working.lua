@@ -60,22 +60,18 @@ function commands.bury()
   count('shards:buried')
 end
 
+local function is_of_engine(queue) return a.engine == '' or string.match(queue, ':(%x+)$') == a.engine end
+
+-- Leases a shard, and tells its job; nothing when it is not wanted, another's, or of another engine than the one given.
 function commands.lease()
   local shard = shard_name(a.job, a.phase, a.first)
-  if refusal(a.job, a.phase, a.first, a.count) then return 0 end
+  if refusal(a.job, a.phase, a.first, a.count) then return {} end
   local queue = plan_of(a.job).queue
-  if is_leased_to_another(shard, queue) then return 0 end
+  if is_leased_to_another(shard, queue) or not is_of_engine(queue) then return {} end
   begin(a.job)
   call('LREM', rq_list(queue) .. ':intermediate', 0, shard)
   call('ZADD', held_key(queue), stamp(now + a.seconds), shard)
   call('HSET', OWNERS, shard, a.owner)
-  return 1
-end
-
--- Leases a shard of an engine, and tells its job.
-function commands.take()
-  local engine = string.match(call('HGET', job_key(a.job), 'queue') or '', ':(%x+)$')
-  if engine ~= a.engine or commands.lease() == 0 then return {} end
   return call('HGETALL', job_key(a.job))
 end
 

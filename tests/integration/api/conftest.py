@@ -30,10 +30,10 @@ from adapters.store.tensors import ImageStore
 from robustify.smoothing.rules import Outcome
 from robustify.types import Phase, Task
 from service.app import create_app
-from service.serving.run import ApiServer, server_of
+from service.serving.run import server_of
 from tests.answers import adapted, answer_of
+from tests.serving import port_of
 
-START_SECONDS = 20
 SEED = 2**63 - 1
 
 
@@ -159,15 +159,6 @@ def running_api(settings: Settings, profile: Profile | None = None) -> Iterator[
     finally:
         server.should_exit = True
         thread.join()
-
-
-def port_of(server: ApiServer) -> int:
-    deadline = time.monotonic() + START_SECONDS
-    while not server.started:
-        assert time.monotonic() < deadline, "the API did not start"
-        time.sleep(0.01)
-    port: int = server.servers[0].sockets[0].getsockname()[1]
-    return port
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,11 @@ import pytest
 from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 
-from adapters.contract.access import Scope
+from adapters.contract.access import KEYLESS, Scope
 from adapters.settings import Settings
 from adapters.store.api_keys import ApiKeyStore
 from tests.integration.api.conftest import Api
+from tests.owners import listed
 
 PATH = "/compat/huggingface/zero-shot-image-classification"
 LABELS = ["left", "right"]
@@ -28,13 +29,12 @@ def url_of(api: Api) -> str:
 @contextmanager
 def answering(api: Api) -> Iterator[None]:
     """Plays a worker, who votes for the first label in whatever is asked for while the block runs."""
-    before, ended = set(api.board.tickets_of("", 1000)), threading.Event()
+    before, ended = {record.id for record in listed(api.board, KEYLESS)}, threading.Event()
 
     def work() -> None:
         while not ended.wait(0.02):
-            for ticket in {*api.board.tickets_of("", 10)} - before:
-                record = api.board.held(ticket, "")
-                if record is not None and not record.status.done:
+            for record in listed(api.board, KEYLESS):
+                if record.id not in before and not record.status.done:
                     api.run(record.job)
 
     thread = threading.Thread(target=work)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from adapters.settings import Settings
 from robustify.errors import InvalidInputError, QueueUnavailableError
-from service.app import app_from_settings
+from service.app import app_of
 
 MODEL_LIBRARIES = {"torch", "torchvision", "diffusers", "transformers", "open_clip", "timm"}
 
@@ -16,7 +17,7 @@ def test_from_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The environment names the queue server and the state folder; nothing is connected or written yet."""
     monkeypatch.setenv("ROBUSTIFY_REDIS_URL", f"unix://{tmp_path}/none.sock")
     monkeypatch.setenv("ROBUSTIFY_STATE_DIR", str(tmp_path))
-    app = app_from_settings()
+    app = app_of(Settings())
     assert app.state.service.settings.state_dir == tmp_path
     assert list(tmp_path.iterdir()) == []
 
@@ -25,7 +26,7 @@ def test_no_queue_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a queue server the operator is told what to set."""
     monkeypatch.delenv("ROBUSTIFY_REDIS_URL", raising=False)
     with pytest.raises(QueueUnavailableError, match="ROBUSTIFY_REDIS_URL"):
-        app_from_settings()
+        app_of(Settings())
 
 
 def test_unknown_profile(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +34,7 @@ def test_unknown_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROBUSTIFY_REDIS_URL", "unix:///nowhere")
     monkeypatch.setenv("ROBUSTIFY_PROFILE", "maxi")
     with pytest.raises(InvalidInputError, match="maxi"):
-        app_from_settings()
+        app_of(Settings())
 
 
 @pytest.mark.slow

@@ -43,7 +43,7 @@ def adaptation(bench: Bench) -> tuple[JobRecord, Shard]:
     parameters = AdaptParameters.model_validate({"name": "pets", "labels": ["cat", "dog"]})
     asked = adapt_request(parameters, find_profile("mini"), Settings())
     request = asked.model_copy(update={"engine": bench.runner.engine, "profile": bench.settings.profile})
-    return bench.board.submit_adaptation(request, 10), Shard(phase=Phase.ADAPT, first=0, count=10)
+    return bench.board.admit_adaptation(request, 10).record, Shard(phase=Phase.ADAPT, first=0, count=10)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from adapters.contract.adapt import (
     AdaptParameters,
     adapt_request,
 )
-from adapters.contract.adapt_cost import VALIDATE_STEPS, check_cost, cost_of
+from adapters.contract.adapt_cost import VALIDATE_STEPS, checked_cost, cost_of
 from adapters.contract.bounds import MAX_LABELS
 from adapters.contract.fields import FieldsError
 from adapters.contract.jobs import AdaptRequest
@@ -45,7 +45,10 @@ def default_request(profile: Profile, labels: int) -> AdaptRequest:
 @pytest.mark.parametrize("profile", ADAPTED, ids=lambda profile: profile.name)
 def test_cost_of_the_defaults(profile: Profile) -> None:
     """Those of every profile are allowed, for as many labels as there may be."""
-    check_cost(default_request(profile, MAX_LABELS), profile, Settings())
+    settings = Settings()
+    cost = checked_cost(default_request(profile, MAX_LABELS), profile, settings)
+    assert 0 < cost.work_samples <= settings.max_adapt_samples
+    assert 0 < cost.step_bytes <= settings.max_adapt_bytes
 
 
 def test_profiles_that_adapt() -> None:
@@ -86,7 +89,7 @@ def test_memory_of_sizes() -> None:
     assert cost_of(request_of(batch_size=1, rank=64, fine_tuning_batch_size=1), MINI).step_bytes > least
     for profile in ADAPTED:
         sizes = {"batch_size": MAX_BATCH, "fine_tuning_batch_size": MAX_BATCH, "rank": MAX_RANK, "steps": 1}
-        check_cost(default_request(profile, 2).model_copy(update=sizes), profile, Settings())
+        checked_cost(default_request(profile, 2).model_copy(update=sizes), profile, Settings())
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,7 @@ def test_request_that_is_too_much_work(fields: dict[str, int], field: str) -> No
     """It is refused at the field that does most to it, with what it costs, what is allowed, and what to do."""
     request = request_of(**fields)
     with pytest.raises(FieldsError) as refusal:
-        check_cost(request, MINI, Settings())
+        checked_cost(request, MINI, Settings())
     (problem,) = refusal.value.problems
 
     assert problem.field == field
@@ -114,11 +117,11 @@ def test_limits_of_an_operator() -> None:
     """What costs as much as is allowed is accepted, and one sample or byte more is not."""
     request = request_of()
     cost = cost_of(request, MINI)
-    check_cost(request, MINI, Settings(max_adapt_samples=cost.work_samples, max_adapt_bytes=cost.step_bytes))
+    checked_cost(request, MINI, Settings(max_adapt_samples=cost.work_samples, max_adapt_bytes=cost.step_bytes))
     with pytest.raises(FieldsError, match="samples"):
-        check_cost(request, MINI, Settings(max_adapt_samples=cost.work_samples - 1))
+        checked_cost(request, MINI, Settings(max_adapt_samples=cost.work_samples - 1))
     with pytest.raises(FieldsError, match="bytes"):
-        check_cost(request, MINI, Settings(max_adapt_bytes=cost.step_bytes - 1))
+        checked_cost(request, MINI, Settings(max_adapt_bytes=cost.step_bytes - 1))
 
 
 def test_numbers_that_are_counted_with() -> None:

@@ -2,7 +2,9 @@
 
 import errno
 import gc
+import resource
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,12 @@ import torch
 from adapters.models.memory import forget_locals, give_back_memory, lacks_memory
 
 TOO_MUCH = 1 << 60
+BLOCKS, BLOCK_BYTES = 1000, 100_000
+
+
+def resident_bytes() -> int:
+    """Of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 class Weights:
@@ -68,6 +76,14 @@ def test_other_failures() -> None:
 
 
 def test_giving_back() -> None:
-    """It may be done at any time."""
+    """What only a cycle holds is gone, and its memory with the kernel again."""
+    blocks = [bytearray(BLOCK_BYTES) for _ in range(BLOCKS)]
+    kept = bytearray(BLOCK_BYTES)  # On top of the heap, which could not shrink by itself.
+    cycle: list[object] = [blocks]
+    cycle.append(cycle)
+    held = resident_bytes()
+    del blocks, cycle
     give_back_memory()
-    give_back_memory()
+
+    assert held - resident_bytes() > BLOCKS * BLOCK_BYTES / 2
+    assert len(kept) == BLOCK_BYTES

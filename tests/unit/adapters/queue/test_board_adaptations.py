@@ -55,27 +55,27 @@ def current(board: JobBoard, job: JobRecord) -> JobRecord:
 
 
 def begun(board: JobBoard, **changes: object) -> JobRecord:
-    job = board.submit_adaptation(request_of(**changes), STEPS)  # type: ignore[arg-type]
+    job = board.admit_adaptation(request_of(**changes), STEPS).record  # type: ignore[arg-type]
     assert board.lease(job.id, WORK, "worker")
     return job
 
 
 def test_the_same_request_while_it_is_under_way(board: JobBoard) -> None:
     """Both clients get one job."""
-    job = board.submit_adaptation(request_of(), STEPS)
+    job = board.admit_adaptation(request_of(), STEPS).record
 
-    assert board.submit_adaptation(request_of(), STEPS).id == job.id
+    assert board.admit_adaptation(request_of(), STEPS).record.id == job.id
 
 
 def test_another_request_for_the_task(board: JobBoard) -> None:
     """It is refused while one is under way, by whatever spelling of the name, and taken when that is over."""
-    job = board.submit_adaptation(request_of(), STEPS)
+    job = board.admit_adaptation(request_of(), STEPS).record
     with pytest.raises(TaskConflictError, match=job.id):
-        board.submit_adaptation(request_of("PETS", seed=1), STEPS)
-    other = board.submit_adaptation(request_of("plants", seed=1), STEPS)
+        board.admit_adaptation(request_of("PETS", seed=1), STEPS)
+    other = board.admit_adaptation(request_of("plants", seed=1), STEPS).record
     board.cancel(job.id)
 
-    assert len({job.id, other.id, board.submit_adaptation(request_of(seed=1), STEPS).id}) == 3
+    assert len({job.id, other.id, board.admit_adaptation(request_of(seed=1), STEPS).record.id}) == 3
 
 
 def test_the_same_request_after_it_succeeded(board: JobBoard) -> None:
@@ -83,7 +83,7 @@ def test_the_same_request_after_it_succeeded(board: JobBoard) -> None:
     job = begun(board)
     assert board.complete(job.id, WORK, "worker", adapted())
 
-    assert board.submit_adaptation(request_of(), STEPS).id != job.id
+    assert board.admit_adaptation(request_of(), STEPS).record.id != job.id
 
 
 def test_it_moves_and_ends(board: JobBoard) -> None:

@@ -1,62 +1,23 @@
 """Batches, and who is told of what, on a real queue server."""
 
 import time
-from collections.abc import Callable
 
-import numpy as np
 import pytest
-import redis
 
-from adapters.contract.access import Allowance, Caller
 from adapters.contract.batch import BatchEntry, BatchRecord, BatchStatus, ImageStatus
-from adapters.contract.jobs import JobError, JobRecord, JobRequest, JobStatus, Shard
+from adapters.contract.jobs import JobError, JobRecord, JobStatus
 from adapters.contract.records import JobKind
 from adapters.queue.asking import Asked
 from adapters.queue.board import JobBoard
 from adapters.queue.telling import BATCH, Delivery
-from adapters.settings import Settings
 from robustify.errors import AllowanceError, QueueFullError, ReusedKeyError
-from robustify.types import Phase
-from tests.answers import answer_of
+from tests.owners import ANN, BOB, SAMPLES, answer, asked, board, question
+from tests.queue_fixtures import MakeRequest
 
-SAMPLES = 100
-SHARD = Shard(phase=Phase.PREDICT, first=0, count=SAMPLES)
-MakeRequest = Callable[..., JobRequest]
+__all__ = ["board", "question"]
+
 URL = "https://hooks.example.org/a"
 BROKEN = BatchEntry(name="broken.png", error=JobError(type="unreadable-image", title="No", detail="It is broken."))
-
-
-def asked(owner: str, idempotency_key: str | None = None, webhook: str | None = None, **allowance: int) -> Asked:
-    return Asked(Caller(owner=owner, allowance=Allowance(**allowance)), idempotency_key, webhook)
-
-
-ANN, BOB = asked("ann"), asked("bob")
-
-
-@pytest.fixture
-def board(connection: redis.Redis, queue_settings: Settings) -> JobBoard:
-    return JobBoard(connection, queue_settings)
-
-
-@pytest.fixture
-def question(make_request: MakeRequest) -> Callable[..., JobRequest]:
-    """Makes predictions, each about an image of its own."""
-    number = 0
-
-    def make(**values: object) -> JobRequest:
-        nonlocal number
-        number += 1
-        image = np.full((3, 32, 32), number / 1000, dtype=np.float32)
-        return make_request(image, kind=JobKind.PREDICT, n=SAMPLES, **values)
-
-    return make
-
-
-def answer(board: JobBoard, job: JobRecord) -> None:
-    """Does what a worker would."""
-    assert board.lease(job.job, SHARD, "worker")
-    assert board.record_votes(job.job, SHARD, job.vote_request.fingerprint, [SAMPLES, 0]).counted
-    assert board.finish(job.job, answer_of(board, job.job))
 
 
 def batch_of(board: JobBoard, *jobs: JobRecord, by: Asked = ANN) -> BatchRecord:
@@ -177,8 +138,10 @@ class TestRoom:
     def test_when_all_of_it_fits(self, board: JobBoard) -> None:
         """Nothing is said, and nothing is taken."""
         by = asked("ann", queued_jobs=3, samples_per_day=300)
+        before = board.usage("ann", 1)
         for _ in range(2):
             board.check_room(JobKind.PREDICT, 3, 300, by)
+        assert board.usage("ann", 1) == before
 
     def test_when_more_jobs_would_wait_than_may(self, board: JobBoard, question: MakeRequest) -> None:
         """The refusal says how many may; those that wait count."""

@@ -1,53 +1,22 @@
 """What owners hold, what they are charged, and that nobody learns of another, on a real queue server."""
 
 import time
-from collections.abc import Callable
 from typing import cast
 
-import numpy as np
 import pytest
 import redis
 
-from adapters.contract.access import Allowance, Caller
-from adapters.contract.jobs import JobRecord, JobRequest, JobStatus, Shard
-from adapters.contract.records import JobKind
+from adapters.contract.jobs import JobRecord, JobRequest, JobStatus
 from adapters.queue.asking import Admission, Asked
 from adapters.queue.board import JobBoard
 from adapters.queue.rq_queue import queues
 from adapters.settings import Settings
 from robustify.errors import AllowanceError, QueueFullError, ReusedKeyError
-from robustify.types import Phase
 from tests.answers import answer_of
+from tests.owners import ANN, BOB, SAMPLES, SHARD, answer, asked, board, listed, question
+from tests.queue_fixtures import MakeRequest
 
-SAMPLES = 100
-SHARD = Shard(phase=Phase.PREDICT, first=0, count=SAMPLES)
-MakeRequest = Callable[..., JobRequest]
-
-
-def asked(owner: str, idempotency_key: str | None = None, **allowance: int) -> Asked:
-    return Asked(Caller(owner=owner, allowance=Allowance(**allowance)), idempotency_key)
-
-
-ANN, BOB = asked("ann"), asked("bob")
-
-
-@pytest.fixture
-def board(connection: redis.Redis, queue_settings: Settings) -> JobBoard:
-    return JobBoard(connection, queue_settings)
-
-
-@pytest.fixture
-def question(make_request: MakeRequest) -> Callable[..., JobRequest]:
-    """Makes predictions, each about an image of its own."""
-    number = 0
-
-    def make(**values: object) -> JobRequest:
-        nonlocal number
-        number += 1
-        image = np.full((3, 32, 32), number / 1000, dtype=np.float32)
-        return make_request(image, kind=JobKind.PREDICT, n=SAMPLES, **values)
-
-    return make
+__all__ = ["board", "question"]
 
 
 def admit(board: JobBoard, request: JobRequest, by: Asked) -> Admission:
@@ -58,13 +27,6 @@ def admit(board: JobBoard, request: JobRequest, by: Asked) -> Admission:
 
 def submit(board: JobBoard, request: JobRequest, by: Asked) -> JobRecord:
     return admit(board, request, by).record
-
-
-def answer(board: JobBoard, job: JobRecord) -> None:
-    """Does what a worker would."""
-    assert board.lease(job.job, SHARD, "worker")
-    assert board.record_votes(job.job, SHARD, job.vote_request.fingerprint, [SAMPLES, 0]).counted
-    assert board.finish(job.job, answer_of(board, job.job))
 
 
 def held(board: JobBoard, job: JobRecord) -> JobRecord:
@@ -215,7 +177,7 @@ class TestQuota:
         with pytest.raises(AllowanceError, match="50 samples are left") as refused:
             submit(board, question(), little)
         assert 0 < refused.value.retry_seconds <= 86400
-        assert (charged(board, "ann"), len(board.tickets_of("ann", 10))) == (200, 2)
+        assert (charged(board, "ann"), len(listed(board, "ann"))) == (200, 2)
         answer(board, jobs[0])
         assert charged(board, "ann") == 200
         board.let_go(jobs[1].id, "ann")
@@ -356,6 +318,22 @@ class TestPublishing:
             JobStatus.SUCCEEDED,
             JobStatus.QUEUED,
         ]
+
+    @pytest.mark.parametrize("left", ["", '{"outcome": "pre', "no JSON"])
+    def test_when_a_power_cut_took_it(
+        self, board: JobBoard, connection: redis.Redis, queue_settings: Settings, question: MakeRequest, left: str
+    ) -> None:
+        """What is left of an outcome is no answer: the question is answered anew, and that is stored in its place."""
+        request = question()
+        answer(board, submit(board, request, ANN))
+        (stored,) = queue_settings.state.outcomes.rglob("*.json")
+        stored.write_text(left)
+        connection.flushall()
+        again = submit(board, request, ANN)
+        assert again.status is JobStatus.QUEUED
+        answer(board, again)
+        connection.flushall()
+        assert submit(board, request, ANN).status is JobStatus.SUCCEEDED
 
 
 class TestClock:

@@ -151,5 +151,9 @@ def test_listening_when_there_is_no_key(tmp_path: Path, host: str) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_listening_when_nobody_else_can_reach_it(tmp_path: Path, host: str) -> None:
-    """No key is needed, and no file looked for."""
-    check_listening(Settings(state_dir=tmp_path / "none", host=host, keyless="nobody"))
+    """No key is needed, and no file looked for: not even a damaged one stands in the way."""
+    settings = Settings(state_dir=tmp_path, host=host, keyless="nobody")
+    settings.state.api_keys.write_text("damaged")
+    check_listening(settings)
+    with pytest.raises(DamagedKeysError):
+        check_listening(settings.model_copy(update={"host": "0.0.0.0"}))

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -55,8 +56,10 @@ def decoded(decoders: Decoders, data: bytes, noise: Noise = Noise.GAUSSIAN) -> C
 
 def children() -> set[int]:
     """The processes that this one has started and that are not gone, those included that nobody has waited for."""
-    threads = Path("/proc/self/task").iterdir()
-    return {int(pid) for thread in threads for pid in (thread / "children").read_text().split()}
+    while True:
+        threads = Path("/proc/self/task").iterdir()
+        with suppress(FileNotFoundError, ProcessLookupError):  # A thread has ended: its children are another's now.
+            return {int(pid) for thread in threads for pid in (thread / "children").read_text().split()}
 
 
 @pytest.mark.slow
