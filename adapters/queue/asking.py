@@ -101,8 +101,9 @@ class Asking:
         if shard_samples < 1 or any(phase.samples < 1 for phase in request.phases):
             raise ValueError("every phase and every shard needs at least one sample")
         samples = sum(phase.samples for phase in request.phases)
+        question = request.question.digest
         plan = self._plan(request, asked) | {
-            "outcome": request.question.digest,
+            "outcome": question,
             "image": request.image.sha256,
             "image_bytes": stored_bytes(request.image.height, request.image.width),
             "phases": _json([planned(phase, shard_samples) for phase in request.phases]),
@@ -114,7 +115,7 @@ class Asking:
             "ledger": ledger_entry(request.kind, request.alpha),
             "adapts": False,
         }
-        stored = self._outcome_of(request, asked.caller.owner)
+        stored = self._outcome_of(request, question, asked.caller.owner)
         return self._adopt(stored, plan) if stored else self._submit(plan, request)
 
     def commit(self, admission: Admission) -> None:
@@ -217,10 +218,10 @@ class Asking:
             return self._adopt(stored_outcome(answer[1], request), plan)
         return self._admission(answer)
 
-    def _outcome_of(self, request: JobRequest, owner: str) -> Voted | None:
+    def _outcome_of(self, request: JobRequest, question: str, owner: str) -> Voted | None:
         """What the owner was answered to the same question. What a power cut may have left of a file is no answer, and
         makes room for one."""
-        place = (owner, request.image.sha256, request.question.digest)
+        place = (owner, request.image.sha256, question)
         text = self._outcomes.get(*place)
         if text is None:
             return None

@@ -21,7 +21,7 @@ REMEDIES: Mapping[str, str] = MappingProxyType(
         "READONLY": "is a replica: put the primary into ROBUSTIFY_REDIS_URL",
         "NOREPLICAS": "has too few replicas: start them, or lower min-replicas-to-write",
         "LOADING": "still loads its data: wait",
-        "BUSY": "is busy with a script: wait, or end that with SCRIPT KILL",
+        "BUSY": "is busy with a script: wait, or end that with FUNCTION KILL",
         "MASTERDOWN": "is a replica without its primary: start that",
         "CLUSTERDOWN": "belongs to a cluster that is down: start that",
         "TRYAGAIN": "is moving its data to another server: wait",

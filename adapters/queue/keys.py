@@ -17,7 +17,11 @@ JOB_ID_LETTERS = string.digits + string.ascii_lowercase
 
 def new_job_id() -> str:
     """An id that nobody can guess: 26 letters and digits, 134 bits."""
-    return "".join(secrets.choice(JOB_ID_LETTERS) for _ in range(JOB_ID_LENGTH))
+    number, letters = secrets.randbelow(len(JOB_ID_LETTERS) ** JOB_ID_LENGTH), []
+    for _ in range(JOB_ID_LENGTH):
+        number, letter = divmod(number, len(JOB_ID_LETTERS))
+        letters.append(JOB_ID_LETTERS[letter])
+    return "".join(letters)
 
 
 def queue_name(kind: JobKind, engine: str) -> str:

@@ -181,12 +181,12 @@ class Working:
         if is_outcome and image:
             self._keep_outcome(text, image, question, owners)
         outcome = json.loads(text)["outcome"]
-        is_ended = bool(self._call("publish", job=job_id, ended_as=outcome))
+        is_ended, holders = self._call("publish", job=job_id, ended_as=outcome)
         if is_outcome and image:
             # Who let go of the job, or had it erased, between the two has no outcome.
-            for owner in set(owners) - set(self._call("holders", job=job_id)):
+            for owner in set(owners) - set(holders):
                 self._outcomes.forget(owner, image, question)
-        return is_ended
+        return bool(is_ended)
 
     def _keep_outcome(self, outcome: str, image: str, question: str, owners: Sequence[str]) -> None:
         try:

@@ -41,7 +41,8 @@ class OutcomeStore:
         for tries_left in reversed(range(TRIES)):
             if path.exists():
                 return
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.parent.is_dir():
+                path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 return write_whole(path, outcome.encode())
             except FileNotFoundError:  # The folder was removed in this moment, since it was empty.

@@ -1,7 +1,7 @@
 -- The job board on the queue server: one command a call, and every command is atomic. The files of this folder are one
--- script, in the order of their numbers.
+-- library of functions, in the order of their numbers.
 --
--- ARGV[1] is the command, ARGV[2] its arguments as JSON. The names of the service's keys are written here and nowhere
+-- The first argument of a call is the command, the second its arguments as JSON. The names of the service's keys are written here and nowhere
 -- else; each begins with "robustify:". An owner is the id of a key, or empty for who needs none.
 --
 --   job:ID             hash    a job's request, plan, state, result and error
@@ -66,8 +66,8 @@ local DAY, USAGE_DAYS = 86400, 35
 local STORING_SECONDS = 60
 local MOST_TOKENS, MOST_OWNED, MOST_BATCHES = 64, 10000, 200
 
-local call = redis.call
-local a = cjson.decode(ARGV[2])
+-- Set anew by each call: see the last file.
+local call, a, is_reading
 
 local function job_key(id) return PREFIX .. 'job:' .. id end
 local function votes_key(id, phase) return PREFIX .. 'votes:' .. id .. ':' .. phase end

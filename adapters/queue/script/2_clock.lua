@@ -8,23 +8,28 @@
 -- `wall` is the time of day, for people to read.
 
 local LONGEST_STEP, WRITTEN_EACH = 20, 1
-local clock = call('TIME')
-local wall = tonumber(clock[1]) + tonumber(clock[2]) / 1e6
+local wall, now, today
 
 local function board_time()
   local f = call('HMGET', CLOCK, 'wall', 'board')
   if not f[1] then
-    call('HSET', CLOCK, 'wall', stamp(wall), 'board', stamp(wall))
+    if not is_reading then call('HSET', CLOCK, 'wall', stamp(wall), 'board', stamp(wall)) end
     return wall
   end
   local step = wall - tonumber(f[1])
   local time = tonumber(f[2]) + math.max(0, math.min(step, LONGEST_STEP))
-  if step >= WRITTEN_EACH or step < 0 then call('HSET', CLOCK, 'wall', stamp(wall), 'board', stamp(time)) end
+  if not is_reading and (step >= WRITTEN_EACH or step < 0) then
+    call('HSET', CLOCK, 'wall', stamp(wall), 'board', stamp(time))
+  end
   return time
 end
 
-local now = board_time()
-local today = math.floor(wall / DAY)
+local function read_clock()
+  local clock = call('TIME')
+  wall = tonumber(clock[1]) + tonumber(clock[2]) / 1e6
+  now = board_time()
+  today = math.floor(wall / DAY)
+end
 
 -- How long something took, for the distributions that operators watch: the number of those that took at most so long.
 local BUCKETS = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800}

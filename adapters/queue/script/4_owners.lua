@@ -31,7 +31,7 @@ local function keep_image(image, owner, time)
 end
 
 local function drop_old_images(owner)
-  call('ZREMRANGEBYSCORE', images_of_key(owner), '-inf', stamp(now))
+  if not is_reading then call('ZREMRANGEBYSCORE', images_of_key(owner), '-inf', stamp(now)) end
 end
 
 -- Tickets whose time is over vanish by themselves; their mention in the lists goes with later ones.

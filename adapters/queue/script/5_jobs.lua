@@ -50,7 +50,7 @@ local function is_live(id)
   local f = call('HMGET', job_key(id), 'status', 'expires_at')
   if f[1] ~= 'queued' and f[1] ~= 'running' then return false end
   if tonumber(f[2]) > now then return true end
-  close(id, 'expired')
+  if not is_reading then close(id, 'expired') end
   return false
 end
 

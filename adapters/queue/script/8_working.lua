@@ -193,18 +193,15 @@ function commands.settled()
   return settled(a.job)
 end
 
--- Ends a settled job: from here on its result is read.
+-- Ends a settled job: from here on its result is read. Answers whether it was this call, and who holds the job.
 function commands.publish()
-  if not is_live(a.job) then return 0 end
-  local result = call('HGET', job_key(a.job), 'settled')
-  if not result then return 0 end
+  local result = is_live(a.job) and call('HGET', job_key(a.job), 'settled')
+  if not result then return {0, owners_of(a.job)} end
   call('HSET', job_key(a.job), 'result', result)
   call('HDEL', job_key(a.job), 'settled')
   close(a.job, 'succeeded', a.ended_as)
-  return 1
+  return {1, owners_of(a.job)}
 end
-
-function commands.holders() return owners_of(a.job) end
 
 -- How far the holder of a job's only shard is; a job that moves lives on.
 function commands.progress()

@@ -1,7 +1,6 @@
 """What owners hold, what they are charged, and that nobody learns of another, on a real queue server."""
 
 import time
-from typing import cast
 
 import pytest
 import redis
@@ -115,7 +114,7 @@ class TestSharing:
 
 def pop(board: JobBoard, job: JobRecord) -> str | None:
     """What a worker would get next."""
-    connection = cast(redis.Redis, board._call._script.registered_client)
+    connection = board._call._connection
     lists = queues(connection, job.request.engine)
     popped = lists[0].lpop([queue.key for queue in lists], None, connection)
     return popped[1].partition("-")[0] if popped else None
