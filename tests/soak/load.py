@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 
 from tests.pictures import encoded
@@ -45,17 +45,22 @@ class Sent:
 class Load:
     """`rate`: requests a second of all keys together; `flood`: of the first key on top of it, in the given times."""
 
-    client: httpx.AsyncClient
-    keys: Sequence[str]
+    clients: Sequence[httpx2.AsyncClient]
+    """One for each key: in a single pool every request would look through the connections of all."""
     rate: float
     adapts: bool
     """Whether the profile takes adaptations."""
     is_over: bool = False
     started: float = field(default_factory=time.monotonic)
     sent: list[Sent] = field(default_factory=list)
+    accepted: list[dict[str, float]] = field(init=False)
+    """Of each key: the jobs, and when they were accepted."""
     left_out: int = 0
     """Requests that could not begin at their time, since too many were under way here."""
     rng: random.Random = field(default_factory=lambda: random.Random(1))
+
+    def __post_init__(self) -> None:
+        self.accepted = [{} for _ in self.clients]
 
     @property
     def now(self) -> float:
@@ -65,20 +70,20 @@ class Load:
         """For so long; then everything that is under way is waited for."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._spread(group, self.rate, 0, seconds, None))
-            group.create_task(self._spread(group, 9 * self.rate / len(self.keys), *flood, 0))
+            group.create_task(self._spread(group, 9 * self.rate / len(self.clients), *flood, 0))
             group.create_task(self._probe(seconds))
 
     async def _spread(self, group: asyncio.TaskGroup, rate: float, begin: float, end: float, key: int | None) -> None:
         """Requests at random times, so many a second on average, of one key or of any."""
         await asyncio.sleep(max(0.0, begin - self.now))
-        tasks: set[asyncio.Task[None]] = set()
+        tasks: set[asyncio.Task[Sent]] = set()
         due = begin
         while (due := due + self.rng.expovariate(rate)) < end:
             await asyncio.sleep(max(0.0, due - self.now))
             if len(tasks) >= MOST_OPEN:
                 self.left_out += 1
                 continue
-            whose = self.rng.randrange(1, len(self.keys)) if key is None else key
+            whose = self.rng.randrange(1, len(self.clients)) if key is None else key
             (kind,) = self.rng.choices(KINDS, SHARES)
             task = group.create_task(self.ask(whose, kind))
             tasks.add(task)
@@ -87,23 +92,26 @@ class Load:
     async def _probe(self, end: float) -> None:
         """Every second or so, a prediction of the last key that is waited for: what somebody who asks little sees."""
         while self.now < end:
-            await self.ask(len(self.keys) - 1, "predict", wait=30)
+            await self.ask(len(self.clients) - 1, "predict", wait=30)
             await asyncio.sleep(self.rng.uniform(0.5, 1.5))
 
-    async def ask(self, key: int, kind: str, wait: int = 0) -> None:
+    async def ask(self, key: int, kind: str, wait: int = 0) -> Sent:
         at, started = self.now, time.monotonic()
         status, job, says_when = 0, None, True
-        headers = {"Authorization": f"Bearer {self.keys[key]}", "Prefer": f"wait={wait}"}
+        headers = {"Prefer": f"wait={wait}"}
         try:
             route = "certify" if kind == "adapt" and not self.adapts else kind
-            response = await self.client.post(f"/{route}", headers=headers, **self._body(kind))
-        except httpx.TransportError:
+            response = await self.clients[key].post(f"/{route}", headers=headers, **self._body(kind))
+        except httpx2.TransportError:
             pass
         else:
             status, says_when = response.status_code, "retry-after" in response.headers
             job = response.json().get("id") if status in (200, 202) else None
         seconds = time.monotonic() - started
+        if job is not None:
+            self.accepted[key][job] = self.now
         self.sent.append(Sent(key, at, kind, status, seconds, job, says_when, wait > 0))
+        return self.sent[-1]
 
     def _body(self, kind: str) -> dict[str, Any]:  # Any: the arguments of a request, of many types.
         if kind == "adapt" and self.adapts:

@@ -4,11 +4,12 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 
 from tests.hostile.instance import HERE, Instance, Stack, environment
 from tests.soak.capacity import capacity
@@ -19,10 +20,12 @@ OVERLOAD = 2.0
 FLOOD = (0.5, 0.7)
 """When one key floods, as shares of the run: at ten times of its own."""
 READINGS = 60
-FOLLOW_SECONDS = 5.0
-"""An accepted job is looked at after so long, and then until it ends."""
+LOOK_SECONDS = 20.0
+"""The jobs of a key are listed so often: what ends is forgotten two minutes later."""
+PAGE = 100
 ENDED_WITHIN_SECONDS = 120.0
 DONE = ("succeeded", "failed", "canceled", "expired")
+ANY_NUMBER = httpx2.Limits(max_connections=None)
 KEYS = "from workers.commands.cli import main; main()"
 
 
@@ -46,12 +49,12 @@ class Outcome:
 
 async def soak(instance: Instance, seconds: float, number: int) -> Outcome:
     secrets = made_keys(instance, number)
-    limits = httpx.Limits(max_connections=600)
-    async with httpx.AsyncClient(base_url=instance.address, limits=limits, timeout=60) as client:
-        adapts = await takes_adaptations(client, secrets[0])
-        most = await capacity(client, secrets, adapts)
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(client_of(instance, secret)) for secret in secrets]
+        adapts = await takes_adaptations(clients[0])
+        most = await capacity(clients, adapts)
         flood = (FLOOD[0] * seconds, FLOOD[1] * seconds)
-        load = Load(client, secrets, OVERLOAD * most, adapts)
+        load = Load(clients, OVERLOAD * most, adapts)
         readings: list[Reading] = []
         ended: dict[str, int] = {}
         watching = asyncio.create_task(keep_reading(instance, max(2.0, seconds / READINGS), readings))
@@ -61,6 +64,12 @@ async def soak(instance: Instance, seconds: float, number: int) -> Outcome:
         await following
         watching.cancel()
     return Outcome(seconds, number, most, flood, load.sent, load.left_out, ended, readings, adapts)
+
+
+def client_of(instance: Instance, secret: str) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        base_url=instance.address, headers={"Authorization": f"Bearer {secret}"}, limits=ANY_NUMBER, timeout=60
+    )
 
 
 def made_keys(instance: Instance, number: int) -> Sequence[str]:
@@ -79,40 +88,57 @@ def made_key(instance: Instance, name: str) -> str:
     return secret
 
 
-async def takes_adaptations(client: httpx.AsyncClient, secret: str) -> bool:
+async def takes_adaptations(client: httpx2.AsyncClient) -> bool:
     """Whether the profile stores labels under a name."""
     body = {"name": "first", "labels": ["left", "right"], "steps": 0, "fine_tuning_steps": 0}
-    headers = {"Authorization": f"Bearer {secret}", "Prefer": "wait=30"}
-    response = await client.post("/adapt", json=body, headers=headers)
+    response = await client.post("/adapt", json=body, headers={"Prefer": "wait=30"})
     return response.status_code in (200, 202) and response.json()["status"] != "failed"
 
 
 async def follow(load: Load, ended: dict[str, int]) -> None:
-    """Looks at every accepted job until it has ended, before it is forgotten."""
-    seen = 0
+    """Sees of every key's accepted jobs how they end, before they are forgotten."""
     async with asyncio.TaskGroup() as group:
-        while not load.is_over or seen < len(load.sent):
-            while seen < len(load.sent):
-                sent, seen = load.sent[seen], seen + 1
-                if sent.job is not None:
-                    group.create_task(follow_one(load, sent, ended))
-            await asyncio.sleep(0.2)
+        for key in range(len(load.clients)):
+            group.create_task(follow_key(load, key, ended))
 
 
-async def follow_one(load: Load, sent: Sent, ended: dict[str, int]) -> None:
-    await asyncio.sleep(FOLLOW_SECONDS)
-    headers = {"Authorization": f"Bearer {load.keys[sent.key]}"}
-    deadline, how = load.now + ENDED_WITHIN_SECONDS, "lost"
-    while load.now < deadline:
+async def follow_key(load: Load, key: int, ended: dict[str, int]) -> None:
+    """What has not ended so long after it was accepted, or after the end of the load, is lost."""
+    await asyncio.sleep(load.rng.uniform(0, LOOK_SECONDS))
+    known: set[str] = set()
+    while True:
+        was_over = load.is_over
+        open_jobs = {
+            sent.job: sent.at + sent.seconds
+            for sent in load.sent
+            if sent.key == key and sent.job and sent.job not in known
+        }
+        for job, status in (await statuses(load.clients[key], open_jobs)).items():
+            known.add(job)
+            ended[status] = ended.get(status, 0) + 1
+        overdue = [job for job, at in open_jobs.items() if job not in known and at + ENDED_WITHIN_SECONDS < load.now]
+        known.update(overdue)
+        ended["lost"] = ended.get("lost", 0) + len(overdue)
+        if was_over and known >= open_jobs.keys():
+            return
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def statuses(client: httpx2.AsyncClient, wanted: Collection[str]) -> dict[str, str]:
+    """How those of these jobs ended that have, from the list of a key's jobs."""
+    found: dict[str, str] = {}
+    after, left = None, set(wanted)
+    while left:
         try:
-            response = await load.client.get(f"/jobs/{sent.job}", headers=headers)
-        except httpx.TransportError:
-            await asyncio.sleep(1)
-            continue
-        if response.status_code == 200 and response.json()["status"] in DONE:
-            how = response.json()["status"]
+            response = await client.get("/jobs", params={"limit": PAGE} | ({"after": after} if after else {}))
+        except httpx2.TransportError:
             break
-        if response.status_code == 404:
+        if response.status_code != 200:
             break
-        await asyncio.sleep(load.rng.uniform(1, 3))
-    ended[how] = ended.get(how, 0) + 1
+        page = response.json()
+        found |= {job["id"]: job["status"] for job in page["data"] if job["id"] in left and job["status"] in DONE}
+        left -= {job["id"] for job in page["data"]}
+        after = page["last_id"]
+        if not page["has_more"]:
+            break
+    return found
