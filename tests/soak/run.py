@@ -25,7 +25,8 @@ LOOK_SECONDS = 20.0
 PAGE = 100
 ENDED_WITHIN_SECONDS = 120.0
 DONE = ("succeeded", "failed", "canceled", "expired")
-ANY_NUMBER = httpx2.Limits(max_connections=None)
+ANY_NUMBER = httpx2.Limits(max_connections=None, keepalive_expiry=2.0)
+"""A connection is given up before the service closes it, as of 5 s: a request must not meet that."""
 KEYS = "from workers.commands.cli import main; main()"
 
 
