@@ -19,8 +19,9 @@ from adapters.store.tensors import ImageStore
 from robustify.errors import QueueUnavailableError, StoredImageError
 
 ROUND_SECONDS = 30.0
-SEARCH_SECONDS = 3600.0
-"""How often all of the disk is looked at."""
+LONGEST_SEARCH_SECONDS = 3600.0
+SEARCHES_IN_A_LIFETIME = 5
+"""All of the disk is looked at so often while an outcome or an image is kept, and every hour at least."""
 SEARCH = "search-of-the-disk"
 
 log = logging.getLogger(__name__)
@@ -35,11 +36,12 @@ class Janitor:
         board: JobBoard,
         store: ImageStore,
         round_seconds: float = ROUND_SECONDS,
-        search_seconds: float = SEARCH_SECONDS,
+        search_seconds: float | None = None,
     ) -> None:
         self._settings, self._board, self._store = settings, board, store
         self._outcomes = OutcomeStore(settings.state.outcomes)
-        self._round_seconds, self._search_seconds = round_seconds, search_seconds
+        self._round_seconds = round_seconds
+        self._search_seconds = usual_search_seconds(settings) if search_seconds is None else search_seconds
         self._trouble: str | None = None
         self._former_trouble: str | None = None
 
@@ -97,3 +99,9 @@ class Janitor:
         if trouble not in (self._trouble, self._former_trouble):
             log.warning("what is over is not removed now: %r", error.__cause__ or error)
         self._trouble = trouble
+
+
+def usual_search_seconds(settings: Settings) -> float:
+    """What is over is on the disk for a fifth of its lifetime more at most, or an hour."""
+    shortest = min(settings.outcome_seconds, longest_lifetime(settings))
+    return max(ROUND_SECONDS, min(LONGEST_SEARCH_SECONDS, shortest / SEARCHES_IN_A_LIFETIME))

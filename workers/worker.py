@@ -28,6 +28,8 @@ RQ_RECORD_SECONDS = 20
 """RQ's own record of this worker lives for a minute more than this without a sign."""
 RESTART_SECONDS = 0.5
 RESTING_POLL_SECONDS = 0.05
+PREDICTIONS_IN_A_ROW = 16
+"""After so many the rest has a turn, if any waits: more predictions than can be done must not shut it out."""
 
 log = structlog.get_logger()
 
@@ -58,20 +60,23 @@ class ShardWorker(SimpleWorker):
         self._stop = stop
         self._tick_seconds = tick_seconds
         self._ticked_at = self._shown_at = float("-inf")
+        self._in_a_row = 0
         runner.serve_others = self.serve_others
         runner.serve_predictions = self.serve_predictions
 
     def serve_others(self) -> None:
-        """Runs every prediction that waits and one shard of a certificate: an adaptation makes way for them."""
+        """Runs predictions that wait and one shard of a certificate: an adaptation makes way for them."""
         self.serve_predictions()
         with logged_outage():
             if popped := self._pop_of(JobKind.CERTIFY):
                 self.execute_job(*popped)
 
     def serve_predictions(self) -> None:
-        """Runs every prediction that waits: a certificate makes way for them between two batches."""
+        """Runs predictions that wait: a certificate makes way for some between two batches."""
         with logged_outage():
-            while popped := self._pop_of(JobKind.PREDICT):
+            for _ in range(PREDICTIONS_IN_A_ROW):
+                if not (popped := self._pop_of(JobKind.PREDICT)):
+                    return
                 self.execute_job(*popped)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
@@ -94,11 +99,18 @@ class ShardWorker(SimpleWorker):
             if self._runner.is_resting:
                 self._stop.wait(RESTING_POLL_SECONDS)
                 continue
-            popped = self._pop(self.queues)
-            if popped is not None:
+            if popped := self._pop(self._queues_in_turn()):
+                self._in_a_row = self._in_a_row + 1 if kind_of(popped[1]) is JobKind.PREDICT else 0
                 return popped
+            self._in_a_row = 0
             wait_for_work(self.connection, [queue.name for queue in self.queues])
         return None
+
+    def _queues_in_turn(self) -> Sequence[Queue]:
+        """Predictions first, unless there were many in a row: then last."""
+        if self._in_a_row < PREDICTIONS_IN_A_ROW:
+            return self.queues
+        return sorted(self.queues, key=lambda queue: kind_of(queue) is JobKind.PREDICT)
 
     @property
     def should_run_maintenance_tasks(self) -> bool:

@@ -18,7 +18,7 @@ from adapters.settings import Settings
 from adapters.store.outcomes import OutcomeStore
 from adapters.store.tensors import ImageStore
 from robustify.errors import QueueUnavailableError
-from service.janitor import Janitor
+from service.janitor import Janitor, usual_search_seconds
 
 MakeRequest = Callable[..., JobRequest]
 LONG_AGO = time.time() - 40 * 86400
@@ -124,6 +124,15 @@ def test_search_when_another_process_has_made_it(queue_settings: Settings, board
     os.utime(path, (LONG_AGO, LONG_AGO))
     two.round()
     assert path.is_file()
+
+
+@pytest.mark.parametrize(("outcome_seconds", "seconds"), [(60, 30.0), (600, 120.0), (30 * 86400, 3600.0)])
+def test_search_when_outcomes_are_kept_for_a_short_time(
+    queue_settings: Settings, outcome_seconds: int, seconds: float
+) -> None:
+    """The disk is looked at several times in their lifetime, and every hour at least."""
+    settings = queue_settings.model_copy(update={"outcome_seconds": outcome_seconds})
+    assert usual_search_seconds(settings) == seconds
 
 
 @pytest.mark.parametrize("error", [QueueUnavailableError("away"), OSError("no space")])

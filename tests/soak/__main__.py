@@ -21,6 +21,7 @@ SETTINGS = {
     "KEYLESS": "nobody",
     "RETENTION_SECONDS": "150",
     "OUTCOME_SECONDS": "150",
+    "QUEUE_SECONDS": "150",
     "MAX_QUEUED_JOBS": "200",
     "LOG_LEVEL": "WARNING",
 }

@@ -23,6 +23,9 @@ READINGS = 60
 LOOK_SECONDS = 20.0
 """The jobs of a key are listed so often: what ends is forgotten two minutes later."""
 PAGE = 100
+AGAIN_SECONDS = 2.0
+MOST_REFUSALS = 20
+"""When the list itself is refused."""
 ENDED_WITHIN_SECONDS = 120.0
 DONE = ("succeeded", "failed", "canceled", "expired")
 ANY_NUMBER = httpx2.Limits(max_connections=None, keepalive_expiry=2.0)
@@ -128,14 +131,16 @@ async def follow_key(load: Load, key: int, ended: dict[str, int]) -> None:
 async def statuses(client: httpx2.AsyncClient, wanted: Collection[str]) -> dict[str, str]:
     """How those of these jobs ended that have, from the list of a key's jobs."""
     found: dict[str, str] = {}
-    after, left = None, set(wanted)
-    while left:
+    after, left, refusals = None, set(wanted), 0
+    while left and refusals < MOST_REFUSALS:
         try:
             response = await client.get("/jobs", params={"limit": PAGE} | ({"after": after} if after else {}))
         except httpx2.TransportError:
-            break
-        if response.status_code != 200:
-            break
+            response = None
+        if response is None or response.status_code != 200:
+            refusals += 1
+            await asyncio.sleep(AGAIN_SECONDS)
+            continue
         page = response.json()
         found |= {job["id"]: job["status"] for job in page["data"] if job["id"] in left and job["status"] in DONE}
         left -= {job["id"] for job in page["data"]}
