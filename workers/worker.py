@@ -23,13 +23,12 @@ from adapters.queue.rq_queue import RefusedDeliveryError, SafeJob, SafeQueue, qu
 from robustify.errors import QueueUnavailableError
 from workers.shards import ShardRunner
 from workers.stop import StopFlag
+from workers.turns import Turns
 
 RQ_RECORD_SECONDS = 20
 """RQ's own record of this worker lives for a minute more than this without a sign."""
 RESTART_SECONDS = 0.5
 RESTING_POLL_SECONDS = 0.05
-PREDICTIONS_IN_A_ROW = 16
-"""After so many the rest has a turn, if any waits: more predictions than can be done must not shut it out."""
 
 log = structlog.get_logger()
 
@@ -60,7 +59,7 @@ class ShardWorker(SimpleWorker):
         self._stop = stop
         self._tick_seconds = tick_seconds
         self._ticked_at = self._shown_at = float("-inf")
-        self._in_a_row = 0
+        self._turns = Turns()
         runner.serve_others = self.serve_others
         runner.serve_predictions = self.serve_predictions
 
@@ -72,11 +71,10 @@ class ShardWorker(SimpleWorker):
                 self.execute_job(*popped)
 
     def serve_predictions(self) -> None:
-        """Runs predictions that wait: a certificate makes way for some between two batches."""
+        """Runs predictions that wait, as long as it is their turn: a certificate makes way for them between batches."""
+        self._turns.charge(is_prediction=False)
         with logged_outage():
-            for _ in range(PREDICTIONS_IN_A_ROW):
-                if not (popped := self._pop_of(JobKind.PREDICT)):
-                    return
+            while self._turns.are_predictions_first and (popped := self._pop_of(JobKind.PREDICT)):
                 self.execute_job(*popped)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
@@ -86,8 +84,10 @@ class ShardWorker(SimpleWorker):
         except RefusedDeliveryError:
             self._bury(queue.name, job.id)
             return
+        self._turns.begin()
         self._runner.run_shard(job_id, shard)
         self._board.drop_delivery(queue.name, job.id)
+        self._turns.charge(kind_of(queue) is JobKind.PREDICT)
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
@@ -100,15 +100,13 @@ class ShardWorker(SimpleWorker):
                 self._stop.wait(RESTING_POLL_SECONDS)
                 continue
             if popped := self._pop(self._queues_in_turn()):
-                self._in_a_row = self._in_a_row + 1 if kind_of(popped[1]) is JobKind.PREDICT else 0
                 return popped
-            self._in_a_row = 0
             wait_for_work(self.connection, [queue.name for queue in self.queues])
         return None
 
     def _queues_in_turn(self) -> Sequence[Queue]:
-        """Predictions first, unless there were many in a row: then last."""
-        if self._in_a_row < PREDICTIONS_IN_A_ROW:
+        """Predictions first, unless they had more than their share: then last."""
+        if self._turns.are_predictions_first:
             return self.queues
         return sorted(self.queues, key=lambda queue: kind_of(queue) is JobKind.PREDICT)
 

@@ -32,7 +32,6 @@ class Sent:
     kind: str
     status: int
     seconds: float
-    job: str | None = None
     says_when: bool = True
     is_probe: bool = False
 
@@ -50,17 +49,11 @@ class Load:
     rate: float
     adapts: bool
     """Whether the profile takes adaptations."""
-    is_over: bool = False
     started: float = field(default_factory=time.monotonic)
     sent: list[Sent] = field(default_factory=list)
-    accepted: list[dict[str, float]] = field(init=False)
-    """Of each key: the jobs, and when they were accepted."""
     left_out: int = 0
     """Requests that could not begin at their time, since too many were under way here."""
     rng: random.Random = field(default_factory=lambda: random.Random(1))
-
-    def __post_init__(self) -> None:
-        self.accepted = [{} for _ in self.clients]
 
     @property
     def now(self) -> float:
@@ -97,7 +90,7 @@ class Load:
 
     async def ask(self, key: int, kind: str, wait: int = 0) -> Sent:
         at, started = self.now, time.monotonic()
-        status, job, says_when = 0, None, True
+        status, says_when = 0, True
         headers = {"Prefer": f"wait={wait}"}
         try:
             route = "certify" if kind == "adapt" and not self.adapts else kind
@@ -106,11 +99,8 @@ class Load:
             pass
         else:
             status, says_when = response.status_code, "retry-after" in response.headers
-            job = response.json().get("id") if status in (200, 202) else None
         seconds = time.monotonic() - started
-        if job is not None:
-            self.accepted[key][job] = self.now
-        self.sent.append(Sent(key, at, kind, status, seconds, job, says_when, wait > 0))
+        self.sent.append(Sent(key, at, kind, status, seconds, says_when, wait > 0))
         return self.sent[-1]
 
     def _body(self, kind: str) -> dict[str, Any]:  # Any: the arguments of a request, of many types.

@@ -15,6 +15,7 @@ MOST_FELT = 1.5
 SETTLED_SECONDS = 600.0
 """Of a shorter run the second half does not tell what grows: it begins before the first jobs are forgotten."""
 FEWEST_PROBES = 20
+NOT_WELL = ("lost", "failed", "expired", "canceled")
 MEASURES: dict[str, Callable[[Reading], float]] = {
     "API, MiB": lambda reading: reading.api / 2**20,
     "workers, MiB": lambda reading: reading.workers / 2**20,
@@ -27,8 +28,8 @@ MEASURES: dict[str, Callable[[Reading], float]] = {
 def judge(outcome: Outcome) -> list[str]:
     """What is not as it must be, in words."""
     wrong = []
-    if lost := outcome.ended.get("lost", 0) + outcome.ended.get("failed", 0) + outcome.ended.get("expired", 0):
-        wrong.append(f"{lost} accepted jobs did not end well: {outcome.ended}")
+    if any(outcome.ended[how] for how in NOT_WELL):
+        wrong.append(f"accepted jobs that did not end well: {dict(outcome.ended)}")
     if odd := [sent for sent in outcome.sent if not (sent.is_accepted or is_good_refusal(sent))]:
         wrong.append(f"refused otherwise than with 429 or 503 and Retry-After: {Counter(one.status for one in odd)}")
     if outcome.seconds >= SETTLED_SECONDS:

@@ -4,7 +4,9 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Collection, Sequence
+import time
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -14,20 +16,15 @@ import httpx2
 from tests.hostile.instance import HERE, Instance, Stack, environment
 from tests.soak.capacity import capacity
 from tests.soak.load import Load, Sent
-from tests.soak.watch import Reading, keep_reading
+from tests.soak.watch import Reading, keep_reading, queue_of
 
 OVERLOAD = 2.0
 FLOOD = (0.5, 0.7)
 """When one key floods, as shares of the run: at ten times of its own."""
 READINGS = 60
-LOOK_SECONDS = 20.0
-"""The jobs of a key are listed so often: what ends is forgotten two minutes later."""
-PAGE = 100
-AGAIN_SECONDS = 2.0
-MOST_REFUSALS = 20
-"""When the list itself is refused."""
-ENDED_WITHIN_SECONDS = 120.0
-DONE = ("succeeded", "failed", "canceled", "expired")
+ENDED_WITHIN_SECONDS = 180.0
+"""After the load."""
+COUNTERS = "robustify:counters"
 ANY_NUMBER = httpx2.Limits(max_connections=None, keepalive_expiry=2.0)
 """A connection is given up before the service closes it, as of 5 s: a request must not meet that."""
 KEYS = "from workers.commands.cli import main; main()"
@@ -44,8 +41,8 @@ class Outcome:
     flood: tuple[float, float]
     sent: Sequence[Sent]
     left_out: int
-    ended: dict[str, int]
-    """How many of the accepted jobs ended how; `lost` for those that did not or are not known."""
+    ended: Counter[str]
+    """How many of the accepted jobs ended how; `lost`: how many did not."""
     readings: Sequence[Reading]
     adapts: bool
     """False: the profile takes no adaptations, and certificates with a target radius stood in for them."""
@@ -60,13 +57,15 @@ async def soak(instance: Instance, seconds: float, number: int) -> Outcome:
         flood = (FLOOD[0] * seconds, FLOOD[1] * seconds)
         load = Load(clients, OVERLOAD * most, adapts)
         readings: list[Reading] = []
-        ended: dict[str, int] = {}
+        await wait_until_idle(instance, ENDED_WITHIN_SECONDS)
+        before = ended_jobs(instance)
         watching = asyncio.create_task(keep_reading(instance, max(2.0, seconds / READINGS), readings))
-        following = asyncio.create_task(follow(load, ended))
         await load.run(seconds, flood)
-        load.is_over = True
-        await following
+        await wait_until_idle(instance, ENDED_WITHIN_SECONDS)
         watching.cancel()
+        ended = ended_jobs(instance) - before
+        accepted = sum(sent.is_accepted for sent in load.sent)
+        ended["lost"] = accepted - ended.total()
     return Outcome(seconds, number, most, flood, load.sent, load.left_out, ended, readings, adapts)
 
 
@@ -99,52 +98,25 @@ async def takes_adaptations(client: httpx2.AsyncClient) -> bool:
     return response.status_code in (200, 202) and response.json()["status"] != "failed"
 
 
-async def follow(load: Load, ended: dict[str, int]) -> None:
-    """Sees of every key's accepted jobs how they end, before they are forgotten."""
-    async with asyncio.TaskGroup() as group:
-        for key in range(len(load.clients)):
-            group.create_task(follow_key(load, key, ended))
+def ended_jobs(instance: Instance) -> Counter[str]:
+    """How many jobs ended how, since the server was set up, by the counts that operators watch."""
+    with queue_of(instance) as queue:
+        counts = {name.decode(): int(number) for name, number in queue.hgetall(COUNTERS).items() if is_end(name)}
+    ended: Counter[str] = Counter()
+    for name, number in counts.items():
+        ended[name.rpartition(":")[2]] += number
+    return ended
 
 
-async def follow_key(load: Load, key: int, ended: dict[str, int]) -> None:
-    """What has not ended so long after it was accepted, or after the end of the load, is lost."""
-    await asyncio.sleep(load.rng.uniform(0, LOOK_SECONDS))
-    known: set[str] = set()
-    while True:
-        was_over = load.is_over
-        open_jobs = {
-            sent.job: sent.at + sent.seconds
-            for sent in load.sent
-            if sent.key == key and sent.job and sent.job not in known
-        }
-        for job, status in (await statuses(load.clients[key], open_jobs)).items():
-            known.add(job)
-            ended[status] = ended.get(status, 0) + 1
-        overdue = [job for job, at in open_jobs.items() if job not in known and at + ENDED_WITHIN_SECONDS < load.now]
-        known.update(overdue)
-        ended["lost"] = ended.get("lost", 0) + len(overdue)
-        if was_over and known >= open_jobs.keys():
-            return
-        await asyncio.sleep(LOOK_SECONDS)
+def is_end(name: bytes) -> bool:
+    return name.startswith(b"jobs:")
 
 
-async def statuses(client: httpx2.AsyncClient, wanted: Collection[str]) -> dict[str, str]:
-    """How those of these jobs ended that have, from the list of a key's jobs."""
-    found: dict[str, str] = {}
-    after, left, refusals = None, set(wanted), 0
-    while left and refusals < MOST_REFUSALS:
-        try:
-            response = await client.get("/jobs", params={"limit": PAGE} | ({"after": after} if after else {}))
-        except httpx2.TransportError:
-            response = None
-        if response is None or response.status_code != 200:
-            refusals += 1
-            await asyncio.sleep(AGAIN_SECONDS)
-            continue
-        page = response.json()
-        found |= {job["id"]: job["status"] for job in page["data"] if job["id"] in left and job["status"] in DONE}
-        left -= {job["id"] for job in page["data"]}
-        after = page["last_id"]
-        if not page["has_more"]:
-            break
-    return found
+async def wait_until_idle(instance: Instance, seconds: float) -> None:
+    """Until no job waits or runs, or for so long."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with queue_of(instance) as queue:
+            if not queue.zcard("robustify:queued") and not queue.zcard("robustify:running"):
+                return
+        await asyncio.sleep(0.5)

@@ -23,11 +23,16 @@ class Reading:
 
 
 def read(instance: Instance, at: float) -> Reading:
-    with redis.Redis(unix_socket_path=str(instance.state / "queue" / "queue.sock")) as queue:
+    with queue_of(instance) as queue:
         data, keys = int(queue.info("memory")["used_memory"]), int(queue.dbsize())
     return Reading(
         at, memory_of(instance, "service"), memory_of(instance, "workers"), data, disk_of(instance.state), keys
     )
+
+
+def queue_of(instance: Instance) -> redis.Redis:
+    """Its queue server, as an operator reaches it."""
+    return redis.Redis(unix_socket_path=str(instance.state / "queue" / "queue.sock"))
 
 
 def memory_of(instance: Instance, module: str) -> int:

@@ -8,7 +8,8 @@ import redis
 from adapters.contract.jobs import JobRecord
 from adapters.contract.records import JobKind
 from tests.unit.workers.test_shards import Bench, bench, submit
-from workers.worker import PREDICTIONS_IN_A_ROW, ShardWorker, kind_of
+from workers.turns import AHEAD_SECONDS, SHARE_OF_THE_REST, Turns
+from workers.worker import ShardWorker, kind_of
 
 __all__ = ["bench", "submit"]
 
@@ -26,28 +27,53 @@ def taken(worker: ShardWorker, number: int) -> list[JobKind]:
     return [kind_of(popped[1]) for popped in found if popped]
 
 
-def test_certificate_when_predictions_never_end(worker: ShardWorker, submit: Submit) -> None:
-    """It has a turn after some of them, and they go on after it."""
-    submit(n=500, n0=500)
-    for number in range(2 * PREDICTIONS_IN_A_ROW):
-        submit(JobKind.PREDICT, n=20 + number)
+@pytest.mark.parametrize(("prediction", "other"), [(0.02, 0.03), (0.5, 1.5), (0.01, 0.5)])
+def test_share_when_both_never_end(prediction: float, other: float) -> None:
+    """The rest gets its share of the time at least, whatever each takes."""
+    turns, spent = Turns(), {True: 0.0, False: 0.0}
+    while sum(spent.values()) < 1000 * AHEAD_SECONDS:
+        is_prediction = turns.are_predictions_first
+        seconds = prediction if is_prediction else other
+        turns.note(is_prediction, seconds)
+        spent[is_prediction] += seconds
 
-    row = [JobKind.PREDICT] * PREDICTIONS_IN_A_ROW
-    assert taken(worker, 2 * PREDICTIONS_IN_A_ROW + 1) == [*row, JobKind.CERTIFY, *row]
+    assert spent[False] / sum(spent.values()) >= SHARE_OF_THE_REST - 0.02
+
+
+def test_prediction_when_the_rest_was_served_for_long() -> None:
+    """What the rest had is nothing that it can save up: predictions are first, and then fall behind as soon as ever."""
+    turns = Turns()
+    turns.note(is_prediction=False, seconds=3600)
+    assert turns.are_predictions_first
+    turns.note(is_prediction=True, seconds=AHEAD_SECONDS)
+    assert not turns.are_predictions_first
+
+
+def test_certificate_when_predictions_had_more_than_their_share(worker: ShardWorker, submit: Submit) -> None:
+    """It goes first; a prediction waits until it has paid for them."""
+    submit(n=500, n0=500)
+    submit(JobKind.PREDICT, n=20)
+    worker._turns.note(is_prediction=True, seconds=2 * AHEAD_SECONDS)
+
+    worker.serve_predictions()
+    assert taken(worker, 1) == [JobKind.CERTIFY]
+    worker._turns.note(is_prediction=False, seconds=AHEAD_SECONDS)
+    assert taken(worker, 1) == [JobKind.PREDICT]
 
 
 def test_predictions_when_nothing_else_waits(worker: ShardWorker, submit: Submit) -> None:
-    """However many there are, each is taken."""
-    for number in range(2 * PREDICTIONS_IN_A_ROW):
+    """However much they had, each is taken at once."""
+    worker._turns.note(is_prediction=True, seconds=2 * AHEAD_SECONDS)
+    for number in range(3):
         submit(JobKind.PREDICT, n=20 + number)
 
-    assert taken(worker, 2 * PREDICTIONS_IN_A_ROW) == [JobKind.PREDICT] * 2 * PREDICTIONS_IN_A_ROW
+    assert taken(worker, 3) == [JobKind.PREDICT] * 3
 
 
-def test_certificate_that_is_under_way(worker: ShardWorker, submit: Submit) -> None:
-    """Between two batches some predictions are served, and then it goes on."""
-    jobs = [submit(JobKind.PREDICT, n=20 + number) for number in range(2 * PREDICTIONS_IN_A_ROW)]
+def test_predictions_when_a_certificate_is_under_way(worker: ShardWorker, bench: Bench, submit: Submit) -> None:
+    """Between two batches those that wait are answered, and their time is charged."""
+    jobs = [submit(JobKind.PREDICT, n=20 + number) for number in range(3)]
     worker.serve_predictions()
-    done = [worker._board.get(job.id) for job in jobs]
 
-    assert sum(record is not None and record.status.done for record in done) == PREDICTIONS_IN_A_ROW
+    assert all(bench.record(job).status.done for job in jobs)
+    assert worker._turns._ahead > 0
