@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from adapters.contract.certify import CertifyParameters, check_certificate
-from adapters.contract.fields import FieldProblem, FieldsError, accepted, parse_fields
+from adapters.contract.fields import FieldProblem, FieldsError, accepted, parse_fields, sentence
 from adapters.contract.jobs import InputImage, JobRequest
 from adapters.contract.labels import class_indices
 from adapters.contract.looks import certificate_looks, sequential_looks
@@ -22,11 +22,13 @@ from adapters.contract.predict import PredictParameters
 from adapters.contract.prompts import check_prompts
 from adapters.contract.records import JobKind, VoteKind
 from adapters.contract.smoothing import SmoothedParameters, check_enough, check_label_count
+from adapters.contract.templates import check_templates_fit, task_of
 from adapters.images import CanonicalImage, canonicalise_for
 from adapters.profiles.fingerprint import engine_digest, function_digest
+from adapters.profiles.noise_range import check_sigma
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
-from adapters.store.tasks import TaskStore
+from adapters.store.tasks import StoredTask, TaskStore, Version
 from adapters.store.tensors import tensor_digest
 from robustify.errors import InvalidInputError, TaskConflictError, UnknownTaskError
 from robustify.smoothing.looks import Looks
@@ -87,7 +89,7 @@ def unless_named(wrong: Sequence[FieldProblem], named: Sequence[FieldProblem]) -
 
 def canonical_image(asked: CheckedRequest, image: bytes, profile: Profile) -> CanonicalImage:
     """Step 2. Raises UnreadableImageError."""
-    return canonicalise_for(asked.noise, image, profile.side)
+    return canonicalise_for(asked.noise, image, profile.side, profile.preprocessing)
 
 
 def request_of(asked: CheckedRequest, image: CanonicalImage, profile: Profile, settings: Settings) -> JobRequest:
@@ -119,6 +121,7 @@ def job_request(asked: CheckedRequest, image: InputImage, profile: Profile, sett
         image=image,
         labels=task.labels,
         template=task.template,
+        templates=task.templates,
         sigma=sigma,
         n0=decides.n0,
         n=parameters.n,
@@ -171,12 +174,8 @@ def asked_task(parameters: SmoothedParameters, profile: Profile, tasks: TaskStor
     InvalidInputError when the profile tells another number of labels apart, or cannot read their prompts.
     """
     if parameters.task is None:
-        return AskedTask(Task(tuple(parameters.labels or profile.class_names or ()), parameters.template))
-    name, _, number = parameters.task.partition(VERSION_MARK)
-    if number and not (number.isascii() and number.isdecimal()):
-        raise UnknownTaskError("a version of a task is named NAME@NUMBER")
-    stored = tasks.find(name.strip())
-    version = stored.version(int(number) if number else None)
+        return AskedTask(task_of(parameters.labels or profile.class_names or (), parameters))
+    stored, version = named_version(parameters.task, tasks)
     if version.adaptation and version.models != profile.model_digest:
         raise TaskConflictError(
             f"version {version.number} of task {stored.name!r} was adapted to other models than those that are served: "
@@ -186,10 +185,19 @@ def asked_task(parameters: SmoothedParameters, profile: Profile, tasks: TaskStor
         raise InvalidInputError(f"profile {profile.name} tells exactly {profile.classes} labels apart", field="task")
     if profile.class_names is not None:
         check_task_classes(stored.labels, profile.class_names)
-    task = Task(stored.labels, stored.template, version.adaptation)
+    task = Task(stored.labels, stored.template, version.adaptation, stored.templates)
     if wrong := list(check_prompts(task, profile, field="task")):
         raise FieldsError(wrong)
     return AskedTask(task, stored.name, version.number)
+
+
+def named_version(text: str, tasks: TaskStore) -> tuple[StoredTask, Version]:
+    """The task and the version of NAME, the current one, or of NAME@NUMBER; raises UnknownTaskError."""
+    name, _, number = text.partition(VERSION_MARK)
+    if number and not (number.isascii() and number.isdecimal()):
+        raise UnknownTaskError("a version of a task is named NAME@NUMBER")
+    stored = tasks.find(name.strip())
+    return stored, stored.version(int(number) if number else None)
 
 
 def check_task_classes(labels: Sequence[str], class_names: Sequence[str]) -> None:
@@ -208,11 +216,21 @@ def parse_parameters(
     return parse_fields(f"/{kind}", model, values, strict, known=("image", *model.model_fields))
 
 
+def check_noise(sigma: float | None, profile: Profile) -> Iterator[FieldProblem]:
+    """Whether the denoiser was trained for it; the profile's own was looked at when its file was read."""
+    try:
+        check_sigma(profile, profile.default_sigma if sigma is None else sigma)
+    except InvalidInputError as error:
+        yield FieldProblem(field="sigma", detail=sentence(str(error)))
+
+
 def check_fit(parameters: SmoothedParameters, profile: Profile) -> Iterator[FieldProblem]:
     """What is wrong with parameters that are each in range."""
     yield from check_label_count(parameters, profile)
+    yield from check_noise(parameters.sigma, profile)
     if parameters.labels is not None:
-        yield from check_prompts(Task(tuple(parameters.labels), parameters.template), profile)
+        yield from check_templates_fit(parameters.labels, parameters)
+        yield from check_prompts(task_of(parameters.labels, parameters), profile)
     if isinstance(parameters, CertifyParameters):
         yield from check_certificate(parameters, parameters.sigma or profile.default_sigma)
     else:

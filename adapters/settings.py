@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1 << 20
+NumberFormat = Literal["float32", "bfloat16"]
 
 
 def checked_address(text: str) -> str:
@@ -29,6 +30,9 @@ class Settings(BaseSettings):
     )
     models_dir: Annotated[Path, AfterValidator(Path.expanduser), AfterValidator(Path.absolute)] | None = Field(
         None, description="Folder of pulled models, one subfolder a profile; by default `models` in the state folder."
+    )
+    profiles_dir: Annotated[Path, AfterValidator(Path.expanduser), AfterValidator(Path.absolute)] | None = Field(
+        None, description="Folder of your own profiles, one TOML file each; by default `profiles` in the state folder."
     )
     redis_url: str | None = Field(None, description="Queue server; without it `robustify up` starts an embedded one.")
     queue_bytes: int = Field(
@@ -73,8 +77,8 @@ class Settings(BaseSettings):
         description="Kinds of job that the worker takes.",
     )
     device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?|mps)$", description="Torch device of the worker.")
-    dtype: Literal["float32", "bfloat16"] = Field(
-        "float32", description="Number format of the models; part of the fingerprint."
+    dtype: NumberFormat | None = Field(
+        None, description="Number format of the models; part of the fingerprint; by default the profile's."
     )
     folded: bool = Field(
         True, description="Denoise with the folded UNet, an equal and faster one; part of the fingerprint."
@@ -103,6 +107,11 @@ class Settings(BaseSettings):
     classifier_url: Annotated[str, AfterValidator(checked_address)] | None = Field(
         None,
         description="Where profile mini-remote has its votes from; part of the fingerprint.",
+    )
+    classifier_contract: Literal["robustify", "hf-image-classification", "hf-zero-shot", "kserve-v2"] = Field(
+        "robustify",
+        description="How that address is asked: as this service is, as Hugging Face's two tasks, or by KServe's V2 "
+        "protocol; part of the fingerprint.",
     )
     classifier_identity: str | None = Field(
         None,
@@ -171,6 +180,11 @@ class Settings(BaseSettings):
         """Where the models of profiles that are not bundled are."""
         return self.models_dir or self.state.models
 
+    @property
+    def profiles_folder(self) -> Path:
+        """Where the user's own profiles are."""
+        return self.profiles_dir or self.state.profiles
+
 
 @dataclass(frozen=True)
 class StateFolder:
@@ -237,6 +251,11 @@ class StateFolder:
     def models(self) -> Path:
         """Models that were pulled, one subfolder a profile, unless ROBUSTIFY_MODELS_DIR says otherwise."""
         return self.root / "models"
+
+    @property
+    def profiles(self) -> Path:
+        """The user's own profiles, unless ROBUSTIFY_PROFILES_DIR says otherwise."""
+        return self.root / "profiles"
 
     @property
     def prompts(self) -> Path:

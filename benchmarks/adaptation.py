@@ -40,7 +40,7 @@ from adapters.models.training.trainer import (
     training_step,
 )
 from adapters.models.training.workshop import Workshop
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from benchmarks.official import OfficialDenoiser
 from benchmarks.official import fine_tuning_loss as official_fine_tuning_loss

@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from adapters.models.denoisers.folded.denoiser import DenoiserFolder
 from adapters.models.denoisers.folded.folding import Folds
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from benchmarks.paths import OFFICIAL, OURS, SIGMA, STEPS, TOKENS, Spent, Workload, read_config, running, wait_for
 

@@ -19,7 +19,7 @@ from adapters.models.denoisers.folded.denoiser import DenoiserFolder
 from adapters.models.denoisers.folded.folding import Folds
 from adapters.models.memory import keep_freed_memory
 from adapters.models.process import silence_vendors
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from benchmarks.official import OfficialDenoiser, OfficialDenoising
 from robustify.schedule import TimestepRule, search_timestep
 from robustify.types import Task

@@ -48,16 +48,33 @@ class PredictTest(StrEnum):
 
 @dataclass(frozen=True)
 class Task:
-    """A label set with its prompt template, and what was adapted to it; `{}` in the template stands for the label."""
+    """A label set with its prompt template, and what was adapted to it; `{}` in a template stands for the label."""
 
     labels: tuple[str, ...]
     template: str = DEFAULT_TEMPLATE
     adaptation: str | None = None
     """The digest that names it in the store of adaptations."""
+    templates: tuple[str, ...] = ()
+    """Of a prompt ensemble, two or more of which `template` is the first; empty where `template` is the only one."""
+
+    @classmethod
+    def of(cls, labels: Sequence[str], templates: Sequence[str], adaptation: str | None = None) -> "Task":
+        """With one template or several; one alone makes the same task wherever it came from."""
+        return cls(tuple(labels), templates[0], adaptation, tuple(templates) if len(templates) > 1 else ())
+
+    @property
+    def all_templates(self) -> tuple[str, ...]:
+        """One or more."""
+        return self.templates or (self.template,)
 
     @property
     def prompts(self) -> tuple[str, ...]:
-        return tuple(self.template.replace("{}", label) for label in self.labels)
+        """Those of the first template."""
+        return self.prompts_with(self.template)
+
+    def prompts_with(self, template: str) -> tuple[str, ...]:
+        """One for each label."""
+        return tuple(template.replace("{}", label) for label in self.labels)
 
 
 @dataclass(frozen=True)

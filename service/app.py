@@ -5,7 +5,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from adapters.contract.webhook import Receivers
-from adapters.profiles.shipped import served_profile
+from adapters.profiles.library import served_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.changes import Changes
 from adapters.queue.connection import connect

@@ -99,6 +99,13 @@ NOT_ADAPTED = ProblemKind(
 )
 
 
+IMPORTED = ProblemKind(
+    "imported-adaptation",
+    404,
+    "Nothing was made here",
+    "This version of the task was brought from elsewhere: it has no pictures and no report.",
+)
+
 UNKNOWN_REFERENCE = ProblemKind(
     "unknown-reference",
     404,
@@ -297,6 +304,7 @@ PROBLEM_KINDS = (
     UNKNOWN_IMAGE,
     UNKNOWN_TASK,
     NOT_ADAPTED,
+    IMPORTED,
     UNKNOWN_REFERENCE,
     NO_CERTIFICATE,
     METHOD_NOT_ALLOWED,

@@ -54,7 +54,9 @@ def example_of(schema: Document, schemas: Document, kind: str = "") -> Any:  # A
         case {"contentSchema": content}:
             return json.dumps(example_of(content, schemas, kind))
         case {"properties": properties}:
-            return {name: example_of(part, schemas, kind) for name, part in properties.items()}
+            # What is left out where it is empty is no part of the usual body.
+            shown = {name: part for name, part in properties.items() if part.get("default") != []}
+            return {name: example_of(part, schemas, kind) for name, part in shown.items()}
         case {"items": dict(items)}:
             return [example_of(items, schemas, kind)]
     raise LookupError(f"no example: {schema}")

@@ -12,8 +12,8 @@ from adapters.contract.fields import ANY, given
 from adapters.contract.webhook import Notified
 from adapters.images import MAX_PIXELS, MAX_REDUCED_PIXELS, MAX_REDUCED_SIDE, MAX_SCANS, MAX_SIDE, MIN_SIDE
 from adapters.preparation import PARAMETERS
+from adapters.profiles.library import served_profile
 from adapters.profiles.profile import Profile
-from adapters.profiles.shipped import served_profile
 from adapters.settings import Settings
 from service.access.description import describe_access
 from service.body.forms import LIST_FIELDS

@@ -12,8 +12,8 @@ from typing import Any, Self
 
 import pytest
 
+from adapters.profiles.library import find_profile
 from adapters.profiles.profile import BUNDLED
-from adapters.profiles.shipped import DEEPFLOYD
 
 COMMIT = "c0ffee" + "0" * 34
 LARGE_BYTES = 100_000
@@ -23,7 +23,7 @@ LARGE_BYTES = 100_000
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator["FakeHub"]:
     """The bundled models under the names of the paper's: they are of the same layout."""
-    denoiser, clip, generator = (source.repo for source in DEEPFLOYD.sources)
+    denoiser, clip, generator = (source.repo for source in find_profile("deepfloyd").sources)
     with FakeHub(tmp_path / "hub") as server:
         for repo, name in ((denoiser, "denoiser"), (clip, "clip"), (generator, "generator")):
             server.add(repo, BUNDLED / name)

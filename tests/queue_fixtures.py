@@ -13,7 +13,7 @@ import redis
 from adapters.contract.jobs import InputImage, JobRequest
 from adapters.contract.records import JobKind
 from adapters.profiles.fingerprint import engine_digest, fingerprint
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.queue.connection import connect
 from adapters.queue.keys import queue_name
 from adapters.queue.server import EmbeddedServer

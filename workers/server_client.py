@@ -11,6 +11,7 @@ from adapters.contract.keys import PublicKeys
 from adapters.contract.plan import Plan
 from adapters.contract.records import JobKind, JsonObject
 from adapters.contract.results import AdaptResult, CertifyResult, PredictResult
+from adapters.profiles.licences import Business
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError, RobustifyError
 
@@ -53,6 +54,7 @@ class ListedModel(BaseModel):
     name: str
     description: str
     licence: str
+    business: Business = Business.UNCLEAR
     side: int
     default_sigma: float
     classes: int | None

@@ -14,8 +14,8 @@ from adapters.contract.jobs import AdaptRequest, JobRecord, WorkerRecord
 from adapters.contract.records import JobKind
 from adapters.models.catalogue import load_models
 from adapters.profiles.fingerprint import engine_digest
+from adapters.profiles.library import served_profile
 from adapters.profiles.profile import Profile
-from adapters.profiles.shipped import served_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.settings import Settings

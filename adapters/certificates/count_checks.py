@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from adapters.canonical_json import canonical_digest
 from adapters.certificates.check import Check
+from adapters.certificates.preprocessing import resize_mode_of
 from adapters.certificates.wording import statement, statement_of_version_1
 from adapters.contract.bounds import MAX_ALPHA
 from adapters.contract.certificate import AnyCertificate, CertificateOfVersion1
@@ -28,7 +29,7 @@ def check_fingerprint(certificate: AnyCertificate) -> Check:
         return Check(name, False, f"The engine has no digest: {error}.")
     passed = function_digest(engine, certificate.task, sigma, certificate.noise) == model.fingerprint
     detail = "is" if passed else "is not"
-    return Check(name, passed, f"The fingerprint {detail} the digest of engine, labels, template and sigma.")
+    return Check(name, passed, f"The fingerprint {detail} the digest of engine, labels, templates and sigma.")
 
 
 def check_counts(certificate: AnyCertificate) -> Check:
@@ -151,16 +152,16 @@ def check_alpha(certificate: AnyCertificate) -> Check:
 
 def check_statement(certificate: AnyCertificate) -> Check:
     """That its sentences are ours, made of its fields."""
-    made = statement_of_version_1 if isinstance(certificate, CertificateOfVersion1) else statement
-    expected = made(
-        certificate.outcome,
-        certificate.label,
-        certificate.radius,
-        certificate.smoothing.alpha,
-        certificate.noise,
-    )
+    expected = expected_statement(certificate)
     passed = certificate.statement == expected
     return Check("statement", passed, f"The statement {'is' if passed else 'is not'} what these fields say.")
+
+
+def expected_statement(certificate: AnyCertificate) -> str:
+    said = (certificate.outcome, certificate.label, certificate.radius, certificate.smoothing.alpha, certificate.noise)
+    if isinstance(certificate, CertificateOfVersion1):
+        return statement_of_version_1(*said)
+    return statement(*said, certificate.templates, resize_mode_of(certificate.model.engine))
 
 
 def agrees(stated: float | None, recomputed: float | None) -> bool:

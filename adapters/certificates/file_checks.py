@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable
 
 from adapters.certificates.check import Check
+from adapters.certificates.preprocessing import preprocessing_of
 from adapters.contract.certificate import AnyCertificate
-from adapters.images import CanonicalImage, Preprocessing, canonicalise_for
+from adapters.images import CanonicalImage, Preprocessing, PreprocessingVersion, ResizeMode, canonicalise_for
 from adapters.store.tensors import tensor_digest
 from robustify.errors import UnreadableImageError
 from robustify.types import Noise
@@ -14,8 +15,15 @@ Decode = Callable[[Noise, bytes, int, Preprocessing], CanonicalImage]
 """A file to its canonical tensor of so many pixels a side; raises UnreadableImageError."""
 IMAGE, SOURCE = "image", "source"
 OF_VERSION = {
-    Preprocessing.WITHOUT_PROFILES: ", as preprocessing of version 1 makes it: a colour profile counts for nothing",
-    Preprocessing.SRGB: "",
+    PreprocessingVersion.WITHOUT_PROFILES: ", as preprocessing of version 1 makes it: a colour profile counts for "
+    "nothing",
+    PreprocessingVersion.SRGB: "",
+}
+OF_MODE = {
+    ResizeMode.SHORTER_SIDE: "",
+    ResizeMode.RESIZE_256_CROP_224: " Its shorter side is resized to 256/224 of the tensor's, and the centre cut out.",
+    ResizeMode.SQUASH: " Both of its sides are resized, whatever the aspect.",
+    ResizeMode.PAD: " Its longer side is resized, and the rest is grey.",
 }
 NORM_TOLERANCE = 1e-9
 """Relative, of a norm that is computed again: what another linear algebra library may round otherwise."""
@@ -27,13 +35,13 @@ def file_checks(certificate: AnyCertificate, file: bytes, decode: Decode = canon
     try:
         if named.height != named.width:
             raise UnreadableImageError("This release makes square tensors only.")
-        version = preprocessing_of(certificate)
-        image = decode(certificate.noise, file, named.height, version)
+        preprocessing = preprocessing_of(certificate)
+        image = decode(certificate.noise, file, named.height, preprocessing)
     except UnreadableImageError as error:
         return Check(IMAGE, False, str(error)), Check(SOURCE, False, "The image cannot be read.")
     same_tensor = tensor_digest(image.tensor) == named.sha256
-    told = f"The file {'has' if same_tensor else 'does not have'} this canonical tensor{OF_VERSION[version]}."
-    tensor = Check(IMAGE, same_tensor, told)
+    told = f"The file {'has' if same_tensor else 'does not have'} this canonical tensor"
+    tensor = Check(IMAGE, same_tensor, f"{told}{OF_VERSION[preprocessing.version]}.{OF_MODE[preprocessing.mode]}")
     return tensor, check_source(certificate, image, same_tensor)
 
 
@@ -47,14 +55,3 @@ def check_source(certificate: AnyCertificate, image: CanonicalImage, same_tensor
     if same_tensor and image.source_norm <= named.source_norm:
         return Check(SOURCE, True, "It is another file of the same tensor, for whose pixels both radii hold.")
     return Check(SOURCE, False, "It is another file than the one that was sent.")
-
-
-def preprocessing_of(certificate: AnyCertificate) -> Preprocessing:
-    """How its engine makes a tensor of a file. UnreadableImageError where this release does not know that way."""
-    stated = str(certificate.model.engine.get("preprocessing")).partition("/")[0]
-    if stated not in set(Preprocessing):
-        raise UnreadableImageError(
-            f"This release knows preprocessing of versions {', '.join(Preprocessing)}, and the engine states another: "
-            "check the image with the release that made the certificate."
-        )
-    return Preprocessing(stated)

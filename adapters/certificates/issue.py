@@ -7,6 +7,7 @@ from functools import cached_property
 from adapters.canonical_json import canonical_digest
 from adapters.certificates.document import FORMAT, VERSION, read_certificate, signed_bytes
 from adapters.certificates.keys import public_key_of, sign
+from adapters.certificates.preprocessing import resize_mode_of
 from adapters.certificates.software import software_versions
 from adapters.certificates.vrf import NoiseKey
 from adapters.certificates.wording import statement
@@ -60,7 +61,15 @@ class Issuer:
         return CertificateClaim(
             format=FORMAT,
             format_version=VERSION,
-            statement=statement(result.outcome, result.label, result.radius, request.alpha, request.noise),
+            statement=statement(
+                result.outcome,
+                result.label,
+                result.radius,
+                request.alpha,
+                request.noise,
+                request.templates,
+                resize_mode_of(self.engine),
+            ),
             kind="certify",
             outcome=result.outcome,
             label=result.label,
@@ -69,6 +78,7 @@ class Issuer:
             radius_source_pixels=result.radius_source_pixels,
             labels=request.labels,
             template=request.template,
+            templates=request.templates,
             image=CertifiedImage(**request.image.model_dump(exclude={"reduced_by"})),
             model=model_of(request, self.engine, self.hardware),
             smoothing=smoothing_of(request, result),

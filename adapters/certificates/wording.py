@@ -1,11 +1,15 @@
 """What a certificate guarantees, and what it does not, in words."""
 
 import json
+from collections.abc import Mapping, Sequence
 
+from adapters.canonical_json import canonical_digest
+from adapters.images import ResizeMode
 from robustify.smoothing.rules import Outcome
 from robustify.smoothing.statistics import rounded_down
 from robustify.types import Noise
 
+MOST_TEMPLATES_NAMED = 3
 LIMITS = (
     "It says nothing on whether the label is right, on what happens before decoding, or on changes that are larger or "
     "of another kind, such as rotations."
@@ -16,6 +20,17 @@ CAVEATS = {
     Noise.LATTICE: "Image and noise are whole grey levels, whose sum is exact: rounding in the models is part of the "
     "classifier. Nothing is claimed of the pixels of the file.",
 }
+SQUARES: Mapping[ResizeMode, Sequence[str]] = {
+    ResizeMode.SHORTER_SIDE: (),
+    ResizeMode.RESIZE_256_CROP_224: (
+        "The canonical tensor is the centre of the picture, whose shorter side was resized to 256/224 of the tensor's.",
+    ),
+    ResizeMode.SQUASH: ("The canonical tensor is the whole picture, resized to a square whatever its aspect.",),
+    ResizeMode.PAD: (
+        "The canonical tensor is the whole picture, resized to fit into a square, the rest of which is grey.",
+    ),
+}
+"""What is said of how the picture became square; of the usual way nothing."""
 REASONS = {
     str(
         Outcome.NOT_CERTIFIED
@@ -24,9 +39,19 @@ REASONS = {
 }
 
 
-def statement(outcome: str, label: str | None, radius: float | None, alpha: float, noise: Noise) -> str:
-    """One sentence of the guarantee, one of its limits, and the label at the end, as a JSON string: no label can be
-    read as words of ours. A radius is rounded down to four decimals."""
+def statement(
+    outcome: str,
+    label: str | None,
+    radius: float | None,
+    alpha: float,
+    noise: Noise,
+    templates: Sequence[str] = (),
+    mode: ResizeMode = ResizeMode.SHORTER_SIDE,
+) -> str:
+    """One sentence of the guarantee, one of its limits, how the picture became square where that is not the usual way,
+    the templates of an ensemble, and the label at the end, as a JSON string: no label can be read as words of ours. A
+    radius is rounded down to four decimals."""
+    limits = " ".join((LIMITS, CAVEATS[noise], *SQUARES[mode], *((ensemble(templates),) if templates else ())))
     if outcome == Outcome.CERTIFIED and radius is not None and label is not None:
         claim = (
             f"Except with probability at most {alpha}, over the noise that the noise key gives to this question alone, "
@@ -34,8 +59,20 @@ def statement(outcome: str, label: str | None, radius: float | None, alpha: floa
             f"than {rounded_down(radius):.4f} in L2 distance, in [0, 1] pixel units, to the canonical tensor of this "
             "sha256."
         )
-        return f"{claim} {LIMITS} {CAVEATS[noise]} The label is: {quoted(label)}"
-    return f"{without_radius(outcome)} {LIMITS} {CAVEATS[noise]}"
+        return f"{claim} {limits} The label is: {quoted(label)}"
+    return f"{without_radius(outcome)} {limits}"
+
+
+def ensemble(templates: Sequence[str]) -> str:
+    """The sentence that names the templates of an ensemble: a few of them themselves, many by a digest."""
+    return f"Each label stands for the mean of its prompts in {len(templates)} templates, {templates_named(templates)}."
+
+
+def templates_named(templates: Sequence[str]) -> str:
+    """Each as a JSON string; of more than three, the sha256 of their canonical JSON."""
+    if len(templates) > MOST_TEMPLATES_NAMED:
+        return f"whose canonical JSON has the sha256 {canonical_digest(list(templates))}"
+    return "which are " + ", ".join(map(quoted, templates))
 
 
 def statement_of_version_1(outcome: str, label: str | None, radius: float | None, alpha: float, noise: Noise) -> str:

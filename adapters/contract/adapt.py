@@ -12,13 +12,14 @@ from adapters.contract.bounds import MAX_NAME_LENGTH
 from adapters.contract.example import LABELS, TASK_NAME
 from adapters.contract.fields import FieldProblem, accepted, parse_fields
 from adapters.contract.jobs import AdaptRequest
-from adapters.contract.labels import ID_LETTERS, Labels, Template, case_folded, clean
+from adapters.contract.labels import ID_LETTERS, Labels, Template, Templates, case_folded, clean
 from adapters.contract.prompts import check_prompts
 from adapters.contract.records import JobKind
+from adapters.contract.templates import ONE_KIND_OF_TEMPLATE, check_templates_fit, task_of
 from adapters.profiles.fingerprint import engine_digest
-from adapters.profiles.profile import Profile
+from adapters.profiles.profile import SUPER_RESOLUTION, Profile
 from adapters.settings import Settings
-from robustify.types import DEFAULT_TEMPLATE, Task
+from robustify.types import DEFAULT_TEMPLATE
 
 NAME_CATEGORIES = ("L", "M", "N")
 NAME_MARKS = " -_.,()'&+"
@@ -72,7 +73,10 @@ class AdaptParameters(BaseModel):
         extra="forbid",
         frozen=True,
         allow_inf_nan=False,
-        json_schema_extra={"examples": [{"name": TASK_NAME, "labels": [*LABELS], "shots": 4, "steps": 120}]},
+        json_schema_extra={
+            "allOf": [ONE_KIND_OF_TEMPLATE],
+            "examples": [{"name": TASK_NAME, "labels": [*LABELS], "shots": 4, "steps": 120}],
+        },
     )
 
     name: TaskName = Field(
@@ -82,6 +86,7 @@ class AdaptParameters(BaseModel):
     )
     labels: Labels = Field(description="The classes, in order.", examples=[LABELS])
     template: Template = DEFAULT_TEMPLATE
+    templates: Templates | None = None
     shots: int | None = Field(
         None, ge=1, le=MAX_SHOTS, description="Reference images of each label to adapt with.", examples=[4]
     )
@@ -133,26 +138,54 @@ class AdaptParameters(BaseModel):
     )
 
 
-def checked_adaptation(values: Mapping[str, object], strict: bool, profile: Profile) -> AdaptParameters:
-    """What is asked; raises FieldsError with all that is wrong with the fields, alone or for this profile."""
+def checked_adaptation(
+    values: Mapping[str, object], strict: bool, profile: Profile, synthesizes: bool = True
+) -> AdaptParameters:
+    """What is asked; raises FieldsError with all that is wrong with the fields, alone or for this profile.
+
+    `synthesizes`: whether the references are made of the labels; else they are there already.
+    """
     parameters, wrong = parse_fields(f"/{JobKind.ADAPT}", AdaptParameters, values, strict)
-    return accepted(parameters, wrong if parameters is None else check_profile(parameters, profile))
+    return accepted(parameters, wrong if parameters is None else check_profile(parameters, profile, synthesizes))
 
 
-def check_profile(parameters: AdaptParameters, profile: Profile) -> Iterator[FieldProblem]:
+def check_profile(parameters: AdaptParameters, profile: Profile, synthesizes: bool = True) -> Iterator[FieldProblem]:
     """What the profile cannot do."""
-    yield from check_prompts(Task(tuple(parameters.labels), parameters.template), profile)
+    yield from check_templates_fit(parameters.labels, parameters)
+    yield from check_prompts(task_of(parameters.labels, parameters), profile)
     if profile.classifier != "clip":
         yield FieldProblem(
             field="labels",
             detail=f"Profile {profile.name} does not read labels: no task can be stored for it; serve another profile.",
         )
+    elif not synthesizes:
+        yield from check_own_references(parameters, profile)
     elif not profile.can_adapt and (parameters.steps != 0 or parameters.fine_tuning_steps):
         yield FieldProblem(
             field="steps",
             detail=f"Profile {profile.name} has no text-to-image model to make references with: give 0, and no "
             "fine_tuning_steps, to store the labels alone.",
         )
+
+
+def check_own_references(parameters: AdaptParameters, profile: Profile) -> Iterator[FieldProblem]:
+    """Whether there is something to learn from the user's own pictures, and anything that can."""
+    if parameters.steps == 0 and not parameters.fine_tuning_steps:
+        yield FieldProblem(
+            field="steps", detail="With 0 steps nothing is learned from references: give more, or no references."
+        )
+    if not is_trainable(profile):
+        yield FieldProblem(
+            field="references",
+            detail=f"Profile {profile.name} has no models that can learn: a super-resolution denoiser with a CLIP of "
+            "open_clip can; serve another profile.",
+        )
+
+
+def is_trainable(profile: Profile) -> bool:
+    """Whether a task may have weights of its own, wherever its references or its LoRA come from."""
+    kinds = (profile.denoiser, profile.classifier)
+    return kinds == (SUPER_RESOLUTION, "clip") and profile.folder is not None
 
 
 def adapt_request(
@@ -166,8 +199,9 @@ def adapt_request(
     }
     if parameters.steps == 0 and parameters.fine_tuning_steps is None:
         values["fine_tuning_steps"] = 0
+    task = task_of(parameters.labels, parameters)
     return AdaptRequest(
-        **{**given, **values, "labels": tuple(parameters.labels)},
+        **{**given, **values, "labels": task.labels, "template": task.template, "templates": task.templates},
         owner=owner,
         profile=profile.name,
         engine=engine_digest(profile, settings),
@@ -175,11 +209,11 @@ def adapt_request(
     )
 
 
-def stage_steps(request: AdaptRequest) -> Mapping[str, int]:
-    """How many steps each stage has."""
+def stage_steps(request: AdaptRequest, synthesizes: bool = True) -> Mapping[str, int]:
+    """How many steps each stage has; none to make references where they are there already."""
     images = len(request.labels) * request.held_back
     return {
-        SYNTHESIZE: len(request.labels) * request.shots + images,
+        SYNTHESIZE: len(request.labels) * request.shots + images if synthesizes else 0,
         PERSONALIZE: request.steps,
         FINE_TUNE: request.fine_tuning_steps,
         EVALUATE: judgements(images),

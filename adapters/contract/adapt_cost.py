@@ -52,12 +52,12 @@ class AdaptationCost:
         return sum(self.stages.values())
 
 
-def cost_of(request: AdaptRequest, profile: Profile) -> AdaptationCost:
+def cost_of(request: AdaptRequest, profile: Profile, synthesizes: bool = True) -> AdaptationCost:
     """The cost of a whole request: 0 where the labels are stored and nothing is adapted."""
     if not request.adapts:
         return AdaptationCost({}, 0, 0)
     works = {
-        SYNTHESIZE: synthesis_samples(request, profile),
+        SYNTHESIZE: synthesis_samples(request, profile) if synthesizes else 0,
         PERSONALIZE: personalization_samples(request),
         FINE_TUNE: fine_tuning_samples(request, profile),
         EVALUATE: JUDGED_SAMPLES * JUDGED_SAMPLE * judgements(len(request.labels) * request.held_back),
@@ -81,11 +81,16 @@ def personalization_samples(request: AdaptRequest) -> float:
 
 
 def fine_tuning_samples(request: AdaptRequest, profile: Profile) -> float:
-    """Every micro-batch is compared with all labels, which are embedded anew for it."""
+    """Every micro-batch is compared with all labels, whose prompts are embedded anew for it."""
     size = request.fine_tuning_batch_size
-    labels = math.ceil(size / profile.micro_batch_size) * len(request.labels) * TUNED_LABEL
+    labels = math.ceil(size / profile.micro_batch_size) * prompts(request) * TUNED_LABEL
     step = size * TUNED_IMAGE + labels + TUNED_STEP
     return request.fine_tuning_steps * step + validations(request.fine_tuning_steps) * (size + labels)
+
+
+def prompts(request: AdaptRequest) -> int:
+    """What the text encoder reads for all labels once."""
+    return len(request.labels) * len(request.label_task.all_templates)
 
 
 def validations(steps: int) -> int:
@@ -97,7 +102,7 @@ def longest_pass(request: AdaptRequest, profile: Profile) -> float:
     most = profile.micro_batch_size
     sampled = profile.adaptation.images_per_batch * max(SAMPLING_STEP, ENLARGING_STEP)
     personalized = min(request.batch_size, most) * PERSONALIZED_IMAGE if request.steps else 0.0
-    tuned = min(request.fine_tuning_batch_size, most) * TUNED_IMAGE + len(request.labels) * TUNED_LABEL + TUNED_STEP
+    tuned = min(request.fine_tuning_batch_size, most) * TUNED_IMAGE + prompts(request) * TUNED_LABEL + TUNED_STEP
     return max(sampled, personalized, tuned if request.fine_tuning_steps else 0.0)
 
 
@@ -108,9 +113,11 @@ def step_bytes(request: AdaptRequest, profile: Profile) -> int:
     return max(request.batch_size * image + lora, request.fine_tuning_batch_size * image)
 
 
-def checked_cost(request: AdaptRequest, profile: Profile, settings: Settings) -> AdaptationCost:
+def checked_cost(
+    request: AdaptRequest, profile: Profile, settings: Settings, synthesizes: bool = True
+) -> AdaptationCost:
     """The cost of a request; raises FieldsError when it is more than the settings allow."""
-    cost = cost_of(request, profile)
+    cost = cost_of(request, profile, synthesizes)
     if problems := tuple(excesses(request, cost, settings)):
         raise FieldsError(problems)
     return cost

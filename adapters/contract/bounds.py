@@ -4,6 +4,7 @@ MIN_LABELS = 2
 MAX_LABELS = 1000
 MAX_LABEL_LENGTH = 100
 MAX_TEMPLATE_LENGTH = 200
+MAX_TEMPLATES = 100
 MAX_NAME_LENGTH = 100
 MAX_TASK_LENGTH = 110
 """A name, and the `@` and the number of a version."""

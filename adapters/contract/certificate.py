@@ -1,14 +1,14 @@
 """The certificate: every field of the signed document, by its version."""
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, GetJsonSchemaHandler
+from pydantic import BaseModel, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import definition_reference_schema, definitions_schema
 
-from adapters.contract.bounds import MAX_LABELS
+from adapters.contract.bounds import MAX_LABELS, MAX_TEMPLATES
 from adapters.contract.certificate_parts import (
     MAX_PARTS,
     CertifiedBound,
@@ -26,6 +26,7 @@ from adapters.contract.certificate_parts import (
 from adapters.contract.example import LABELS, PUBLIC_KEY
 from adapters.contract.question import Question
 from adapters.contract.records import JobKind, JsonObject
+from adapters.contract.templates import WrittenTemplates
 from robustify.smoothing.lattice import slack_of
 from robustify.types import DEFAULT_TEMPLATE, Bound, Noise, SmoothingParameters, Task
 
@@ -134,9 +135,21 @@ class CertificateClaim(ClaimOfAnyVersion):
     """Everything that is needed to compute the claim again, and who says so."""
 
     format_version: Literal[2]
+    templates: Annotated[WrittenTemplates, Field(max_length=MAX_TEMPLATES)] = ()
     model: CertifiedModel
     smoothing: CertifiedSmoothing
     randomness: Randomness
+
+    @model_validator(mode="after")
+    def check_templates(self) -> Self:
+        """An ensemble has several templates, and `template` is the first."""
+        if self.templates and (len(self.templates) == 1 or self.templates[0] != self.template):
+            raise ValueError("templates are two or more, of which template is the first")
+        return self
+
+    @property
+    def task(self) -> Task:
+        return replace(super().task, templates=self.templates)
 
     @property
     def selection_samples(self) -> int:

@@ -60,7 +60,8 @@ class CertifiedImage(Part):
     width: Side = Field(description="Of the canonical tensor, in pixels.", examples=[32])
     source_sha256: Digest = Field(description="Of the uploaded file.", examples=[FILE_DIGEST])
     source_norm: Annotated[float, Field(gt=0)] = Field(
-        description="||W||_2 of resize and crop: a radius R of the tensor is R / ||W||_2 for the pixels of the file.",
+        description="||W||_2 of the map that makes the picture square: a radius R of the tensor is R / ||W||_2 for the "
+        "pixels of the file.",
         examples=[1],
     )
 

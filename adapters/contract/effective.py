@@ -9,6 +9,7 @@ from pydantic import Field
 from adapters.contract.example import ADAPTATION_DIGEST, LABELS, TASK_NAME
 from adapters.contract.jobs import AdaptRequest, JobRequest
 from adapters.contract.records import JobKind, Record
+from adapters.contract.templates import WrittenTemplates
 from robustify.types import DEFAULT_TEMPLATE, Bound, Noise, PredictTest
 
 
@@ -20,6 +21,7 @@ class EffectiveVote(Record):
     version: int | None = Field(description="Its version, which answers from here on.", examples=[None, 2])
     adaptation: str | None = Field(description="The digest of its adaptation.", examples=[None, ADAPTATION_DIGEST])
     template: str = Field(description="Prompt; {} stands for the label.", examples=[DEFAULT_TEMPLATE])
+    templates: WrittenTemplates = ()
     classifier: Literal["default"] = Field("default", description="The classifier behind the denoiser.")
     sigma: float = Field(description="Standard deviation of the noise, for pixels in [0, 1].", examples=[0.25])
     noise: Noise = Field(description="What is added to the image.", examples=["gaussian"])
@@ -65,6 +67,7 @@ class NamedTask(Record):
     name: str = Field(description="Of the task.", examples=[TASK_NAME])
     labels: tuple[str, ...] = Field(description="The classes, in order.", examples=[LABELS])
     template: str = Field(description="Prompt; {} stands for the label.", examples=[DEFAULT_TEMPLATE])
+    templates: WrittenTemplates = ()
 
 
 class EffectiveAdapt(AdaptationValues, NamedTask):

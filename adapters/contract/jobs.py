@@ -10,6 +10,7 @@ from adapters.contract.access import KEYLESS
 from adapters.contract.question import PlannedLooks, Question
 from adapters.contract.records import JobKind, Record, VoteKind
 from adapters.contract.results import Result
+from adapters.contract.templates import WrittenTemplates
 from robustify.smoothing.lattice import slack_of
 from robustify.smoothing.looks import Looks
 from robustify.types import Bound, Noise, Phase, PredictTest, SmoothingParameters, Task
@@ -61,6 +62,7 @@ class JobRequest(Record):
     image: InputImage
     labels: tuple[str, ...]
     template: str
+    templates: WrittenTemplates = ()
     sigma: float
     n0: int
     n: int
@@ -117,7 +119,7 @@ class JobRequest(Record):
 
     @property
     def label_task(self) -> Task:
-        return Task(self.labels, self.template, self.adaptation)
+        return Task(self.labels, self.template, self.adaptation, self.templates)
 
     @property
     def phases(self) -> tuple[PlannedPhase, ...]:
@@ -142,6 +144,7 @@ class AdaptRequest(Record):
     name: str
     labels: tuple[str, ...]
     template: str
+    templates: WrittenTemplates = ()
     shots: int
     held_back: int
     seed: int
@@ -164,7 +167,7 @@ class AdaptRequest(Record):
 
     @property
     def label_task(self) -> Task:
-        return Task(self.labels, self.template)
+        return Task(self.labels, self.template, templates=self.templates)
 
     @property
     def adapts(self) -> bool:

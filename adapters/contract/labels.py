@@ -13,7 +13,7 @@ import regex
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from adapters.contract.bounds import MAX_LABEL_LENGTH, MAX_LABELS, MAX_TEMPLATE_LENGTH, MIN_LABELS
+from adapters.contract.bounds import MAX_LABEL_LENGTH, MAX_LABELS, MAX_TEMPLATE_LENGTH, MAX_TEMPLATES, MIN_LABELS
 from robustify.errors import InvalidInputError
 from robustify.types import DEFAULT_TEMPLATE
 
@@ -52,10 +52,14 @@ def check_label(label: str, number: int) -> str:
 
 def check_distinct(labels: Sequence[str]) -> None:
     """Refuses labels that a person or CLIP's tokenizer would read as one."""
-    pairs = {*repeats(case_folded(label) for label in labels), *repeats(clip_words(label) for label in labels)}
-    if pairs:
-        named = name_pairs(labels, sorted(pairs))
+    if pairs := read_as_one(labels):
+        named = name_pairs(labels, pairs)
         raise _refusal(f"Some are the same but for case, width, spaces or the like: {named}. Keep one of each.")
+
+
+def read_as_one(texts: Sequence[str]) -> list[tuple[int, int]]:
+    """Pairs that a person or CLIP's tokenizer would read as one, by their indices."""
+    return sorted({*repeats(case_folded(text) for text in texts), *repeats(clip_words(text) for text in texts)})
 
 
 def repeats(keys: Iterable[Hashable]) -> list[tuple[int, int]]:
@@ -85,10 +89,21 @@ def listed(shown: Sequence[str], count: int) -> str:
     return "; ".join(shown) + (f"; and {count - len(shown)} more" if count > len(shown) else "")
 
 
-def check_template(template: str) -> str:
-    cleaned = clean(template, "The template", MAX_TEMPLATE_LENGTH)
+def check_template(template: str, what: str = "The template") -> str:
+    cleaned = clean(template, what, MAX_TEMPLATE_LENGTH)
     if cleaned.count(SLOT) != 1:
-        raise _refusal("The template must have {} exactly once, where the label goes.")
+        raise _refusal(f"{what} must have {{}} exactly once, where the label goes.")
+    return cleaned
+
+
+def check_templates(templates: list[str]) -> list[str]:
+    """The templates of an ensemble, cleaned, in their order; refuses one that comes twice."""
+    if not 1 <= len(templates) <= MAX_TEMPLATES:
+        raise _refusal(f"{len(templates)} were given: give 1 to {MAX_TEMPLATES} templates.")
+    cleaned = [check_template(template, f"Template {number}") for number, template in enumerate(templates, start=1)]
+    if pairs := read_as_one(cleaned):
+        named = name_pairs(cleaned, pairs)
+        raise _refusal(f"Some are the same but for case, width, spaces or the like: {named}. Keep one of each.")
     return cleaned
 
 
@@ -127,6 +142,27 @@ Template = Annotated[
         json_schema_extra={"minLength": len(SLOT), "maxLength": MAX_TEMPLATE_LENGTH},
     ),
     AfterValidator(check_template),
+]
+
+
+Templates = Annotated[
+    list[
+        Annotated[
+            str,
+            Field(
+                examples=[DEFAULT_TEMPLATE],
+                json_schema_extra={"minLength": len(SLOT), "maxLength": MAX_TEMPLATE_LENGTH},
+            ),
+        ]
+    ],
+    Field(
+        fail_fast=True,
+        description="A prompt ensemble in place of `template`: each label is compared by the mean of its features over "
+        "all of these.",
+        examples=[["a photo of a {}", "a drawing of a {}"]],
+        json_schema_extra={"minItems": 1, "maxItems": MAX_TEMPLATES, "uniqueItems": True},
+    ),
+    AfterValidator(check_templates),
 ]
 
 

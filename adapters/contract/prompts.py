@@ -4,7 +4,7 @@ Byte pairs are merged as open_clip's `SimpleTokenizer` does it, by the same list
 """
 
 import gzip
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from adapters.contract.fields import FieldProblem
 from adapters.contract.labels import MOST_NAMED, clip_words, listed, numbered
 from adapters.profiles.profile import Profile
-from adapters.profiles.text_encoder import context_length
+from adapters.profiles.text_encoder import context_length, other_tokenizer
 from robustify.types import Task
 
 MERGES = Path(__file__).with_name("clip_merges.txt.gz")
@@ -23,23 +23,40 @@ MARKS = ("<start_of_text>", "<end_of_text>")
 NEVER = 1 << 30
 """The rank of two parts that do not become one."""
 Pair = tuple[str, str]
+Counts = Callable[[Sequence[str], int], Iterable[int]]
+"""From prompts, and how many tokens are enough, to how many each has."""
 
 
 def check_prompts(task: Task, profile: Profile, field: str = "labels") -> Iterator[FieldProblem]:
     """Refuses labels whose prompts the text encoder would cut off."""
-    length = context_length(profile)
-    if length is None:
-        return
-    # A prompt that fills the last place looks to the worker like one that was cut.
-    most = length - 1
-    too_long = [(index, count) for index, count in enumerate(token_counts(task.prompts, most)) if count > most]
+    if (length := context_length(profile)) is not None:
+        yield from problems_of(longer_than(task, length, token_counts), task, length, field)
+    elif (other := other_tokenizer(profile)) is not None:
+        # Imported here: few profiles have one, and the image of the API does without the library.
+        from adapters.contract import other_tokens
+
+        counts = longer_than(task, other.length, lambda prompts, enough: other_tokens.token_counts(other, prompts))
+        yield from problems_of(counts, task, other.length, field)
+
+
+def problems_of(too_long: Mapping[int, int], task: Task, length: int, field: str) -> Iterator[FieldProblem]:
     if too_long:
-        shown = [f"{numbered(task.labels, index)} has {count}" for index, count in too_long[:MOST_NAMED]]
+        shown = [f"{numbered(task.labels, index)} has {count}" for index, count in [*too_long.items()][:MOST_NAMED]]
         yield FieldProblem(
             field=field,
-            detail=f"The text encoder reads at most {most} tokens of a prompt, and with the template "
+            detail=f"The text encoder reads at most {length} tokens of a prompt, and with the template "
             f"{listed(shown, len(too_long))}. Shorten them, or the template.",
         )
+
+
+def longer_than(task: Task, most: int, counts: Counts) -> Mapping[int, int]:
+    """The labels with a prompt of more tokens, by their indices, and how many tokens the longest of each has."""
+    found: dict[int, int] = {}
+    for template in task.all_templates:
+        for index, count in enumerate(counts(task.prompts_with(template), most)):
+            if count > max(most, found.get(index, 0)):
+                found[index] = count
+    return dict(sorted(found.items()))
 
 
 def token_counts(prompts: Sequence[str], enough: int) -> Iterator[int]:

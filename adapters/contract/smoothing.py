@@ -17,12 +17,18 @@ from adapters.contract.bounds import (
 )
 from adapters.contract.example import LABELS, TASK_NAME
 from adapters.contract.fields import ANY, FieldProblem, not_both, sentence
-from adapters.contract.labels import Labels, Template, class_indices
+from adapters.contract.labels import Labels, Template, Templates, class_indices
+from adapters.contract.templates import ONE_KIND_OF_TEMPLATE
 from adapters.profiles.profile import Profile
 from robustify.errors import InvalidInputError
 from robustify.types import DEFAULT_TEMPLATE
 
-ONE_TASK: list[JsonValue] = [not_both(labels=ANY, task=ANY), not_both(task=ANY, template=ANY)]
+ONE_TASK: list[JsonValue] = [
+    not_both(labels=ANY, task=ANY),
+    not_both(task=ANY, template=ANY),
+    not_both(task=ANY, templates=ANY),
+    ONE_KIND_OF_TEMPLATE,
+]
 """Of a JSON schema: the task is given by its labels or by its name; a stored one has its template."""
 
 Sigma = Annotated[
@@ -58,6 +64,7 @@ class SmoothedParameters(BaseModel):
         examples=[TASK_NAME, f"{TASK_NAME}@2"],
     )
     template: Template = DEFAULT_TEMPLATE
+    templates: Templates | None = None
     classifier: Literal["default"] = Field(
         "default", description="The classifier behind the denoiser.", examples=["default"]
     )
@@ -80,6 +87,8 @@ def check_label_count(parameters: SmoothedParameters, profile: Profile) -> Itera
         return
     if parameters.task is not None and "template" in parameters.model_fields_set:
         yield FieldProblem(field="template", detail="The task has a template of its own; leave this one out.")
+    if parameters.task is not None and parameters.templates is not None:
+        yield FieldProblem(field="templates", detail="The task has templates of its own; leave these out.")
     if parameters.labels is not None and profile.classes not in (None, len(parameters.labels)):
         yield FieldProblem(
             field="labels",

@@ -22,6 +22,7 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 from huggingface_hub.utils import logging as hub_logging
 
+from adapters.hub.config_checks import OPEN_CLIP_CONFIG, TOKENIZER_FILES
 from adapters.profiles.manifest import OnBytes, is_pickle, sha256_of
 from adapters.profiles.weights import IGNORED_PATTERNS, HubSource
 from robustify.errors import HubError, ModelFilesError
@@ -67,9 +68,10 @@ def make_plan(source: HubSource, revision: str | None = None, endpoint: str | No
 
 
 def is_wanted(name: str, source: HubSource) -> bool:
-    """What the patterns name, but for pickles and copies in half precision."""
+    """What the patterns name, and the tokenizer of an open_clip model, but for pickles and copies in half precision."""
     ignored = is_pickle(name) or any(fnmatch(name, pattern) for pattern in IGNORED_PATTERNS)
-    return not ignored and any(fnmatch(name, pattern) for pattern in source.patterns)
+    tokenizer = TOKENIZER_FILES if OPEN_CLIP_CONFIG in source.patterns else ()
+    return not ignored and any(fnmatch(name, pattern) for pattern in (*source.patterns, *source.optional, *tokenizer))
 
 
 def check_complete(source: HubSource, wanted: Sequence[str], there: Sequence[str]) -> None:

@@ -5,12 +5,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.durable_files import locked, sync, write_durably
 from adapters.hub.client import Plan, check_complete, download, is_wanted, make_plan, silence_client
-from adapters.hub.config_checks import check_configs
+from adapters.hub.config_checks import check_configs, is_read
 from adapters.profiles.manifest import sha256_of, surplus, write_manifest
 from adapters.profiles.profile import Profile
 from adapters.profiles.weights import HubSource
@@ -22,6 +22,7 @@ SPARE_BYTES = 1 << 28
 
 OnProgress = Callable[[int, int], None]
 """Called with bytes that are there and bytes in all."""
+TryOut = Callable[[Path], None]
 
 
 @dataclass
@@ -42,10 +43,21 @@ class Progress:
         self.add(done)
 
 
-def pull(profile: Profile, revisions: Mapping[str, str], tell: OnProgress, endpoint: str | None = None) -> None:
+def untried(folder: Path) -> None:
+    """For files that only a later load will try."""
+
+
+def pull(
+    profile: Profile,
+    revisions: Mapping[str, str],
+    tell: OnProgress,
+    endpoint: str | None = None,
+    try_out: TryOut = untried,
+) -> None:
     """Downloads what the profile's sources name into its folder; what an earlier attempt got is not fetched again.
 
     `revisions`: {repository: commit, tag or branch}; the newest of others. `endpoint`: by default that of HF_ENDPOINT.
+    `try_out`: is called with the folder of all files before they are published, and may raise.
     Raises HubError and ModelFilesError.
     """
     silence_client()
@@ -59,9 +71,17 @@ def pull(profile: Profile, revisions: Mapping[str, str], tell: OnProgress, endpo
             fetch(plans, is_large, partial, progress, endpoint)
             if not is_large:
                 check_configs(profile, partial)
+                plans = [without_unread(plan, partial) for plan in plans]
+        try_out(partial)
         wanted = [f"{plan.source.folder}/{file.name}" for plan in plans for file in plan.files]
         revisions_found = {plan.source.folder: {"repo": plan.source.repo, "revision": plan.commit} for plan in plans}
         finish(profile, partial, wanted, revisions_found)
+
+
+def without_unread(plan: Plan, partial: Path) -> Plan:
+    """The plan without small files that turned out to be of no use."""
+    folder = partial / plan.source.folder
+    return replace(plan, files=[file for file in plan.files if is_read(file.name, folder)])
 
 
 def fetch(plans: Sequence[Plan], is_large: bool, partial: Path, progress: Progress, endpoint: str | None) -> None:
@@ -74,23 +94,33 @@ def fetch(plans: Sequence[Plan], is_large: bool, partial: Path, progress: Progre
                 progress.at(done + file.size)
 
 
-def adopt(profile: Profile, origin: Path, tell: OnProgress) -> None:
+def adopt(profile: Profile, origin: Path, tell: OnProgress, try_out: TryOut = untried) -> None:
     """The same from a folder of the user's own, with the same subfolders. Raises ModelFilesError."""
     check_configs(profile, origin)
-    chosen = {f"{source.folder}/{name}" for source in profile.sources for name in local_files(source, origin)}
+    adopt_from(profile, {source.folder: origin / source.folder for source in profile.sources}, tell, try_out)
+
+
+def adopt_from(profile: Profile, folders: Mapping[str, Path], tell: OnProgress, try_out: TryOut = untried) -> None:
+    """The same where the subfolders lie apart: {name: where it is}."""
+    chosen = {
+        f"{source.folder}/{name}": folders[source.folder] / name
+        for source in profile.sources
+        for name in local_files(source, folders[source.folder])
+    }
     with partial_folder(profile) as partial:
-        progress = Progress(sum((origin / name).stat().st_size for name in chosen), tell)
+        progress = Progress(sum(path.stat().st_size for path in chosen.values()), tell)
         for name in sorted(chosen):
-            place(origin / name, partial / name)
-            progress.add((origin / name).stat().st_size)
+            place(chosen[name], partial / name)
+            progress.add(chosen[name].stat().st_size)
+        check_configs(profile, partial)
+        try_out(partial)
         finish(profile, partial, sorted(chosen), {"folder": {"repo": None, "revision": None}})
 
 
-def local_files(source: HubSource, origin: Path) -> list[str]:
+def local_files(source: HubSource, from_here: Path) -> list[str]:
     """What the patterns name of a folder. Raises ModelFilesError where something is missing or a pickle."""
-    from_here = origin / source.folder
     there = [path.relative_to(from_here).as_posix() for path in from_here.rglob("*") if path.is_file()]
-    wanted = [name for name in there if is_wanted(name, source)]
+    wanted = [name for name in there if is_wanted(name, source) and is_read(name, from_here)]
     check_complete(source, wanted, there)
     return wanted
 

@@ -13,10 +13,10 @@ from adapters.settings import Settings
 
 
 def load_models(profile: Profile, settings: Settings) -> Models:
-    """Check the files against the manifest, then load them on the device and in the dtype of the settings."""
+    """Check the files against the manifest, then load them on the device, in the number format that is asked for."""
     device = set_up(profile, settings)
     if profile.classifier == "oracle":
         return oracle_models(profile, device)
     from adapters.models.loaders import load_profile
 
-    return load_profile(Placement(profile, settings, device, getattr(torch, settings.dtype)))
+    return load_profile(Placement(profile, settings, device, getattr(torch, profile.number_format(settings))))

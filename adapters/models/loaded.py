@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
+from pydantic import BaseModel
 
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
@@ -12,6 +14,8 @@ from robustify.errors import ModelFilesError
 from robustify.interfaces import Classifier, Denoiser
 from robustify.pipeline import DenoiseAndClassify
 from robustify.types import Task
+
+Options = TypeVar("Options", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,11 @@ class Models:
     def base_classifier(self, task: Task, sigma: float) -> DenoiseAndClassify:
         """f of Eq. 4 for one task and sigma."""
         return DenoiseAndClassify(self.denoiser_for(task), self.classifier_for(task), sigma)
+
+
+def of_kind(kind: type[Options], options: BaseModel | None) -> Options:
+    """The options of a profile, or those of one that was made without a file."""
+    return options if isinstance(options, kind) else kind()
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,21 @@ class Placement:
         if self.profile.folder is None:
             raise ModelFilesError(f"profile {self.profile.name} has no folder of models")
         return self.profile.folder
+
+    @property
+    def denoiser(self) -> Path:
+        return self.folder / "denoiser"
+
+    @property
+    def classifier(self) -> Path:
+        """Of a classifier that is none of open_clip's."""
+        return self.folder / "classifier"
+
+    def denoiser_options(self, kind: type[Options]) -> Options:
+        return of_kind(kind, self.profile.denoiser_options)
+
+    def classifier_options(self, kind: type[Options]) -> Options:
+        return of_kind(kind, self.profile.classifier_options)
 
     @property
     def class_names(self) -> tuple[str, ...]:

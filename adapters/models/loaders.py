@@ -1,62 +1,32 @@
-"""How each kind of denoiser and classifier that a profile names is loaded: one line each, and what makes them one."""
+"""From the kinds that a profile names to its models: what a task has of its own, and what all tasks share."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
 import torch
 
-from adapters.models.classifiers.black_box import BlackBox
-from adapters.models.classifiers.clip import ClipModel, load_clip
-from adapters.models.classifiers.efficientnet_lite import load_lite0
-from adapters.models.classifiers.fixed import FixedClasses
-from adapters.models.classifiers.vision import load_timm, load_torchvision
+from adapters.models.classifiers.clip import ClipModel
 from adapters.models.denoisers.diffusion import OneStepDenoiser, load_one_step_denoiser
-from adapters.models.denoisers.ffdnet import load_ffdnet
 from adapters.models.denoisers.folded.denoiser import DenoiserFolder, FoldedDenoiser
 from adapters.models.denoisers.folded.folding import Folds
 from adapters.models.denoisers.folded.support import UnknownPartError
 from adapters.models.denoisers.prompts import prompt_embedder
-from adapters.models.denoisers.unconditional import load_unconditional
+from adapters.models.kinds import CLASSIFIERS, DENOISERS, AnyClassifier
 from adapters.models.loaded import Models, Placement
 from adapters.models.lru_cache import LruCache
 from adapters.models.training.adapted import AdaptedModels, adapt_models
 from adapters.profiles.profile import SUPER_RESOLUTION
-from adapters.profiles.weights import FFDNET, LITE0
 from adapters.store.adaptations import AdaptationStore
 from robustify.interfaces import Classifier, Denoiser
-from robustify.pipeline import identity_denoiser
 from robustify.types import Task
 
 KEPT_CLASSIFIERS = 64
 """Of tasks without anything of their own but the choice of classes, or the features of their labels."""
 
-AnyClassifier = ClipModel | FixedClasses | BlackBox
-"""What a kind of classifier is loaded as: from a task to the classifier that tells its labels apart."""
 Serve = Callable[[OneStepDenoiser], OneStepDenoiser | FoldedDenoiser]
 """From a denoiser, or the same with what a task has of its own, to the one that answers."""
-
-DENOISERS: Mapping[str, Callable[[Placement], Denoiser]] = {
-    "unconditional": lambda placement: load_unconditional(
-        placement.folder / "denoiser", placement.settings.timestep_rule, placement.device, placement.dtype
-    ),
-    "ffdnet": lambda placement: load_ffdnet(FFDNET.checked_path(), placement.device, placement.dtype),
-    "identity": lambda placement: identity_denoiser,
-}
-CLASSIFIERS: Mapping[str, Callable[[Placement], AnyClassifier]] = {
-    "clip": lambda placement: load_clip(f"local-dir:{placement.folder / 'clip'}", placement.device, placement.dtype),
-    "timm": lambda placement: load_timm(
-        placement.folder / "classifier", placement.class_names, placement.device, placement.dtype
-    ),
-    "torchvision": lambda placement: load_torchvision(
-        placement.folder / "classifier", placement.class_names, placement.device, placement.dtype
-    ),
-    "efficientnet-lite0": lambda placement: load_lite0(
-        LITE0.checked_path(), placement.class_names, placement.device, placement.dtype
-    ),
-    "remote": lambda placement: BlackBox.from_settings(placement.settings),
-}
 
 
 @dataclass(frozen=True)

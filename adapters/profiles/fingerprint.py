@@ -12,6 +12,8 @@ PREPROCESSING_VERSION = CURRENT.value
 """Changes whenever `adapters/images/` makes another tensor of the same file."""
 PIPELINE_VERSION = "1"
 """Changes whenever our code or a new lock file makes other logits of the same canonical tensor, noise and weights."""
+REDUCING_PIPELINE_VERSION = "2"
+"""Of profiles whose images are larger than what their classifier takes: they are reduced with antialias from it on."""
 TORCH_VERSION = "2.14.1"
 """Of the lock file, without what it was built for; a worker with another release does not start."""
 EngineParts = Mapping[str, str | bool | int | float | None]
@@ -25,26 +27,44 @@ def engine_parts(profile: Profile, settings: Settings) -> EngineParts:
     """
     return {
         **black_box_parts(profile, settings),
+        **option_parts(profile),
         **({} if profile.class_names is None else {"class_names": canonical_digest(list(profile.class_names))}),
         "torch": TORCH_VERSION,
         "model": profile.model_digest,
         "prompt": profile.prompt,
         "timestep_rule": settings.timestep_rule,
         "k": profile.correction_factor(settings),
-        "preprocessing": f"{PREPROCESSING_VERSION}/{profile.side}",
-        "pipeline": PIPELINE_VERSION,
+        "preprocessing": profile.preprocessing.stated(profile.side),
+        "pipeline": REDUCING_PIPELINE_VERSION if profile.denoiser == "unconditional" else PIPELINE_VERSION,
         "device": settings.device.partition(":")[0],
-        "dtype": settings.dtype,
+        "dtype": profile.number_format(settings),
         "folded": settings.folded,
         "batch_size": profile.samples_per_batch(settings),
     }
+
+
+def option_parts(profile: Profile) -> EngineParts:
+    """What a profile's file says beside the models: the kinds that they are loaded as, and their options.
+
+    Of a kind that takes no options, and is a profile of the installation, the name says it.
+    """
+    options = {"denoiser": profile.denoiser_options, "classifier": profile.classifier_options}
+    if not profile.is_own and not any(options.values()):
+        return {}
+    stated = {part: found.model_dump(mode="json") for part, found in options.items() if found is not None}
+    return {"kinds": f"{profile.denoiser}/{profile.classifier}", "options": canonical_digest(stated)}
 
 
 def black_box_parts(profile: Profile, settings: Settings) -> EngineParts:
     """What is known of a classifier behind an address: the address, and what the operator says that answers there."""
     if profile.classifier != "remote":
         return {}
-    return {"classifier_url": settings.classifier_url, "classifier_identity": settings.classifier_identity}
+    contract = settings.classifier_contract
+    return {
+        "classifier_url": settings.classifier_url,
+        "classifier_identity": settings.classifier_identity,
+        **({} if contract == "robustify" else {"classifier_contract": contract}),
+    }
 
 
 def engine_digest(profile: Profile, settings: Settings) -> str:
@@ -64,6 +84,7 @@ def function_digest(engine: str, task: Task, sigma: float, noise: Noise = Noise.
             "engine": engine,
             "labels": list(task.labels),
             "template": task.template,
+            **({"templates": list(task.templates)} if task.templates else {}),
             "adaptation": task.adaptation,
             "sigma": sigma,
             "noise": noise.value,

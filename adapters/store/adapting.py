@@ -18,9 +18,12 @@ CANCELED_SECONDS = 3600
 """Who cancels seldom asks again, and a folder may hold the weights of a classifier three times."""
 
 
-def work_folder(request: AdaptRequest, settings: Settings) -> Path:
-    """Where an adaptation is made: the same for the same request, so that work outlives a job that was stopped."""
-    name = text_digest(request.model_dump_json())[:16]
+def work_folder(request: AdaptRequest, settings: Settings, references: str = "") -> Path:
+    """Where an adaptation is made: the same for the same request, so that work outlives a job that was stopped.
+
+    `references`: the digest of the user's own, where they are not synthesised.
+    """
+    name = text_digest(request.model_dump_json() + references)[:16]
     return settings.state.adapting / name
 
 

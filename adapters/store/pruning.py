@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from adapters.durable_files import TEMPORARY_PREFIX
-from adapters.profiles.shipped import PROFILES, located
+from adapters.profiles.library import located, profiles_of
 from adapters.profiles.text_encoder import encoder_of, letters_of_encoder
 from adapters.settings import Settings, StateFolder
 from adapters.store.adaptations import NAME
@@ -42,7 +42,7 @@ def left_overs(state: StateFolder) -> Iterator[Path]:
 
 def prompts_of_gone_models(settings: Settings) -> Iterator[Path]:
     """Embedded prompts of text encoders that no profile has here, and those of releases that named none."""
-    here = {encoder_of(located(profile, settings)) for profile in PROFILES.values()}
+    here = {encoder_of(located(profile, settings)) for profile in profiles_of(settings).values()}
     for path in still(settings.state.prompts.glob("*.safetensors")):
         if not any(encoder and path.name.startswith(letters_of_encoder(encoder)) for encoder in here):
             yield path

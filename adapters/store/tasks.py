@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from adapters.contract.access import KEYLESS
 from adapters.contract.labels import ID_LETTERS, case_folded, task_id
+from adapters.contract.templates import WrittenTemplates
 from adapters.durable_files import locked, sync, write_durably
 from adapters.store.walking import files_below
 from robustify.errors import StoredTaskError, TaskConflictError, UnknownTaskError
@@ -46,6 +47,7 @@ class StoredTask(StoredRecord):
     name: str
     labels: tuple[str, ...]
     template: str
+    templates: WrittenTemplates = ()
     created_at: float
     current: int
     versions: tuple[Version, ...]
@@ -193,6 +195,7 @@ def new_task(name: str, task: Task, now: float) -> StoredTask:
         name=name,
         labels=task.labels,
         template=task.template,
+        templates=task.templates,
         created_at=now,
         current=0,
         versions=(),
@@ -200,9 +203,9 @@ def new_task(name: str, task: Task, now: float) -> StoredTask:
 
 
 def check_same(stored: StoredTask, task: Task) -> None:
-    if (stored.labels, stored.template) != (task.labels, task.template):
+    if (stored.labels, stored.template, stored.templates) != (task.labels, task.template, task.templates):
         raise TaskConflictError(
-            f"the name {stored.name!r} stands for a task with other labels or another template: choose another name, "
+            f"the name {stored.name!r} stands for a task with other labels or other templates: choose another name, "
             "or delete that task first"
         )
 

@@ -26,7 +26,7 @@ from adapters.child_process import end_with
 from adapters.contract.adapt import AdaptParameters, adapt_request
 from adapters.models.process import set_up
 from adapters.models.training.workshop import Workshop
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from adapters.store.adaptations import CLASSIFIER, REFERENCES, AdaptationStore
 from robustify.smoothing.statistics import largest_radius
@@ -229,7 +229,8 @@ def main(
     settings = Settings(
         profile=profile, dtype=dtype, state_dir=work.absolute() / "state", threads=1 if workers > 1 else None
     )
-    images = read_dataset(dataset, split, find_profile(profile).side, limit)
+    chosen = find_profile(profile)
+    images = read_dataset(dataset, split, chosen.side, limit, chosen.preprocessing)
     study = Study(images, settings, work, n0, n, workers)
     counts, sigmas = shots or [1, 4], sigma or [0.25, 0.5]
     parts = {"components": list(components(study, sigmas, counts, seeds))}

@@ -27,7 +27,7 @@ from adapters.models.training.micro_batches import Losses
 from adapters.models.training.personalization import diffusion_of
 from adapters.models.training.trainer import Objective, optimizer_of, training_step
 from adapters.models.training.workshop import Workshop
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from benchmarks.adaptation import LABELS, training_of
 from robustify.adaptation.objectives import NoisyBatch, fine_tuning_loss, personalization_loss

@@ -24,7 +24,7 @@ from rich.progress import track
 from adapters.images import canonicalise
 from adapters.models.catalogue import load_models
 from adapters.profiles.fingerprint import engine_digest
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from robustify.smoothing.seeds import public_seed
 from robustify.smoothing.votes import NoisyVotes, votes_of_rows
@@ -117,7 +117,7 @@ def main(
     chosen = find_profile(profile)
     model = VoteMaker(chosen, engine_digest(chosen, settings), load_models(chosen, settings), settings)
     labels = LABELS[: chosen.classes] if chosen.classes else LABELS
-    canonical = canonicalise(image.read_bytes(), chosen.side).tensor
+    canonical = canonicalise(image.read_bytes(), chosen.side, chosen.preprocessing).tensor
     comparisons = compare(model, canonical, Task(labels), sigma, samples)
     passed = all(found.passed for found in comparisons)
     differing = {

@@ -19,7 +19,7 @@ from rich.progress import track
 
 from adapters.models.catalogue import load_models
 from adapters.profiles.fingerprint import engine_digest
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from benchmarks.studies.batch_shapes import run
 from robustify.smoothing.seeds import public_seed
@@ -77,7 +77,8 @@ def main(
     sigma: float = 0.25,
     profile: str = "mini",
 ) -> None:
-    images = read_dataset(dataset, split, find_profile(profile).side, limit)
+    chosen = find_profile(profile)
+    images = read_dataset(dataset, split, chosen.side, limit, chosen.preprocessing)
     found = {
         name: votes_of(Settings.model_validate({"profile": profile, **changes}), images, sigma, samples)
         for name, changes in VARIANTS.items()

@@ -23,8 +23,8 @@ from typing import Annotated, Any
 import typer
 
 from adapters.contract.looks import certificate_looks, sequential_looks
+from adapters.profiles.library import served_profile
 from adapters.profiles.profile import Profile
-from adapters.profiles.shipped import served_profile
 from adapters.settings import Settings
 from benchmarks.studies.recording import Asking, Votes, record
 from robustify.smoothing.algorithms import Certified, predict
@@ -270,7 +270,7 @@ def main(
 ) -> None:
     settings = Settings(profile=profile, dtype=dtype, threads=1 if workers > 1 else None)
     served = served_profile(settings)
-    images = read_dataset(dataset, split, served.side, limit)
+    images = read_dataset(dataset, split, served.side, limit, served.preprocessing)
     ask, name, records = (ask_whole, "whole", whole_records) if whole else (ask_early, "early", early_records)
     parts: dict[str, list[Record]] = {}
     for sigma in TARGETS:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
 from workers.evaluation.datasets import Dataset, read_dataset
@@ -88,7 +88,8 @@ def main(
     workers: int = 2,
 ) -> None:
     settings = Settings(profile=profile, dtype=dtype, threads=1 if workers > 1 else None)
-    images = read_dataset(dataset, split, find_profile(profile).side, limit)
+    chosen = find_profile(profile)
+    images = read_dataset(dataset, split, chosen.side, limit, chosen.preprocessing)
     found = sweep(images, n0, n, settings, Path("evaluations"), workers)
     output.parent.mkdir(parents=True, exist_ok=True)
     about = (

@@ -6,6 +6,8 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from adapters.contract.effective import AdaptationValues
+from adapters.images import ResizeMode
+from adapters.profiles.licences import Business, PartLicence
 
 
 class ModelDescription(BaseModel):
@@ -20,9 +22,22 @@ class ModelDescription(BaseModel):
         description="Of its code and its weights.",
         examples=["Code Apache-2.0; weights trained on CIFAR-10 and Tiny-ImageNet (non-commercial research)."],
     )
+    business: Business = Field(
+        description="Whether all of its parts may be used in business; unclear where a licence does not say.",
+        examples=["unclear"],
+    )
+    licences: Sequence[PartLicence] = Field(
+        description="Of each part.",
+        examples=[[{"part": "denoiser", "name": "MIT", "business": "yes", "url": None, "read": None}]],
+    )
     served: bool = Field(description="Whether this service uses it.", examples=[True])
     available: bool = Field(description="Whether its files are on this machine.", examples=[True])
     side: int = Field(description="Height and width of the canonical tensor, in pixels.", examples=[32])
+    preprocessing: ResizeMode = Field(
+        description="How a picture becomes square: shorter-side (resized, and the centre cut out), resize-256-crop-224 "
+        "(a smaller centre), squash (whatever its aspect) or pad (the rest is grey).",
+        examples=["shorter-side"],
+    )
     default_sigma: float = Field(description="The `sigma` of a request that has none.", examples=[0.25])
     classes: int | None = Field(description="How many labels it needs; null for any number.", examples=[None, 2])
     class_names: Sequence[str] | None = Field(

@@ -117,7 +117,8 @@ async def taken(service: Service, request: CheckedRequest, data: bytes, asked: A
 
 
 async def taken_now(service: Service, request: CheckedRequest, data: bytes, asked: Asked) -> str:
-    canonical = await service.decoders.decode(request.noise, data, service.profile.side, asked.caller.owner)
+    profile, owner = service.profile, asked.caller.owner
+    canonical = await service.decoders.decode(request.noise, data, profile.side, owner, profile.preprocessing)
     admission = await in_thread(lambda: enqueue_where_there_is_room(service, request, canonical, asked))
     return admission.record.id
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from adapters.contract.example import SMALL_PICTURE, SMALL_PICTURE_BASE64
 from adapters.contract.records import JobKind
 from adapters.preparation import PARAMETERS
+from adapters.profiles.library import served_profile
 from adapters.profiles.profile import Profile
-from adapters.profiles.shipped import served_profile
 from adapters.settings import Settings
 from service.batches.receive import batch_limits
 from service.batches.received import IMAGES, KIND, MAX_NAME_LENGTH

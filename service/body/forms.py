@@ -23,7 +23,9 @@ from service.body.stream import limited_stream
 from service.errors import MALFORMED_BODY, ProblemError
 from service.limits import MAX_FORM_FIELD_BYTES, MAX_FORM_FIELDS, MAX_FORM_FILES, UploadLimits
 
-LIST_FIELDS = ("labels",)
+LIST_FIELDS = ("labels", "templates")
+NEVER_ALONE = ("labels",)
+"""Of these, one value shows that a client joined several in one field."""
 NUMBER_FIELDS = ("sigma", "n", "n0", "alpha", "target_radius", "tolerance")
 NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 QUOTED = re.compile(rb'"(\\.|[^"\\])*"')
@@ -124,7 +126,7 @@ def problems_of_list(name: str, texts: Sequence[str]) -> list[FieldProblem]:
     plain = name.removesuffix("[]")
     if name != plain:
         return [FieldProblem(field=plain, detail=NO_BRACKETS)]
-    return [FieldProblem(field=plain, detail=REPEAT_FIELD)] if len(texts) == 1 else []
+    return [FieldProblem(field=plain, detail=REPEAT_FIELD)] if len(texts) == 1 and plain in NEVER_ALONE else []
 
 
 def problems_of_text(name: str, texts: Sequence[str]) -> list[FieldProblem]:

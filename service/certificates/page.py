@@ -6,7 +6,7 @@ from html import escape
 from string import Template
 
 from adapters.certificates.checks import issuers_word
-from adapters.certificates.wording import CAVEATS, LIMITS, quoted
+from adapters.certificates.wording import CAVEATS, LIMITS, quoted, templates_named
 from adapters.contract.certificate import AnyCertificate, CertificateOfVersion1
 from robustify.smoothing.statistics import rounded_down
 from robustify.types import Noise
@@ -141,7 +141,7 @@ def fact_rows(certificate: AnyCertificate) -> str:
         "Size of the tensor": f"{image.height} x {image.width}",
         "Models": model.profile,
         "Task": "none" if model.task is None else f"{quoted(model.task)}, version {model.version}",
-        "Prompt template": quoted(certificate.template),
+        **template_facts(certificate),
         "Fingerprint": model.fingerprint,
         **noise_facts(certificate),
         "Issued": certificate.issued_at,
@@ -149,6 +149,14 @@ def fact_rows(certificate: AnyCertificate) -> str:
         "Signature": certificate.signature,
     }
     return "\n".join(table_row(name, value) for name, value in facts.items())
+
+
+def template_facts(certificate: AnyCertificate) -> dict[str, str]:
+    """What the labels stand in."""
+    templates = certificate.task.templates
+    if not templates:
+        return {"Prompt template": quoted(certificate.template)}
+    return {"Prompt templates": f"the mean over {len(templates)}, {templates_named(templates)}"}
 
 
 def noise_facts(certificate: AnyCertificate) -> dict[str, str]:

@@ -10,9 +10,9 @@ from fastapi import Request
 from adapters.certificates.check import Verification
 from adapters.certificates.checks import verify
 from adapters.certificates.document import MAX_BYTES, read_certificate
-from adapters.certificates.file_checks import preprocessing_of
 from adapters.certificates.key_files import signing_key
 from adapters.certificates.keys import public_key_of
+from adapters.certificates.preprocessing import preprocessing_of
 from adapters.certificates.public_keys import known_noise_key, public_keys
 from adapters.certificates.signature_checks import TrustedKey
 from adapters.certificates.vrf import PublicNoiseKey
@@ -77,8 +77,8 @@ async def decoded_image(asked: Asked, service: Service, owner: str) -> Decoded |
         return None
     try:
         certificate = await anyio.to_thread.run_sync(read_certificate, asked.request.certificate)
-        side, version = certificate.image.height, preprocessing_of(certificate)
-        return await service.decoders.decode(certificate.noise, asked.image, side, owner, version)
+        side, preprocessing = certificate.image.height, preprocessing_of(certificate)
+        return await service.decoders.decode(certificate.noise, asked.image, side, owner, preprocessing)
     except UnreadableImageError as error:
         return error
     except InvalidInputError:  # It is no certificate, which the checks say.
@@ -86,7 +86,7 @@ async def decoded_image(asked: Asked, service: Service, owner: str) -> Decoded |
 
 
 def verify_asked(asked: Asked, decoded: Decoded | None, settings: Settings) -> Verification:
-    def decode(noise: Noise, file: bytes, side: int, version: Preprocessing) -> CanonicalImage:
+    def decode(noise: Noise, file: bytes, side: int, preprocessing: Preprocessing) -> CanonicalImage:
         if not isinstance(decoded, CanonicalImage):
             raise decoded or UnreadableImageError(NOT_DECODED)
         return decoded

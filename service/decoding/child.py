@@ -55,7 +55,7 @@ def decode_next(channel: socket.socket) -> None:
     asked = Asked.model_validate_json(header)
     limit_seconds()
     try:
-        image = canonicalise_for(asked.noise, data, asked.side, asked.version)
+        image = canonicalise_for(asked.noise, data, asked.side, asked.preprocessing)
     except UnreadableImageError as error:
         send(channel, Refused(is_unsupported=isinstance(error, UnsupportedImageError), message=str(error)))
     except MemoryError:

@@ -9,7 +9,7 @@ import anyio.to_thread
 from prometheus_client import Histogram
 
 from adapters.contract.access import KEYLESS
-from adapters.images import CURRENT, CanonicalImage, Preprocessing, decoding_cost
+from adapters.images import USUAL, CanonicalImage, Preprocessing, decoding_cost
 from robustify.errors import UnreadableImageError, UnsupportedImageError
 from robustify.types import Noise
 from service.decoding.messages import Asked, Decoded, Failed, Refused
@@ -63,10 +63,10 @@ class Decoders:
         end_all(self._idle)
 
     async def decode(
-        self, noise: Noise, data: bytes, side: int, owner: str = KEYLESS, version: Preprocessing = CURRENT
+        self, noise: Noise, data: bytes, side: int, owner: str = KEYLESS, preprocessing: Preprocessing = USUAL
     ) -> CanonicalImage:
         """The canonical tensor of a file. Raises UnreadableImageError, and a problem where too many wait."""
-        asked = Asked(noise=noise, side=side, version=version)
+        asked = Asked(noise=noise, side=side, mode=preprocessing.mode, version=preprocessing.version)
         if await anyio.to_thread.run_sync(decoding_cost, data) < HEAVY_SECONDS:
             async with self.light_line.place(owner):
                 try:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from adapters.images import CanonicalImage, Preprocessing
+from adapters.images import CanonicalImage, Preprocessing, PreprocessingVersion, ResizeMode
 from robustify.types import Noise
 
 LENGTHS = struct.Struct(">II")
@@ -28,7 +28,12 @@ class Asked(Header):
 
     noise: Annotated[Noise, Field(strict=False)]
     side: Annotated[int, Field(ge=1)]
-    version: Annotated[Preprocessing, Field(strict=False)]
+    mode: Annotated[ResizeMode, Field(strict=False)]
+    version: Annotated[PreprocessingVersion, Field(strict=False)]
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        return Preprocessing(self.mode, self.version)
 
 
 class Decoded(Header):

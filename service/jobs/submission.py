@@ -50,7 +50,8 @@ async def decoded(service: Service, noise: Noise, image: bytes, received: Receiv
     """The canonical tensor, as long as the client waits for it."""
 
     async def decode() -> CanonicalImage:
-        return await service.decoders.decode(noise, image, service.profile.side, received.owner)
+        profile = service.profile
+        return await service.decoders.decode(noise, image, profile.side, received.owner, profile.preprocessing)
 
     return await (decode() if received.request is None else while_present(received.request, decode))
 

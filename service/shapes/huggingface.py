@@ -9,7 +9,7 @@ from adapters.contract.fields import FieldProblem, FieldsError, shown_name
 from adapters.contract.jobs import JobRecord, JobStatus
 from adapters.contract.records import JobKind
 from adapters.contract.results import PredictResult
-from adapters.profiles.shipped import served_profile
+from adapters.profiles.library import served_profile
 from adapters.settings import Settings
 from robustify.errors import UnreadableImageError, UnsupportedImageError
 from service.body.json_bodies import decode_image, parse_object

@@ -65,7 +65,7 @@ def submit_adaptation(service: Service, values: Mapping[str, object], asked: Ask
 
 
 def check_name(service: Service, request: AdaptRequest) -> None:
-    """Raises TaskConflictError when the name stands for other labels or another template."""
+    """Raises TaskConflictError when the name stands for other labels or other templates."""
     with store_failures(), suppress(UnknownTaskError):
         check_same(service.tasks_of(request.owner).find(request.name), request.label_task)
 

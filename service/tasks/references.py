@@ -10,7 +10,7 @@ from robustify.errors import StoredTaskError
 from service.body.receive import JSON
 from service.caching import unchanging
 from service.dependencies import KnownAdaptation, KnownTask, KnownVersion
-from service.errors import UNKNOWN_REFERENCE, ProblemError, store_failures
+from service.errors import IMPORTED, UNKNOWN_REFERENCE, ProblemError, store_failures
 from service.openapi import file_responses, problems, referenced
 from service.tasks.schemas import REFERENCE_FILE, References, Report, describe_references
 
@@ -89,6 +89,8 @@ def get_report(request: Request, adapted: KnownAdaptation) -> Response:
 def served(request: Request, adapted: StoredAdaptation, name: str, media_type: str) -> Response:
     """A file of the adaptation."""
     path = adapted.file(name)
+    if path is None and adapted.manifest.origin is not None:
+        raise ProblemError(IMPORTED)
     if path is None:
         raise StoredTaskError("a part of what was adapted to this task is missing: adapt it again")
     with store_failures():

@@ -9,6 +9,7 @@ from adapters.contract.effective import EffectiveAdapt
 from adapters.contract.example import ADAPTATION_DIGEST, LABELS, MODELS_DIGEST, TASK_ID, TASK_NAME
 from adapters.contract.records import JobKind
 from adapters.contract.results import Figures
+from adapters.contract.templates import WrittenTemplates
 from adapters.store.adaptations import StoredAdaptation, StoredReference
 from adapters.store.tasks import StoredTask, Version
 from robustify.types import DEFAULT_TEMPLATE
@@ -34,6 +35,7 @@ class TaskDescription(BaseModel):
     name: str = Field(examples=[TASK_NAME])
     labels: Sequence[str] = Field(description="The classes, in order.", examples=[LABELS])
     template: str = Field(description="Prompt; {} stands for the label.", examples=[DEFAULT_TEMPLATE])
+    templates: WrittenTemplates = ()
     created_at: str = Field(description="ISO 8601 in UTC.", examples=[CREATED_AT])
     current: int = Field(description="The version that answers.", examples=[2])
     versions: int = Field(description="How many there are.", examples=[2])
@@ -146,6 +148,7 @@ def describe_task(task: StoredTask) -> TaskDescription:
         name=task.name,
         labels=task.labels,
         template=task.template,
+        templates=task.templates,
         created_at=iso_time(task.created_at),
         current=task.current,
         versions=len(task.versions),

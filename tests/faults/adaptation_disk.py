@@ -12,7 +12,7 @@ import torch
 
 from adapters.contract.adapt import AdaptParameters, adapt_request
 from adapters.contract.jobs import AdaptRequest
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore
 from adapters.store.tasks import StoredTask, TaskStore

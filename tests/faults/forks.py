@@ -21,7 +21,7 @@ import torch
 from adapters.child_process import end_with
 from adapters.contract.jobs import JobRequest
 from adapters.profiles.fingerprint import engine_digest
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.queue.asking import NOBODY_IN_PARTICULAR, Admission, Asked
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect

@@ -15,7 +15,7 @@ from adapters.contract.jobs import JobRecord, JobRequest
 from adapters.contract.records import JobKind
 from adapters.models.oracles import linear_weights
 from adapters.preparation import canonical_image, checked, request_of
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.queue.server import EmbeddedServer

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from adapters.contract.example import LABELS, SMALL_PICTURE, TASK_NAME
-from adapters.profiles.shipped import served_profile
+from adapters.profiles.library import served_profile
 from adapters.settings import Settings
 from adapters.store.adaptations import CONTACT_SHEET, DENOISED_SHEET, REFERENCES, REPORT, AdaptationStore
 from adapters.store.tasks import TaskStore

@@ -8,7 +8,7 @@ import torch
 
 from adapters.models.oracles import LinearOracle
 from adapters.profiles.fingerprint import engine_digest
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from robustify.smoothing.votes import BaseClassifier
 from robustify.types import Task

@@ -17,7 +17,7 @@ from adapters.contract.certify import CertifyParameters
 from adapters.contract.jobs import AdaptRequest, InputImage, JobRecord, JobStatus
 from adapters.contract.records import JobKind
 from adapters.preparation import CheckedRequest, asked_task, job_request
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore

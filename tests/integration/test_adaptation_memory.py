@@ -10,7 +10,7 @@ import pytest
 
 from adapters.contract.adapt import MAX_BATCH, MAX_RANK, AdaptParameters, adapt_request, total_steps
 from adapters.contract.jobs import JobRecord
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from adapters.store.adapting import CANCELED

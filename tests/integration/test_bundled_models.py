@@ -17,9 +17,9 @@ from adapters.models.classifiers.clip import load_clip
 from adapters.models.denoisers.diffusion import load_one_step_denoiser
 from adapters.models.loaded import Models
 from adapters.profiles.fingerprint import engine_digest
+from adapters.profiles.library import find_profile
 from adapters.profiles.manifest import verify_manifest
 from adapters.profiles.profile import BUNDLED
-from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from benchmarks.studies.batch_shapes import compare
 from robustify.errors import InvalidInputError, ModelFilesError

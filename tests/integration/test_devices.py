@@ -8,7 +8,7 @@ import torch
 
 from adapters.models.catalogue import load_models
 from adapters.profiles.fingerprint import engine_digest
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from robustify.smoothing.seeds import public_seed
 from robustify.types import Phase, Task

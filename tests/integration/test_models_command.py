@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from adapters.profiles.library import find_profile
 from adapters.profiles.profile import BUNDLED
-from adapters.profiles.shipped import DEEPFLOYD
 from adapters.queue.server import EmbeddedServer
 from tests.fake_hub import COMMIT, FakeHub
 
 ROBUSTIFY = Path(sys.executable).with_name("robustify")
 REPOSITORY = Path(__file__).parents[2]
-DENOISER, CLIP, GENERATOR = (source.repo for source in DEEPFLOYD.sources)
+DENOISER, CLIP, GENERATOR = (source.repo for source in find_profile("deepfloyd").sources)
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -19,7 +19,7 @@ from adapters.contract.keys import PublicKeys
 from adapters.contract.records import JobKind
 from adapters.contract.results import CertifyResult
 from adapters.profiles.fingerprint import engine_digest, engine_parts, function_digest
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from robustify.smoothing.looks import Looks, Tally
 from robustify.smoothing.rules import Selection

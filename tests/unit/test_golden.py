@@ -26,7 +26,7 @@ from adapters.contract.jobs import AdaptRequest, InputImage, JobRequest, JobStat
 from adapters.contract.labels import task_id
 from adapters.contract.records import JobKind
 from adapters.profiles.fingerprint import engine_digest, function_digest
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.queue.server import EmbeddedServer

@@ -88,7 +88,7 @@ def test_service_group_when_the_service_imports_a_package():
     distributions = packages_distributions()
     names = {name for path in modules_of_the_service() for name in imported(path)}
     wanted = {distributions[name][0].lower().replace("_", "-") for name in names if name in distributions}
-    group = set(project()["dependency-groups"]["service"])
+    group = {Requirement(line).name for line in project()["dependency-groups"]["service"]}
     assert group == (wanted | {"uvicorn", "python-multipart", "fastapi-offline"}) - {"robustify", "pydantic-core"}
     required = {Requirement(line).name for line in project()["project"]["dependencies"]}
     assert group - required == set()

@@ -11,6 +11,7 @@ import structlog
 from adapters.contract.jobs import AdaptRequest, JobRecord
 from adapters.contract.results import AdaptedFrom, AdaptResult, Figures, MadeTask
 from adapters.models.memory import forget_locals, give_back_memory
+from adapters.models.training.own_references import OwnReferences
 from adapters.models.training.workshop import Workshop
 from adapters.profiles.profile import Profile
 from adapters.queue.board import JobBoard
@@ -44,9 +45,11 @@ def adapt(
     settings: Settings,
     job: str,
     on_progress: Callable[[Progress], None],
+    own: OwnReferences | None = None,
 ) -> Adaptation:
     """Runs all stages and publishes the task; what an earlier run of the same request did is not done again.
 
+    `own`: references of the user's, in place of synthesised ones.
     An adaptation that did worse than the models were before is kept as a version that does not answer.
     """
     tasks, store = TaskStore.of(request.owner, settings.state.tasks), AdaptationStore(settings.state.adaptations)
@@ -57,10 +60,10 @@ def adapt(
         workshop.clip.zero_shot(request.label_task)
         task = tasks.register(request.name, request.label_task, job, time.time())
         return Adaptation(task, task.current, None, None)
-    folder = work_folder(request, settings)
+    folder = work_folder(request, settings, own.digest if own else "")
     take_up(folder)
     prune_work(settings)
-    run = AdaptationRun(request, workshop, folder, on_progress)
+    run = AdaptationRun(request, workshop, folder, on_progress, own)
     made = run.run()
     stored = store.add(made, request.models, run.about())
     figures = run.figures()

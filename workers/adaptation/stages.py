@@ -16,8 +16,9 @@ from adapters.contract.results import Figures
 from adapters.durable_files import write_durably
 from adapters.models.generators.cascade import Sampling
 from adapters.models.training.fine_tuning import fine_tune
+from adapters.models.training.own_references import OwnReferences
 from adapters.models.training.personalization import Personalization, personalize
-from adapters.models.training.references import describe, read_references, synthesize
+from adapters.models.training.references import describe, read_references, synthesize, write_pictures
 from adapters.models.training.trainer import History, References, TrainingPlan
 from adapters.models.training.workshop import Workshop
 from adapters.store.adaptations import CLASSIFIER, LORA, PROMPT, REFERENCES, REPORT
@@ -50,6 +51,8 @@ class AdaptationRun:
     workshop: Workshop
     folder: Path
     on_progress: Callable[[Progress], None]
+    own: OwnReferences | None = None
+    """References of the user's, in place of synthesised ones."""
 
     def run(self) -> Path:
         """The folder of all that was made; raises InvalidInputError for labels that the models cannot tell apart."""
@@ -66,6 +69,8 @@ class AdaptationRun:
 
     @cached_property
     def plan(self) -> Sequence[Reference]:
+        if self.own:
+            return self.own.plan
         request = self.request
         return plan_references(request.label_task, request.shots, request.held_back, request.seed)
 
@@ -76,10 +81,16 @@ class AdaptationRun:
     @cached_property
     def references(self) -> tuple[References, References]:
         """(those to adapt with, those that were held back)."""
-        return read_references(self.made / REFERENCES, self.plan, self.workshop.profile.side)
+        if self.own:
+            return self.own.references
+        profile = self.workshop.profile
+        return read_references(self.made / REFERENCES, self.plan, profile.side, profile.preprocessing)
 
     def synthesize(self) -> None:
-        """Lines 1-4: one image for each label and shot."""
+        """Lines 1-4: one image for each label and shot, unless the user brought them."""
+        if self.own:
+            write_pictures(self.own.images, self.plan, self.made / REFERENCES)
+            return
         defaults = self.workshop.profile.adaptation.fitted(self.request.shots)
         sampling = Sampling(
             base_guidance=defaults.base_guidance,
@@ -133,7 +144,9 @@ class AdaptationRun:
         return {
             "labels": list(request.labels),
             "template": request.template,
+            **({"templates": list(request.templates)} if request.templates else {}),
             "prompt": personal_prompt(request.template),
+            **({"own_references": self.own.digest} if self.own else {}),
             "request": request.model_dump(mode="json"),
             "references": [reference.model_dump() for reference in describe(self.plan, request.labels)],
             "figures": self.figures().model_dump(mode="json"),
@@ -141,7 +154,7 @@ class AdaptationRun:
 
     def tell(self, stage: str) -> Callable[[int], None]:
         """Reports the steps that are done of a stage."""
-        totals = stage_steps(self.request)
+        totals = stage_steps(self.request, synthesizes=self.own is None)
         stages = list(totals)
         before = sum(totals[name] for name in stages[: stages.index(stage)])
         return lambda done: self.on_progress(Progress(stage, before + done, sum(totals.values())))

@@ -1,11 +1,14 @@
 """`robustify adapt`: by a server, or in this process."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from adapters.contract.results import AdaptResult
+from adapters.contract.templates import prompt_fields
+from robustify.errors import InvalidInputError
 from workers.commands.app import (
     AsJson,
     Labels,
@@ -23,6 +26,10 @@ from workers.commands.presentation import print_adaptation
 from workers.server_client import server_at
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the task.")]
+OwnPictures = Annotated[
+    Path | None,
+    typer.Option("--references", metavar="FOLDER", help="Pictures of yours to adapt with, a folder for each label."),
+]
 Shots = Annotated[int | None, typer.Option(help="Reference images of each label to adapt with.")]
 HeldBack = Annotated[int | None, typer.Option(help="Reference images of each label to judge by.")]
 Steps = Annotated[int | None, typer.Option(help="Steps of personalising the denoiser; 0: labels only.")]
@@ -39,6 +46,7 @@ Publish = Annotated[str | None, typer.Option(help="if-no-worse or always.")]
 def adapt(
     name: Name,
     labels: Labels = None,
+    references: OwnPictures = None,
     template: Template = None,
     shots: Shots = None,
     held_back: HeldBack = None,
@@ -54,20 +62,31 @@ def adapt(
     profile: ProfileName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Adapt the models to a label set, from the class names alone, and store them as a task."""
+    """Adapt the models to a label set, from the class names alone or from pictures, and store them as a task."""
     sizes = given(shots=shots, held_back=held_back, steps=steps, fine_tuning_steps=fine_tuning_steps)
     rates = given(learning_rate=learning_rate, fine_tuning_learning_rate=fine_tuning_learning_rate)
     weights = given(guidance_weight=guidance_weight, fine_tuning_mix=fine_tuning_mix)
-    others = given(template=template, seed=seed, publish=publish)
-    fields = {"name": name, "labels": labels or [], **sizes, **rates, **weights, **others}
-    show(adapted(fields, server, profile), as_json, print_adaptation)
+    others = {**prompt_fields(template or ()), **given(seed=seed, publish=publish)}
+    # Without pictures, whose folders may name the labels, none is a mistake.
+    named = {"name": name, **given(labels=labels if references else labels or [])}
+    fields = {**named, **sizes, **rates, **weights, **others}
+    show(adapted(fields, references, server, profile), as_json, print_adaptation)
 
 
-def adapted(fields: Mapping[str, object], server: str | None, profile: str | None) -> AdaptResult:
+def adapted(
+    fields: Mapping[str, object], references: Path | None, server: str | None, profile: str | None
+) -> AdaptResult:
     """What became of it, by a server or in this process."""
+    if references and server:
+        raise InvalidInputError(
+            "a server takes no pictures to adapt with yet: leave --server out, or --references", field="references"
+        )
     with progress_bar("steps") as advance_to:
         if server:
             return server_at(server, say).adapt(fields, advance_to)
-        from workers.commands.local import adapt_locally
+        from workers.commands.local import adapt_locally, adapt_to_pictures
 
-        return adapt_locally(fields, settings_with(profile=profile), advance_to)
+        settings = settings_with(profile=profile)
+        if references:
+            return adapt_to_pictures(fields, references, settings, advance_to, say)
+        return adapt_locally(fields, settings, advance_to)

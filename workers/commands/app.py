@@ -31,7 +31,10 @@ D = TypeVar("D", bound=BaseModel)
 
 ImageFile = Annotated[Path, typer.Argument(metavar="IMAGE", help="A JPEG, PNG or WebP file.")]
 Labels = Annotated[list[str] | None, typer.Option("--labels", help="A class name; repeat it for each class.")]
-Template = Annotated[str | None, typer.Option(help="Prompt of a class; {} stands for the label.")]
+Template = Annotated[
+    list[str] | None,
+    typer.Option("--template", help="Prompt of a class; {} stands for the label. Repeat it for an ensemble."),
+]
 TaskName = Annotated[str | None, typer.Option("--task", help="A stored task instead of labels: NAME or NAME@VERSION.")]
 Sigma = Annotated[float | None, typer.Option(help="Standard deviation of the noise for pixels in [0, 1].")]
 Samples = Annotated[int | None, typer.Option("--n", help="Samples.")]

@@ -11,8 +11,9 @@ from adapters.contract.plan import Plan, checked_plan
 from adapters.contract.plan import plan as plan_of
 from adapters.contract.records import JobKind, VoteKind
 from adapters.contract.results import CertifyResult, PredictResult
+from adapters.contract.templates import prompt_fields
 from adapters.preparation import canonical_image, checked, request_of
-from adapters.profiles.shipped import served_profile
+from adapters.profiles.library import served_profile
 from adapters.settings import Settings
 from adapters.store.tasks import TaskStore
 from robustify.errors import InvalidInputError
@@ -69,7 +70,7 @@ def predict(
 ) -> None:
     """Classify an image under noise, or abstain."""
     smoothing = given(sigma=sigma, n=n, alpha=alpha, noise=noise and noise.value, test=test and test.value)
-    fields = given(labels=labels, task=task, template=template, **smoothing)
+    fields = {**given(labels=labels, task=task, **smoothing), **prompt_fields(template or ())}
     show(predicted(read_image(image), fields, server, profile), as_json, print_prediction)
 
 
@@ -96,7 +97,7 @@ def certify(
     check_folder_of(certificate)
     smoothing = given(sigma=sigma, n=n, n0=n0, alpha=alpha, noise=noise and noise.value)
     aims = given(target_radius=target_radius, tolerance=tolerance, bound=bound)
-    fields = given(labels=labels, task=task, template=template, **smoothing, **aims)
+    fields = {**given(labels=labels, task=task, **smoothing, **aims), **prompt_fields(template or ())}
     result = certified(read_image(image), fields, server, profile)
     if certificate is not None:
         certificate.write_bytes(canonical_bytes(result.certificate))

@@ -6,11 +6,43 @@ Exit 0 done, 2 bad usage, 1 failed, 130 after Ctrl-C, 143 after SIGTERM; `up` an
 import sys
 
 from robustify.errors import InvalidInputError, RobustifyError
-from workers.commands import adapting, asking, certificates, demo, keys, measuring, models, prune, selftesting, serving
+from workers.commands import (
+    adapting,
+    asking,
+    certificates,
+    demo,
+    keys,
+    measuring,
+    models,
+    profile_check,
+    profile_new,
+    profile_tune,
+    profiles,
+    prune,
+    selftesting,
+    serving,
+    tasks,
+)
 from workers.commands.app import app, say_error
 from workers.stop import orderly_termination
 
-COMMANDS = (serving, asking, certificates, adapting, measuring, selftesting, models, keys, prune, demo)
+COMMANDS = (
+    serving,
+    asking,
+    certificates,
+    adapting,
+    measuring,
+    selftesting,
+    profiles,
+    tasks,
+    profile_new,
+    profile_check,
+    profile_tune,
+    models,
+    keys,
+    prune,
+    demo,
+)
 """Each of these puts its commands into the application when it is imported."""
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic_core import PydanticCustomError
 
-from adapters.contract.labels import check_labels, check_template
+from adapters.contract.labels import check_labels, check_templates
 from adapters.contract.predict import PredictParameters
 from adapters.preparation import asked_task
-from adapters.profiles.shipped import served_profile
+from adapters.profiles.library import served_profile
+from adapters.profiles.profile import Profile
 from adapters.settings import Settings
 from adapters.store.tasks import TaskStore
 from robustify.errors import InvalidInputError
@@ -92,7 +93,9 @@ def evaluate(
     procedure = procedure_of(asked, bound, target_radius, tolerance, test, noise or Noise.GAUSSIAN)
     check_server(server, k, profile, task, labels, template)
     settings = settings_with(profile=profile, k=k, threads=1 if workers > 1 else None)
-    images = read_dataset(dataset, split, served_profile(settings).side, limit)
+    served = served_profile(settings)
+    check_sent(server, served)
+    images = read_dataset(dataset, split, served.side, limit, served.preprocessing)
     images, label_task = asked_images(images, task, labels, template, settings)
     evaluation = evaluation_of(settings, label_task, method, asked, images, server, procedure)
     name = f"{dataset.name}-{split or 'all'}-{evaluation.digest}.jsonl"
@@ -105,7 +108,7 @@ def check_server(
     profile: str | None,
     task: str | None,
     labels: Sequence[str] | None,
-    template: str | None,
+    template: Sequence[str] | None,
 ) -> None:
     """Raises InvalidInputError for what a server decides itself, and for a task with labels beside it."""
     if server and (k is not None or profile):
@@ -116,14 +119,21 @@ def check_server(
         )
 
 
+def check_sent(server: str | None, profile: Profile) -> None:
+    """Raises InvalidInputError where the server would make another tensor of what it is sent, the canonical picture."""
+    mode = profile.preprocessing.mode
+    if server and not mode.keeps_squares:
+        raise InvalidInputError(f"with preprocessing {mode} a server would cut pictures twice: leave it out", "server")
+
+
 def asked_images(
-    images: Dataset, task: str | None, labels: list[str] | None, template: str | None, settings: Settings
+    images: Dataset, task: str | None, labels: list[str] | None, template: list[str] | None, settings: Settings
 ) -> tuple[Dataset, Task]:
     """The data set with the classes that are asked about, and these as a task."""
     if task:
         label_task = stored_task(task, settings)
         return relabelled(images, label_task.labels), label_task
-    return images, task_for(images.class_names, labels, template or DEFAULT_TEMPLATE)
+    return images, task_for(images.class_names, labels, template or [DEFAULT_TEMPLATE])
 
 
 def evaluation_of(
@@ -161,14 +171,14 @@ def method_of(no_denoiser: bool, no_smoothing: bool, asked_of_samples: Sequence[
     return "no-smoothing" if no_smoothing else "no-denoiser" if no_denoiser else "denoised"
 
 
-def task_for(class_names: tuple[str, ...], labels: list[str] | None, template: str) -> Task:
+def task_for(class_names: tuple[str, ...], labels: list[str] | None, templates: list[str]) -> Task:
     """The data set's own names, or other names for its classes in the same order."""
     if labels and len(labels) != len(class_names):
         raise InvalidInputError(
             f"the data set has {len(class_names)} classes: give {len(class_names)} labels, or none", field="labels"
         )
     try:
-        return Task(tuple(check_labels(labels or list(class_names))), check_template(template))
+        return Task.of(check_labels(labels or list(class_names)), check_templates(templates))
     except PydanticCustomError as error:
         raise InvalidInputError(str(error), field="labels") from error
 

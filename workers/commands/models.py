@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,9 +10,10 @@ import typer
 from pydantic import BaseModel
 from rich.console import Console
 
+from adapters.profiles.library import find_profile, located, profiles_of
+from adapters.profiles.licences import Business, business_use
 from adapters.profiles.manifest import bytes_of, findings
 from adapters.profiles.profile import Profile
-from adapters.profiles.shipped import PROFILES, find_profile, located
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError, ModelError, ModelFilesError
 from workers.commands.app import AsJson, ServerUrl, app, megabytes, progress_bar, say, settings_with, show
@@ -31,6 +33,9 @@ Origin = Annotated[
 ]
 Revisions = Annotated[
     list[str] | None, typer.Option(metavar="REPOSITORY=COMMIT", help="Another commit than the newest; repeat it.")
+]
+ForBusiness = Annotated[
+    bool, typer.Option("--commercial", help="Only those of which every part may be used in business.")
 ]
 CheckedName = Annotated[str | None, typer.Argument(metavar="PROFILE", help="By default the one that is served.")]
 
@@ -54,15 +59,21 @@ class Findings(BaseModel):
 def models(context: typer.Context, server: ServerUrl = None, as_json: AsJson = False) -> None:
     """The sets of models: list, get and check them."""
     if context.invoked_subcommand is None:
-        list_command(server, as_json)
+        list_command(server, as_json=as_json)
     elif server or as_json:
         raise InvalidInputError("put --server and --json behind the command", field="models")
 
 
 @models_app.command("list")
-def list_command(server: ServerUrl = None, as_json: AsJson = False) -> None:
+def list_command(server: ServerUrl = None, commercial: ForBusiness = False, as_json: AsJson = False) -> None:
     """List the sets of models with their licences."""
-    show(server_at(server).models() if server else list_models(settings_with()), as_json, print_models)
+    found = server_at(server).models() if server else list_models(settings_with())
+    show(for_business(found) if commercial else found, as_json, print_models)
+
+
+def for_business(found: ListedModels) -> ListedModels:
+    """Without those of which a part forbids it, or does not say."""
+    return ListedModels(models=tuple(model for model in found.models if model.business is Business.YES))
 
 
 @models_app.command("pull")
@@ -94,7 +105,7 @@ def verify_command(profile: CheckedName = None, as_json: AsJson = False) -> None
 
 def list_models(settings: Settings) -> ListedModels:
     """Every profile, and whether its files are here."""
-    return ListedModels(models=tuple(listed(located(profile, settings)) for profile in PROFILES.values()))
+    return ListedModels(models=tuple(listed(located(profile, settings)) for profile in profiles_of(settings).values()))
 
 
 def listed(profile: Profile) -> ListedModel:
@@ -102,6 +113,7 @@ def listed(profile: Profile) -> ListedModel:
         name=profile.name,
         description=profile.description,
         licence=profile.licence,
+        business=business_use(profile.licences),
         side=profile.side,
         default_sigma=profile.default_sigma,
         classes=profile.classes,
@@ -111,7 +123,7 @@ def listed(profile: Profile) -> ListedModel:
 
 def profile_to_pull(name: str, settings: Settings, origin: Path | None, accepts_licence: Ask) -> Profile:
     """The profile with its folder, when its models may be got. Raises ModelError that says what is in the way."""
-    profile = located(find_profile(name), settings)
+    profile = located(find_profile(name, settings), settings)
     if needs_nothing(profile):
         return profile
     if origin is None and not profile.from_hub:
@@ -135,11 +147,20 @@ def pull_models(profile: Profile, origin: Path | None, revisions: Iterable[str],
     # Imported here: the hub's client is needed for nothing else.
     from adapters.hub.pull import adopt, pull
 
+    tried = partial(try_out, profile)
     if origin is not None:
-        adopt(profile, origin, on_progress)
+        adopt(profile, origin, on_progress, tried)
     else:
-        pull(profile, chosen, on_progress)
+        pull(profile, chosen, on_progress, try_out=tried)
     return Pulled(profile=profile.name, folder=folder, outcome="pulled")
+
+
+def try_out(profile: Profile, folder: Path) -> None:
+    """Asks the classifier of a folder once before the folder is served. Raises ModelFilesError."""
+    # Imported here: model libraries take seconds, and are needed once all files are there.
+    from adapters.models.trial import try_classifier
+
+    try_classifier(profile, settings_with(), folder)
 
 
 def licence_of(profile: Profile) -> str:
@@ -168,7 +189,7 @@ def parse_revisions(texts: Iterable[str]) -> Mapping[str, str]:
 
 def verify_models(name: str, settings: Settings, on_progress: Progress) -> Findings:
     """Reads every file of a profile again; `findings` says what is wrong with each that is not as it was."""
-    profile = located(find_profile(name), settings)
+    profile = located(find_profile(name, settings), settings)
     if not profile.is_there:
         raise ModelFilesError(f"the models of profile {name} are not there: robustify models pull {name}")
     found = (*packaged_findings(profile), *folder_findings(profile, on_progress))

@@ -14,8 +14,8 @@ from adapters.contract.certificate import Certificate
 from adapters.images import canonicalise_for
 from adapters.models.catalogue import load_models
 from adapters.profiles.fingerprint import engine_digest, engine_parts
+from adapters.profiles.library import find_profile, located
 from adapters.profiles.profile import Profile
-from adapters.profiles.shipped import find_profile, located
 from adapters.settings import Settings
 from adapters.store.tensors import ImageStore
 from robustify.errors import InvalidInputError, StoredImageError
@@ -60,14 +60,14 @@ def replayed(
     InvalidInputError where there is no image to count them on.
     """
     settings = settings_of(certificate, make_settings)
-    profile = located(find_profile(certificate.model.profile), settings)
+    profile = located(find_profile(certificate.model.profile, settings), settings)
     if (batch := profile.samples_per_batch(settings)) > LARGEST_BATCH:
         return Check(NAME, False, f"Its batches have {batch} samples: more than {LARGEST_BATCH} are not counted here.")
     if differing := differing_parts(certificate, profile, settings):
         return Check(NAME, False, f"The models or settings of this machine differ in: {', '.join(differing)}.")
     tensor = tensor_of(certificate, image, profile, settings)
     selection, estimation = recount(certificate, tensor, profile, settings, on_progress)
-    return compared(certificate, selection, estimation, NEAR_TIES[settings.dtype])
+    return compared(certificate, selection, estimation, NEAR_TIES[profile.number_format(settings)])
 
 
 def compared(certificate: Certificate, selection: Recounted, estimation: Recounted, margin: float) -> Check:
@@ -138,7 +138,7 @@ def differing_parts(certificate: Certificate, profile: Profile, settings: Settin
 def tensor_of(certificate: Certificate, image: bytes | None, profile: Profile, settings: Settings) -> np.ndarray:
     """(3, H, W): of the file, whose digest was checked before, or else as it is stored."""
     if image is not None:
-        return canonicalise_for(certificate.noise, image, profile.side).tensor
+        return canonicalise_for(certificate.noise, image, profile.side, profile.preprocessing).tensor
     try:
         return ImageStore(settings.state.images).get(certificate.image.sha256)
     except StoredImageError as error:

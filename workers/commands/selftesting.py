@@ -13,8 +13,8 @@ from rich.table import Table
 
 from adapters.contract.records import JobKind, JsonObject
 from adapters.preparation import canonical_image, checked, request_of
+from adapters.profiles.library import served_profile
 from adapters.profiles.profile import BUNDLED
-from adapters.profiles.shipped import served_profile
 from adapters.settings import Settings
 from adapters.store.tasks import TaskStore
 from robustify.errors import InvalidInputError

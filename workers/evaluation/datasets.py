@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from adapters.images import canonicalise
+from adapters.images import USUAL, Preprocessing, canonicalise
 from robustify.errors import InvalidInputError, RobustifyError, UnreadableImageError
 
 SHEET_ROWS, SHEET_COLUMNS, SHEET_SIDE = 20, 25, 32
@@ -38,15 +38,17 @@ class Dataset:
         return len(self.labels)
 
 
-def read_dataset(folder: Path, split: str | None, side: int, limit: int | None = None) -> Dataset:
+def read_dataset(
+    folder: Path, split: str | None, side: int, limit: int | None = None, preprocessing: Preprocessing = USUAL
+) -> Dataset:
     """The first `limit` images of a split; of class folders, a split is a folder.
 
     Raises RobustifyError with the name of a file that cannot be read.
     """
     if (folder / "labels.json").is_file():
-        dataset = read_sheets(folder, split, side)
+        dataset = read_sheets(folder, split, side, preprocessing)
     else:
-        dataset = read_class_folders(folder / split if split else folder, side)
+        dataset = read_class_folders(folder / split if split else folder, side, preprocessing)
     count = min(len(dataset), limit) if limit else len(dataset)
     digest = hashlib.sha256(dataset.images.tobytes() + bytes(str(list(dataset.labels)), "ascii")).hexdigest()
     return Dataset(dataset.images[:count], dataset.labels[:count], dataset.class_names, digest)
@@ -60,7 +62,7 @@ def relabelled(dataset: Dataset, labels: tuple[str, ...]) -> Dataset:
     return replace(dataset, labels=[indices[label] for label in dataset.labels], class_names=labels)
 
 
-def read_sheets(folder: Path, split: str | None, side: int) -> Dataset:
+def read_sheets(folder: Path, split: str | None, side: int, preprocessing: Preprocessing) -> Dataset:
     """Sheets of 500 images named after the split, 20 rows of 25, in the order of `labels.json`."""
     labels = read_labels(folder / "labels.json")
     splits = [name for name, value in labels.items() if name != "class_names" and value and isinstance(value[0], int)]
@@ -68,6 +70,11 @@ def read_sheets(folder: Path, split: str | None, side: int) -> Dataset:
         raise InvalidInputError(f"unknown split {split!r}: {folder.name} has {', '.join(splits)}", field="split")
     if side != SHEET_SIDE:
         raise InvalidInputError(f"sheets hold 32 x 32 images; this profile needs {side} x {side}", field="dataset")
+    if not preprocessing.mode.keeps_squares:
+        raise InvalidInputError(
+            f"sheets are read as they are; preprocessing {preprocessing.mode} cuts pictures: give a folder of images",
+            field="dataset",
+        )
     sheets = sorted(path for path in folder.glob(f"{split}*") if path.suffix in IMAGE_SUFFIXES)
     images = np.concatenate([read_sheet(path) for path in sheets]) if sheets else np.empty((0, 3, side, side))
     if len(images) < len(labels[split]):
@@ -100,7 +107,7 @@ def read_sheet(path: Path) -> np.ndarray:
     return np.ascontiguousarray(tiles.reshape(-1, 3, SHEET_SIDE, SHEET_SIDE))
 
 
-def read_class_folders(folder: Path, side: int) -> Dataset:
+def read_class_folders(folder: Path, side: int, preprocessing: Preprocessing) -> Dataset:
     """Each sub-folder is a class; its name with `_` and `-` as spaces is the label."""
     classes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     files = [
@@ -114,14 +121,14 @@ def read_class_folders(folder: Path, side: int) -> Dataset:
             field="dataset",
         )
     files.sort()  # By rank, then by class: every class has its turn.
-    images = np.stack([read_image(file, side) for _, _, file in files])
+    images = np.stack([read_image(file, side, preprocessing) for _, _, file in files])
     names = tuple(path.name.replace("_", " ").replace("-", " ") for path in classes)
     return Dataset(images, [index for _, index, _ in files], names)
 
 
-def read_image(path: Path, side: int) -> np.ndarray:
+def read_image(path: Path, side: int, preprocessing: Preprocessing) -> np.ndarray:
     """The canonical tensor of a file."""
     try:
-        return canonicalise(path.read_bytes(), side).tensor
+        return canonicalise(path.read_bytes(), side, preprocessing).tensor
     except UnreadableImageError as error:
         raise RobustifyError(f"{path} cannot be used: {error}") from error

@@ -19,9 +19,10 @@ from PIL import Image
 
 from adapters.child_process import end_with
 from adapters.contract.results import PredictResult, Voted
+from adapters.contract.templates import prompt_fields
 from adapters.models.catalogue import load_models
 from adapters.profiles.fingerprint import engine_digest
-from adapters.profiles.shipped import served_profile
+from adapters.profiles.library import served_profile
 from robustify.errors import InvalidInputError, RobustifyError
 from robustify.pipeline import identity_denoiser
 from robustify.smoothing.algorithms import certify, predict
@@ -90,7 +91,7 @@ def server_rows(evaluation: Evaluation, dataset: Dataset, server: Server, indice
     """Rows from a running server, with its own secret noise; images are sent as 8-bit PNG of the canonical size."""
     fields = {
         "labels": list(evaluation.task.labels),
-        "template": evaluation.task.template,
+        **prompt_fields(evaluation.task.all_templates),
         **evaluation.procedure.fields(evaluation.parameters),
     }
     ask = server.predict if evaluation.procedure.test else server.certify

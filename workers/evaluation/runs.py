@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from adapters.canonical_json import text_digest
 from adapters.contract.looks import certificate_looks
 from adapters.profiles.fingerprint import engine_digest
-from adapters.profiles.shipped import served_profile
+from adapters.profiles.library import served_profile
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError
 from robustify.evaluation.metrics import (
@@ -113,6 +113,8 @@ class Evaluation:
             "method": self.method,
             "parameters": asdict(self.parameters),
         }
+        if self.task.templates:
+            parts["templates"] = self.task.templates
         if self.procedure != Procedure():
             parts["procedure"] = {**asdict(self.procedure), "shard_samples": profile.samples_per_shard(settings)}
         return text_digest(json.dumps(parts, sort_keys=True))[:16]

@@ -23,7 +23,7 @@ from adapters.contract.records import JobKind
 from adapters.contract.results import CertifyResult, PredictResult, Voted
 from adapters.models.oracles import exact_margin, linear_weights
 from adapters.profiles.fingerprint import engine_digest, function_digest
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.queue.server import EmbeddedServer
@@ -228,7 +228,7 @@ def submit(board: JobBoard, trial: Trial) -> str:
 
 
 def random_trials(claim: Claim, count: int, settings: Settings, alpha: float) -> Iterator[Trial]:
-    profile, store = find_profile(settings.profile), ImageStore(settings.state.images)
+    profile, store = find_profile(settings.profile, settings), ImageStore(settings.state.images)
     normal = linear_weights((CHANNELS, profile.side, profile.side))
     for index, drawn in enumerate(random_images(count, profile.side)):
         image, margin = tested_image(claim, drawn, exact_margin(drawn), normal)
@@ -276,7 +276,7 @@ def random_images(count: int, side: int) -> Iterator[np.ndarray]:
 def request_for(
     image: np.ndarray, store: ImageStore, settings: Settings, alpha: float, fields: Mapping[str, object]
 ) -> JobRequest:
-    profile = find_profile(settings.profile)
+    profile = find_profile(settings.profile, settings)
     digest, engine = store.put(image), engine_digest(profile, settings)
     side = profile.side
     values = {

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from adapters.certificates.key_files import signing_key
 from adapters.certificates.public_keys import noise_key
 from adapters.profiles.availability import check_presence
-from adapters.profiles.shipped import served_profile
+from adapters.profiles.library import served_profile
 from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 from adapters.store.api_keys import check_listening

@@ -1,13 +1,12 @@
-"""A black box behind HTTP as a classifier: it gives a label for an image, and nothing else.
+"""A black box behind HTTP as a classifier: it gives a label for an image, or scores, and nothing else.
 
-One POST for each image: `image` (PNG) and `labels` as a multipart form, answered with `{"label": ...}` or, as this
-service's own `/predict` does, `{"result": {"label": ...}}`. It must give the same image the same label.
+One POST for each image, by one of the contracts of `black_box_contracts.py` and `kserve.py`. It must give the same
+image the same label.
 """
 
-import io
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
@@ -16,8 +15,16 @@ import httpx
 import numpy as np
 import structlog
 import torch
-from PIL import Image
 
+from adapters.models.classifiers.black_box_contracts import (
+    Asked,
+    Contract,
+    HuggingFaceClasses,
+    HuggingFaceZeroShot,
+    OurContract,
+)
+from adapters.models.classifiers.kserve import KServe
+from adapters.profiles.options.remote import RemoteOptions
 from adapters.settings import Settings
 from robustify.errors import ModelError
 from robustify.types import Task
@@ -26,6 +33,12 @@ ATTEMPTS = 3
 PAUSE_SECONDS = 0.5
 WORTH_ANOTHER_TRY = frozenset({202, 408, 425, 429, 500, 502, 503, 504})
 LEVELS = 255
+CONTRACTS: Mapping[str, Callable[[RemoteOptions | None, Sequence[str] | None], Contract]] = {
+    "robustify": lambda options, class_names: OurContract(),
+    "hf-image-classification": lambda options, class_names: HuggingFaceClasses(),
+    "hf-zero-shot": lambda options, class_names: HuggingFaceZeroShot(),
+    "kserve-v2": KServe.of,
+}
 
 log = structlog.get_logger()
 
@@ -53,46 +66,50 @@ class BlackBox:
     client: httpx.Client
     budget: Budget
     calls: int
+    contract: Contract = OurContract()
     pause_seconds: float = PAUSE_SECONDS
 
     @staticmethod
-    def from_settings(settings: Settings) -> "BlackBox":
-        """Raises ModelError where no address is set."""
+    def from_settings(
+        settings: Settings, options: RemoteOptions | None = None, class_names: Sequence[str] | None = None
+    ) -> "BlackBox":
+        """Raises ModelError where no address is set, or the profile lacks what the contract needs."""
         if settings.classifier_url is None:
             raise ModelError("no black box is named: set ROBUSTIFY_CLASSIFIER_URL")
+        contract = CONTRACTS[settings.classifier_contract](options, class_names)
         token = settings.classifier_token
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
         client = httpx.Client(timeout=settings.classifier_timeout_seconds, headers=headers, follow_redirects=False)
-        return BlackBox(settings.classifier_url, client, Budget(settings.classifier_budget), settings.classifier_calls)
+        budget = Budget(settings.classifier_budget)
+        return BlackBox(settings.classifier_url, client, budget, settings.classifier_calls, contract)
 
     def for_task(self, task: Task) -> "RemoteVotes":
-        return RemoteVotes(self, task.labels)
+        """Raises InvalidInputError for what the black box cannot be asked."""
+        return RemoteVotes(self, task.labels, self.contract.asked_for(task))
 
-    def label_of(self, png: bytes, labels: Sequence[str]) -> str | None:
+    def label_of(self, pixels: np.ndarray, asked: Asked) -> str | None:
         """The black box's answer; None when it abstains, fails at every attempt, or the budget is spent."""
         for attempt in range(ATTEMPTS):
             if not self.budget.take():
                 log.warning("classifier_budget_spent")
                 return None
-            label, again = self._ask(png, labels)
+            label, again = self._ask(pixels, asked)
             if not again:
                 return label
             time.sleep(self.pause_seconds * 2**attempt * (1 + random.random()) / 2)
         return None
 
-    def _ask(self, png: bytes, labels: Sequence[str]) -> tuple[str | None, bool]:
+    def _ask(self, pixels: np.ndarray, asked: Asked) -> tuple[str | None, bool]:
         """A label, if one came, and whether to ask again."""
         try:
-            answer = self.client.post(
-                self.url, files={"image": ("image.png", png, "image/png")}, data={"labels": list(labels)}
-            )
+            answer = asked.post(self.client, self.url, pixels)
         except httpx.TransportError as error:
             log.warning("classifier_unreachable", error=type(error).__name__)
             return None, True
         if answer.status_code != httpx.codes.OK:
             log.warning("classifier_refused", status=answer.status_code)
             return None, answer.status_code in WORTH_ANOTHER_TRY
-        return label_in(answer), False
+        return asked.label_in(answer), False
 
 
 @dataclass(frozen=True)
@@ -104,33 +121,18 @@ class RemoteVotes:
 
     classifier: BlackBox
     labels: tuple[str, ...]
+    asked: Asked
 
     def __call__(self, x0: torch.Tensor) -> torch.Tensor:
-        images = (x0.float().clamp(0, 1) * LEVELS).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-        pngs = [png_of(image) for image in images]
-        different = list(dict.fromkeys(pngs))  # The padding of a batch is one image many times.
+        pixels = (x0.float().clamp(0, 1) * LEVELS).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        keys = [image.tobytes() for image in pixels]
+        different = dict(zip(keys, pixels, strict=True))  # The padding of a batch is one image many times.
         with ThreadPoolExecutor(self.classifier.calls) as pool:
-            labels = pool.map(lambda png: self.classifier.label_of(png, self.labels), different)
+            labels = pool.map(lambda image: self.classifier.label_of(image, self.asked), different.values())
             answers = dict(zip(different, labels, strict=True))
-        return torch.stack([self._logits(answers[png]) for png in pngs]).to(x0.device)
+        return torch.stack([self._logits(answers[key]) for key in keys]).to(x0.device)
 
     def _logits(self, answer: str | None) -> torch.Tensor:
         if answer not in self.labels:
             return torch.full((len(self.labels),), torch.nan)
         return torch.tensor([float(label == answer) for label in self.labels])
-
-
-def label_in(answer: httpx.Response) -> str | None:
-    try:
-        body = answer.json()
-        label = body.get("result", body).get("label")
-    except (ValueError, AttributeError):
-        label = None
-    return label if isinstance(label, str) else None
-
-
-def png_of(pixels: np.ndarray) -> bytes:
-    """(H, W, 3) uint8 as a file."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()

@@ -2,46 +2,73 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import nn
 
 from adapters.contract.labels import class_indices
+from adapters.models.classifiers.preparing import Preparation
 from robustify.errors import ModelFilesError
 from robustify.types import Task
+
+SMALL_SIDE = 64
+"""Of the image that tells how many logits a network has, where it takes any."""
+WRONG_SIZE = "the classifier does not take images of {}: give the profile the size that it was trained with"
+
+
+class LogitsOfClasses(Protocol):
+    """What gives logits (B, classes), float32, of images (B, 3, H, W) in [0, 1]."""
+
+    @property
+    def has_gradients(self) -> bool:
+        """Whether gradients of the logits reach the images."""
+
+    def logits(self, x0: torch.Tensor) -> torch.Tensor: ...
 
 
 @dataclass(frozen=True)
 class FixedClassifier:
     """Logits (B, K) of images (B, 3, H, W) in [0, 1]: those of the chosen classes, in the order of the labels."""
 
-    model: "FixedClasses"
+    model: LogitsOfClasses
     chosen: torch.Tensor
 
     def __call__(self, x0: torch.Tensor) -> torch.Tensor:
         return self.model.logits(x0)[:, self.chosen]
 
+    @property
+    def has_gradients(self) -> bool:
+        """Whether an attack can follow gradients through it."""
+        return self.model.has_gradients
+
 
 @dataclass(frozen=True)
 class FixedClasses:
-    """A network whose logits stand for `class_names`, in order; `mean` and `std` are (1, 3, 1, 1)."""
+    """A network whose logits stand for `class_names`, in order."""
 
     network: nn.Module
     class_names: Sequence[str]
-    mean: torch.Tensor
-    std: torch.Tensor
+    prepare: Preparation
     dtype: torch.dtype
+    has_gradients: bool = True
 
     def for_task(self, task: Task) -> FixedClassifier:
         """Raises InvalidInputError for a label that is none of the classes; the template means nothing here."""
-        chosen = torch.tensor(class_indices(self.class_names, task.labels), device=self.mean.device)
-        return FixedClassifier(self, chosen)
+        return choose_classes(self, self.class_names, task, self.prepare.mean.device)
 
     def logits(self, x0: torch.Tensor) -> torch.Tensor:
         """Of all classes, in float32."""
-        prepared = ((x0 - self.mean) / self.std).to(self.dtype, memory_format=torch.channels_last)
+        prepared = self.prepare(x0).to(self.dtype, memory_format=torch.channels_last)
         output: torch.Tensor = self.network(prepared)
         return output.float()
+
+
+def choose_classes(
+    model: LogitsOfClasses, class_names: Sequence[str], task: Task, device: torch.device
+) -> FixedClassifier:
+    """The classifier of a task's labels. Raises InvalidInputError for a label that is none of the classes."""
+    return FixedClassifier(model, torch.tensor(class_indices(class_names, task.labels), device=device))
 
 
 def fixed_classes(
@@ -52,16 +79,34 @@ def fixed_classes(
     device: torch.device,
     dtype: torch.dtype,
 ) -> FixedClasses:
-    """Puts the network on the device. Raises ModelFilesError when it has another number of classes than names."""
+    """A network that takes images of any size. Raises ModelFilesError as `prepared_classes` does."""
+    return prepared_classes(network, class_names, Preparation.of(mean, std, device), dtype)
+
+
+def prepared_classes(
+    network: nn.Module, class_names: Sequence[str], prepare: Preparation, dtype: torch.dtype
+) -> FixedClasses:
+    """Puts the network on the device. Raises ModelFilesError when it has another number of classes than names, or does
+    not take images of the size.
+    """
+    device = prepare.mean.device
     network.requires_grad_(False).eval().to(device, dtype).to(memory_format=torch.channels_last)
-    check_classes(network, class_names, device, dtype)
-    of_channels = [torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (mean, std)]
-    return FixedClasses(network, class_names, of_channels[0], of_channels[1], dtype)
+    model = FixedClasses(network, class_names, prepare, dtype)
+    check_classes(model, class_names, prepare)
+    return model
 
 
 @torch.no_grad()
-def check_classes(network: nn.Module, class_names: Sequence[str], device: torch.device, dtype: torch.dtype) -> None:
-    """One small image through the network tells how many logits it has."""
-    classes = network(torch.zeros(1, 3, 64, 64, device=device, dtype=dtype)).shape[-1]
-    if classes != len(class_names):
+def check_classes(model: LogitsOfClasses, class_names: Sequence[str], prepare: Preparation) -> None:
+    """One image through the model tells how many logits it has."""
+    size = prepare.size or (SMALL_SIDE, SMALL_SIDE)
+    try:
+        logits = model.logits(torch.zeros(1, 3, *size, device=prepare.mean.device))
+    except torch.OutOfMemoryError:
+        raise
+    except (AssertionError, AttributeError, RuntimeError, TypeError, ValueError) as error:
+        # What networks say of an image of another size than the one that they are made for.
+        raise ModelFilesError(WRONG_SIZE.format(" x ".join(map(str, size)))) from error
+    if logits.shape[1:] != (len(class_names),):
+        classes = " x ".join(map(str, logits.shape[1:]))
         raise ModelFilesError(f"the classifier has {classes} classes, but its list names {len(class_names)}")

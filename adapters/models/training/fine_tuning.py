@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from adapters.models.classifiers.clip import ClipModel
+from adapters.models.classifiers.ensembles import mean_direction
 from adapters.models.denoisers.diffusion import OneStepDenoiser
 from adapters.models.training.checkpoints import Checkpoint
 from adapters.models.training.delta import Tensors, write_delta
@@ -29,22 +30,27 @@ class TunableClip(nn.Module):
     def __init__(self, clip: ClipModel, task: Task, device: torch.device) -> None:
         super().__init__()
         self.model = deepcopy(clip.model).float().eval().requires_grad_(True).to(device)
-        self.model.get_parameter("logit_scale").requires_grad_(False)
+        for name, parameter in self.model.named_parameters(recurse=False):
+            if name in ("logit_scale", "logit_bias"):
+                parameter.requires_grad_(False)
         self._clip = clip
-        self._tokens = clip.tokens_of(task).to(device)
+        self._tokens = torch.stack([*clip.tokens_of(task)]).to(device)  # (templates, K, T)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (B, K)."""
-        image_features, _, scale = self.model(self._clip.prepare(images), None)
+        image_features, _, scale, *_ = self.model(self._clip.prepare(images), None)
         logits: torch.Tensor = scale * image_features.float() @ self.embed_texts().float().T
         return logits
 
     def embed_texts(self) -> torch.Tensor:
-        """Unit features (K, D) of the labels; of many labels, what their gradient needs is computed again for it."""
-        parts = torch.split(self._tokens, LABELS_AT_ONCE)
+        """Unit features (K, D) of the labels; of many prompts, what their gradient needs is computed again for it."""
+        parts = torch.split(self._tokens.flatten(0, 1), LABELS_AT_ONCE)
         if len(parts) == 1:
-            return self._embed(parts[0])
-        return torch.cat([checkpoint(self._embed, part, use_reentrant=False) for part in parts])
+            features = self._embed(parts[0])
+        else:
+            features = torch.cat([checkpoint(self._embed, part, use_reentrant=False) for part in parts])
+        templates, labels, _ = self._tokens.shape
+        return mean_direction(features.view(templates, labels, -1))
 
     def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
         features: torch.Tensor = self.model(None, tokens)[1]

@@ -1,6 +1,7 @@
 """The reference images of an adaptation as files: made in batches, each kept as soon as it is made."""
 
 import io
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,12 +11,13 @@ import torch
 from PIL import Image
 
 from adapters.durable_files import write_durably
-from adapters.images import canonicalise
+from adapters.images import USUAL, Preprocessing, canonicalise
 from adapters.models.training.trainer import References
 from adapters.store.adaptations import StoredReference
 from robustify.adaptation.references import Reference
 from robustify.interfaces import ImageGenerator
 
+REFERENCE_NAME = re.compile(r"\d{4}-\d{3}\.png")
 SHEET_GAP = 2
 LEAST_TILE = 64
 """Smaller pictures are enlarged on a sheet, pixel by pixel."""
@@ -52,16 +54,27 @@ def synthesize(
     on_images(len(plan))
 
 
-def read_references(folder: Path, plan: Sequence[Reference], side: int) -> tuple[References, References]:
+def write_pictures(images: torch.Tensor, plan: Sequence[Reference], folder: Path) -> None:
+    """Images (N, 3, H, W) that are there already, as files for people, in the order of the plan."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for reference, image in zip(plan, images, strict=True):
+        if not (path := folder / file_name(reference)).is_file():
+            write_durably(path, png_bytes(image))
+
+
+def read_references(
+    folder: Path, plan: Sequence[Reference], side: int, preprocessing: Preprocessing = USUAL
+) -> tuple[References, References]:
     """(those to adapt with, those that were held back), as canonical tensors of `side` pixels."""
     return (
-        load(folder, [reference for reference in plan if not reference.held_back], side),
-        load(folder, [reference for reference in plan if reference.held_back], side),
+        load(folder, [reference for reference in plan if not reference.held_back], side, preprocessing),
+        load(folder, [reference for reference in plan if reference.held_back], side, preprocessing),
     )
 
 
-def load(folder: Path, chosen: Sequence[Reference], side: int) -> References:
-    tensors = [canonicalise((folder / file_name(reference)).read_bytes(), side).tensor for reference in chosen]
+def load(folder: Path, chosen: Sequence[Reference], side: int, preprocessing: Preprocessing) -> References:
+    files = [(folder / file_name(reference)).read_bytes() for reference in chosen]
+    tensors = [canonicalise(file, side, preprocessing).tensor for file in files]
     images = np.stack(tensors) if tensors else np.empty((0, 3, side, side), np.float32)
     labels = [reference.label_index for reference in chosen]
     return References(torch.from_numpy(images), torch.tensor(labels, dtype=torch.int64))

@@ -18,8 +18,8 @@ from PIL import Image
 
 from adapters.contract.access import KEYLESS
 from adapters.contract.jobs import AdaptRequest, JobRecord, Shard
+from adapters.profiles.library import find_profile
 from adapters.profiles.profile import Profile
-from adapters.profiles.shipped import find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.queue.server import EmbeddedServer

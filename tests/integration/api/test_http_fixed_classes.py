@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 

@@ -19,7 +19,7 @@ from PIL import Image
 from adapters.contract.jobs import JobError, WorkerRecord
 from adapters.contract.records import JobKind
 from adapters.profiles.fingerprint import engine_digest
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 from adapters.store.tensors import ImageStore

@@ -1,6 +1,7 @@
 """What a task was adapted with, over real HTTP: reference images, pictures and the report."""
 
 import io
+import json
 import os
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING
@@ -12,6 +13,14 @@ if TYPE_CHECKING:
     from tests.integration.api.conftest import Api
 
 FILES = {"references.png": b"contact sheet", "denoised.png": b"denoised sheet"}
+ORIGIN = {
+    "file": "pets.safetensors",
+    "sha256": "0" * 64,
+    "tensors": 2,
+    "namings": ["kohya"],
+    "scaling": "file",
+    "ranks": [4, 4],
+}
 EVERYTHING = ("references", "references/0000-000.png", "references.png", "denoised.png", "report")
 
 
@@ -143,3 +152,18 @@ def test_adaptation_when_it_is_damaged(adapted: "Api") -> None:
     response = adapted.client.get(f"/tasks/{digest['id']}/references.png")
     assert (response.status_code, response.json()["type"]) == (503, "/problems/task-lost")
     assert str(adapted.settings.state_dir) not in response.text
+
+
+def test_adaptation_when_it_was_brought_from_elsewhere(adapted: "Api") -> None:
+    """It has no pictures and no report, and nobody is told to adapt it again."""
+    (folder,) = adapted.settings.state.adaptations.glob("[!.]*")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest |= {"references": [], "origin": ORIGIN}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    for name in ("report.json", "references.png", "denoised.png"):
+        (folder / name).unlink()
+
+    for place in ("report", "references.png", "denoised.png"):
+        response = adapted.client.get(f"/tasks/pets/{place}")
+        assert (response.status_code, response.json()["type"]) == (404, "/problems/imported-adaptation")
+    assert adapted.client.get("/tasks/pets/references").json()["references"] == []

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.contract.labels import task_id
 from adapters.profiles.fingerprint import fingerprint
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore

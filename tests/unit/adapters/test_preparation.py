@@ -7,7 +7,7 @@ import pytest
 from adapters.contract.jobs import InputImage, JobRequest
 from adapters.contract.records import JobKind, VoteKind
 from adapters.preparation import AskedTask, CheckedRequest, job_request, parse_parameters
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from robustify.smoothing.looks import Looks
 from robustify.types import Bound, PredictTest, Task

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from benchmarks.studies.batch_shapes import Comparison, compare
 from robustify.smoothing.votes import BaseClassifier

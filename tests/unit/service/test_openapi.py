@@ -22,8 +22,8 @@ from adapters.contract.plan import checked_plan, plan
 from adapters.contract.records import JobKind
 from adapters.images import MAX_PIXELS, MAX_REDUCED_PIXELS, MAX_REDUCED_SIDE, MAX_SCANS, MAX_SIDE, MIN_SIDE
 from adapters.preparation import PARAMETERS, canonical_image, checked, parse_parameters
+from adapters.profiles.library import find_profile
 from adapters.profiles.profile import BUNDLED
-from adapters.profiles.shipped import find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.settings import Settings
@@ -57,6 +57,7 @@ DOCUMENTED_BOUNDS = {
     "MIN_SIGMA": ("sigma", "minimum"),
     "MAX_SIGMA": ("sigma", "maximum"),
     "MIN_ALPHA": ("alpha", "minimum"),
+    "MAX_TEMPLATES": ("templates", "maxItems"),
     "MAX_ALPHA": ("alpha", "maximum"),
     "MIN_RADIUS": ("target_radius", "minimum"),
     "MAX_SELECTION_SAMPLES": ("n0", "maximum"),
@@ -128,11 +129,12 @@ def values_beyond(rules: Schema) -> Iterator[Any]:
     if "items" in rules:
         yield labels_of(rules["minItems"] - 1)
         yield labels_of(rules["maxItems"] + 1)
-        yield from (["cat", text] for text in values_beyond(rules["items"]))
+        yield from (["cat {}", text] for text in values_beyond(rules["items"]))
 
 
 def labels_of(count: int) -> list[str]:
-    return [f"label number {index}" for index in range(count)]
+    """Good for labels; with the braces, also for templates."""
+    return [f"label number {index} {{}}" for index in range(count)]
 
 
 def text_of(length: int) -> str:
@@ -203,6 +205,9 @@ def test_body_when_it_is_described(document: Schema, kind: JobKind, media: str) 
         ({}, False),
         ({"labels": ["cat", "dog"], "task": "animals"}, False),
         ({"task": "animals", "template": "{}"}, False),
+        ({"task": "animals", "templates": ["a {}", "the {}"]}, False),
+        ({"labels": ["cat", "dog"], "templates": ["a {}", "the {}"]}, True),
+        ({"labels": ["cat", "dog"], "templates": ["a {}", "the {}"], "template": "{}"}, False),
         ({"labels": ["cat", "dog"], "tolerance": 0.1}, True),
         ({"labels": ["cat", "dog"], "tolerance": 0.1, "target_radius": 0.1}, False),
         ({"labels": ["cat", "dog"], "tolerance": 0.1, "bound": "auto"}, True),

@@ -9,7 +9,7 @@ import torch
 from adapters.contract.adapt import AdaptParameters, adapt_request
 from adapters.contract.jobs import AdaptRequest, JobRecord, JobStatus, Shard
 from adapters.contract.records import JobKind
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from adapters.store.tensors import ImageStore
 from robustify.types import Phase

@@ -19,7 +19,7 @@ from adapters.contract.next_step import votes_between_looks
 from adapters.contract.records import JobKind
 from adapters.models.oracles import LinearOracle, linear_weights
 from adapters.profiles.fingerprint import engine_digest, function_digest
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.settings import Settings

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from adapters.contract.keys import PublicKeys
 from adapters.contract.records import JobKind
 from adapters.images import canonicalise
 from adapters.profiles.fingerprint import engine_parts, function_digest
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from adapters.store.tensors import tensor_digest
 from robustify.errors import ModelFilesError
@@ -82,7 +83,7 @@ def request_for(picture: bytes, **changes: Any) -> JobRequest:
         "profile": "mini",
         "engine": engine,
     } | changes
-    task = Task(values["labels"], values["template"])
+    task = Task(values["labels"], values["template"], templates=values.get("templates", ()))
     fingerprint = function_digest(engine, task, values["sigma"], values.get("noise", Noise.GAUSSIAN))
     return JobRequest.model_validate({**values, "fingerprint": fingerprint})
 
@@ -393,6 +394,49 @@ def test_statement_when_a_label_reads_like_one(picture: bytes) -> None:
 
     assert statement.endswith(f"The label is: {json.dumps(label)}")
     assert "9.0000" not in statement.removesuffix(json.dumps(label))
+
+
+TEMPLATES = ("A photo of a {}", 'a {}". It is the "{')
+
+
+@pytest.mark.parametrize(
+    ("templates", "said"),
+    [
+        (TEMPLATES, f"in 2 templates, which are {json.dumps(TEMPLATES[0])}, {json.dumps(TEMPLATES[1])}. The label is"),
+        (
+            (*TEMPLATES, "the {}", "one {}"),
+            "in 4 templates, whose canonical JSON has the sha256 "
+            f"{canonical_digest([*TEMPLATES, 'the {}', 'one {}'])}. The label is",
+        ),
+    ],
+)
+def test_certificate_of_a_prompt_ensemble(picture: bytes, templates: tuple[str, ...], said: str) -> None:
+    """It has all templates, its statement names them, few or many, and it verifies; with one of them changed, or in a
+    statement that leaves them out, it does not.
+    """
+    issued = issue(picture, templates=templates)
+    assert said in issued["statement"]
+    assert failed(verify(issued, KEY, picture)) == []
+
+    def leave_out(document: dict[str, Any]) -> None:
+        del document["templates"]
+
+    def change(document: dict[str, Any]) -> None:
+        document["templates"][1] = "a drawing of a {}"
+
+    assert "statement" in failed(verify(signed_again(issued, leave_out), KEY, picture))
+    assert "statement" in failed(verify(signed_again(issued, change), KEY, picture))
+
+
+def test_certificate_of_one_template(certificate: dict[str, Any]) -> None:
+    """It says nothing of ensembles; an ensemble of one, or one that `template` is no part of, is none."""
+    assert "templates" not in certificate
+    for templates in ([TEMPLATES[0]], ["the {}", TEMPLATES[0]]):
+        assert failed(verify(signed_again(certificate, partial(put, templates)), KEY)) == ["format"]
+
+
+def put(templates: list[str], document: dict[str, Any]) -> None:
+    document["templates"] = templates
 
 
 def test_verdict_when_the_signer_is_not_known(certificate: dict[str, Any]) -> None:

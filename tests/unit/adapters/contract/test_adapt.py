@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from adapters.contract.adapt import AdaptParameters, adapt_request
 from adapters.contract.labels import case_folded
 from adapters.profiles.fingerprint import engine_digest
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from robustify.types import DEFAULT_TEMPLATE
 

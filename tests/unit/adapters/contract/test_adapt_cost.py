@@ -19,13 +19,13 @@ from adapters.contract.bounds import MAX_LABELS
 from adapters.contract.fields import FieldsError
 from adapters.contract.jobs import AdaptRequest
 from adapters.models.training.trainer import TrainingPlan
+from adapters.profiles.library import find_profile, shipped_profiles
 from adapters.profiles.profile import Profile
-from adapters.profiles.shipped import PROFILES, find_profile
 from adapters.settings import Settings
 from workers.adaptation import report
 
 MINI = find_profile("mini")
-ADAPTED = [profile for profile in PROFILES.values() if profile.lora_width]
+ADAPTED = [profile for profile in shipped_profiles().values() if profile.lora_width]
 
 
 def request_of(labels: int = 3, **fields: int) -> AdaptRequest:
@@ -53,7 +53,7 @@ def test_cost_of_the_defaults(profile: Profile) -> None:
 
 def test_profiles_that_adapt() -> None:
     """Each of them knows how large a LoRA is."""
-    assert all(profile.lora_width for profile in PROFILES.values() if profile.can_adapt)
+    assert all(profile.lora_width for profile in shipped_profiles().values() if profile.can_adapt)
 
 
 def test_cost_of_labels_alone() -> None:

@@ -13,7 +13,7 @@ from adapters.contract.adapt import (
     total_steps,
 )
 from adapters.contract.jobs import AdaptRequest
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 
 

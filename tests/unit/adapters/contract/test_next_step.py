@@ -9,7 +9,7 @@ from adapters.contract.answer import certify_result
 from adapters.contract.jobs import InputImage, JobRecord, JobRequest, JobStatus
 from adapters.contract.next_step import CountedPhase, Finish, Select, ShardVotes, Standing, Wait, next_step
 from adapters.contract.records import JobKind
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from robustify.smoothing.looks import Looks, Tally
 from robustify.smoothing.rules import Selection

@@ -9,7 +9,7 @@ from adapters.contract.predict import PredictParameters
 from adapters.contract.records import JobKind
 from adapters.contract.smoothing import SmoothedParameters
 from adapters.preparation import check_fit, parse_parameters
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from robustify.smoothing.anytime import radius_in_sight
 from robustify.smoothing.planning import fewest_anytime_samples
 from robustify.smoothing.statistics import rounded_down

@@ -14,9 +14,10 @@ from adapters.contract.adapt import checked_adaptation
 from adapters.contract.fields import FieldsError
 from adapters.contract.prompts import check_prompts, merge_ranks, token_count, token_counts
 from adapters.contract.records import JobKind
+from adapters.models.classifiers.clip_tokens import cut_off
 from adapters.preparation import checked
+from adapters.profiles.library import find_profile
 from adapters.profiles.profile import BUNDLED, Profile, read_class_names
-from adapters.profiles.shipped import find_profile
 from adapters.profiles.text_encoder import CONFIG, context_length
 from adapters.store.tasks import TaskStore
 from robustify.types import DEFAULT_TEMPLATE, Task
@@ -65,13 +66,12 @@ def test_counts_when_a_text_is_obviously_short(text: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("label", ["horse", LONG, "x" * 60, "naïve café " * 4, "1234567890 12345678"])
 def test_prompts_when_the_text_encoder_would_cut_one(tokenizer: open_clip.SimpleTokenizer, label: str) -> None:
-    """What is refused is what a worker would refuse: prompts that reach the last place of the text encoder."""
+    """What is refused is what a worker would refuse: prompts that the text encoder would not read to their end."""
     task = Task(("cat", label))
-    is_full = bool(tokenizer(list(task.prompts))[1, -1])
     problems = list(check_prompts(task, MINI))
-    assert bool(problems) == is_full
+    assert bool(problems) == bool(cut_off(tokenizer, task.prompts))
     if problems:
-        assert f"at most 31 tokens of a prompt, and with the template '{label}' (2) has " in problems[0].detail
+        assert f"at most 32 tokens of a prompt, and with the template '{label}' (2) has " in problems[0].detail
         assert f" {token_count(task.prompts[1])}. Shorten" in problems[0].detail
 
 
@@ -79,11 +79,11 @@ def test_request_when_a_prompt_is_too_long(tmp_path: Path) -> None:
     """It is refused before anything is queued, naming the field: the labels, or the task that has them."""
     tasks = TaskStore(tmp_path)
     tasks.publish("ships", Task(("cat", LONG)), "a job", 0.0)
-    with pytest.raises(FieldsError, match="labels: The text encoder reads at most 31 tokens"):
+    with pytest.raises(FieldsError, match="labels: The text encoder reads at most 32 tokens"):
         checked(JobKind.PREDICT, {"labels": ["cat", LONG]}, True, MINI, tasks)
-    with pytest.raises(FieldsError, match="task: The text encoder reads at most 31 tokens"):
+    with pytest.raises(FieldsError, match="task: The text encoder reads at most 32 tokens"):
         checked(JobKind.PREDICT, {"task": "ships"}, True, MINI, tasks)
-    with pytest.raises(FieldsError, match="labels: The text encoder reads at most 31 tokens"):
+    with pytest.raises(FieldsError, match="labels: The text encoder reads at most 32 tokens"):
         checked_adaptation({"name": "ships", "labels": ["cat", LONG], "steps": 0}, True, MINI)
 
 
@@ -122,3 +122,19 @@ def test_tokens_when_no_model_library_is_there() -> None:
         "sys.exit(token_count('a horse') != 4 or bool({'torch', 'open_clip', 'tokenizers'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_prompt_when_it_just_fits() -> None:
+    """The last place may be filled: one token more is refused."""
+    fitting = Task(("cat", " ".join(["a"] * 24)))
+    assert token_count(fitting.prompts[1]) == 32
+    assert not list(check_prompts(fitting, MINI))
+    assert list(check_prompts(Task(("cat", " ".join(["a"] * 25))), MINI))
+
+
+def test_prompts_when_one_template_of_several_is_too_long() -> None:
+    """The label is named once, with its longest prompt."""
+    task = Task.of(("cat", "dog"), ("a {}", "a {} " + "on a mat " * 10, "the {} " + "on a mat " * 12))
+    (problem,) = check_prompts(task, MINI)
+    assert problem.detail.count("'dog' (2) has ") == 1
+    assert f"has {token_count(task.prompts_with(task.templates[2])[1])}" in problem.detail

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from adapters.hub.pull import adopt, pull
+from adapters.profiles.library import find_profile
 from adapters.profiles.manifest import findings
 from adapters.profiles.profile import BUNDLED, Profile
-from adapters.profiles.shipped import DEEPFLOYD, find_profile
 from robustify.errors import HubError, ModelError, ModelFilesError
 from tests.fake_hub import COMMIT, FakeHub
 
-DENOISER, CLIP, GENERATOR = (source.repo for source in DEEPFLOYD.sources)
+DENOISER, CLIP, GENERATOR = (source.repo for source in find_profile("deepfloyd").sources)
 CHUNK = 10 * 2**20
 """What the client writes at once."""
 Pull = Callable[..., None]
@@ -20,7 +20,7 @@ Pull = Callable[..., None]
 
 @pytest.fixture
 def profile(tmp_path: Path) -> Profile:
-    return replace(DEEPFLOYD, folder=tmp_path / "models" / "deepfloyd")
+    return replace(find_profile("deepfloyd"), folder=tmp_path / "models" / "deepfloyd")
 
 
 @pytest.fixture

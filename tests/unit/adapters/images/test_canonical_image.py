@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from adapters.images import canonicalise, crop_windows, operator_norm, refusals, resize_matrix
+from adapters.images import canonicalise, operator_norm, refusals, resize_matrix, resize_windows
 from robustify.errors import UnreadableImageError, UnsupportedImageError
 from tests.pictures import (
     chunk,
@@ -188,7 +188,7 @@ def test_resize_then_crop(height: int, width: int) -> None:
 def test_matrices(height: int, width: int) -> None:
     """The matrices whose norm is given are those that Pillow applies."""
     source = pixels(height, width)
-    rows, columns = crop_windows(height, width, SIDE)
+    rows, columns = resize_windows(height, width, SIDE)
     planes = source.transpose(2, 0, 1) / 255
     expected = resize_matrix(rows) @ planes @ resize_matrix(columns).T
     np.testing.assert_allclose(canonicalise(encoded(source), SIDE).tensor, expected, atol=1e-5)
@@ -198,7 +198,7 @@ def test_matrices(height: int, width: int) -> None:
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_source_norm(height: int, width: int) -> None:
     """No perturbation of the source pixels moves the tensor by more than the norm; the worst one by nearly as much."""
-    rows, columns = (resize_matrix(window) for window in crop_windows(height, width, SIDE))
+    rows, columns = (resize_matrix(window) for window in resize_windows(height, width, SIDE))
     norm = canonicalise(encoded(pixels(height, width)), SIDE).source_norm
     exact = np.linalg.svd(rows, compute_uv=False)[0] * np.linalg.svd(columns, compute_uv=False)[0]
     assert exact <= norm <= exact * (1 + 3e-6)
@@ -222,7 +222,7 @@ def test_norm_when_the_file_is_perturbed(height: int, width: int) -> None:
     """The worst change of the file's pixels, found by power iteration, moves the measured tensor by the norm to a
     thousandth; random changes, and those against it, by less."""
     grey, rng = np.full((height, width), 127.0), np.random.default_rng(3)
-    axes = [resize_matrix(window) for window in crop_windows(height, width, SIDE)]
+    axes = [resize_matrix(window) for window in resize_windows(height, width, SIDE)]
     directions = [rng.random(length) for length in (height, width)]
     for _ in range(2000):
         directions = [axis.T @ (axis @ found) for axis, found in zip(axes, directions, strict=True)]
@@ -242,8 +242,8 @@ def test_norm_when_the_file_is_perturbed(height: int, width: int) -> None:
 
 def test_norm_of_reduction() -> None:
     """Reduction averages noise away, so a radius in source pixels is larger; enlarging repeats it."""
-    assert operator_norm(crop_windows(320, 320, SIDE)[0]) < 0.5
-    assert operator_norm(crop_windows(16, 16, SIDE)[0]) > 1
+    assert operator_norm(resize_windows(320, 320, SIDE)[0]) < 0.5
+    assert operator_norm(resize_windows(16, 16, SIDE)[0]) > 1
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from adapters.images import Preprocessing, canonicalise
+from adapters.images import Preprocessing, PreprocessingVersion, canonicalise
 from adapters.images.refusals import MAX_PROFILE_BYTES
 from robustify.errors import UnsupportedImageError
 from tests.icc_profiles import P3_PRIMARIES, SRGB_PRIMARIES, SWAPPED, curve, grey_profile, profile, rgb_profile
@@ -167,6 +167,6 @@ def test_cmyk_when_it_has_a_profile() -> None:
 def test_earlier_preprocessing() -> None:
     """Version 1 takes colours as they are stored, so that certificates of then can be checked."""
     data = encoded(SOURCE, icc_profile=GOOD)
-    earlier = canonicalise(data, SIDE, Preprocessing.WITHOUT_PROFILES).tensor
+    earlier = canonicalise(data, SIDE, Preprocessing(version=PreprocessingVersion.WITHOUT_PROFILES)).tensor
     np.testing.assert_array_equal(earlier, tensor_of(SOURCE))
     assert (earlier != canonicalise(data, SIDE).tensor).any()

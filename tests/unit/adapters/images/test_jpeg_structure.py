@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adapters.images import MAX_REDUCED_SIDE, canonicalise, crop_windows, decoding_cost, operator_norm, refusals
+from adapters.images import MAX_REDUCED_SIDE, canonicalise, decoding_cost, operator_norm, refusals, resize_windows
 from adapters.images.decode import check_size, decode, read_structure, reduction
 from adapters.images.jpeg import Frame, coefficient_bytes, read_jpeg
 from robustify.errors import UnreadableImageError
@@ -169,7 +169,7 @@ def test_canonical_image_when_it_is_reduced(progressive: bool) -> None:
     data = encoded(stored, "JPEG", quality=95, exif=exif.tobytes(), progressive=progressive)
     image = canonicalise(data, 32)
     assert (image.reduced_by, image.source_height, image.source_width) == (2, MAX_REDUCED_SIDE // 2, 32)
-    rows, columns = crop_windows(MAX_REDUCED_SIDE // 2, 32, 32)
+    rows, columns = resize_windows(MAX_REDUCED_SIDE // 2, 32, 32)
     assert image.source_norm == operator_norm(rows) * operator_norm(columns) == 1.0
     upright = stored.transpose(Image.Transpose.ROTATE_270).resize((32, MAX_REDUCED_SIDE // 2), Image.Resampling.BOX)
     assert decode(data).image.size == upright.size

@@ -20,8 +20,8 @@ from adapters.models.denoisers.folded.denoiser import FoldedDenoiser
 from adapters.models.loaded import Placement
 from adapters.models.loaders import ServedModels, load_super_resolution
 from adapters.models.training.adapted import adapt_models
+from adapters.profiles.library import find_profile
 from adapters.profiles.profile import BUNDLED, Profile
-from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from robustify.types import Task
 
@@ -33,7 +33,7 @@ CODE = f"""
 import sys
 import workers.wiring
 from adapters.models.catalogue import load_models
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 
 models = load_models(find_profile("oracle-linear"), Settings())
@@ -47,7 +47,7 @@ def noisy() -> torch.Tensor:
 
 
 def placed(profile: Profile, settings: Settings) -> Placement:
-    return Placement(profile, settings, torch.device("cpu"), getattr(torch, settings.dtype))
+    return Placement(profile, settings, torch.device("cpu"), getattr(torch, profile.number_format(settings)))
 
 
 @torch.inference_mode()

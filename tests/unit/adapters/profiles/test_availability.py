@@ -9,8 +9,8 @@ from adapters.models.catalogue import load_models
 from adapters.models.process import chosen_device
 from adapters.profiles import availability
 from adapters.profiles.availability import check_presence
+from adapters.profiles.library import find_profile, located, served_profile, shipped_profiles
 from adapters.profiles.profile import BUNDLED, Profile
-from adapters.profiles.shipped import PROFILES, find_profile, located, served_profile
 from adapters.settings import Settings
 from robustify.errors import ModelError, ModelFilesError
 
@@ -69,7 +69,7 @@ def test_black_box_without_an_address() -> None:
 
 def test_pulled_profiles_when_the_folder_of_models_is_set(tmp_path: Path) -> None:
     """Each has its own subfolder; by default of the state folder."""
-    pulled = [profile for profile in PROFILES.values() if profile.pulled]
+    pulled = [profile for profile in shipped_profiles().values() if profile.pulled]
     folders = {located(profile, Settings(models_dir=tmp_path)).folder for profile in pulled}
     assert folders == {tmp_path / profile.name for profile in pulled}
     default = served_profile(Settings(profile="deepfloyd", state_dir=tmp_path))

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from adapters.profiles.fingerprint import fingerprint
+from adapters.profiles.library import find_profile, shipped_profiles
 from adapters.profiles.profile import AdaptationDefaults
-from adapters.profiles.shipped import PROFILES, find_profile
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError, ModelFilesError
 from robustify.types import Task
@@ -54,7 +54,7 @@ def test_unknown_profile_is_refused_with_the_known_ones() -> None:
 def test_profile_without_its_manifest_is_refused(tmp_path: Path) -> None:
     """Weights that cannot be checked are not served."""
     with pytest.raises(ModelFilesError, match="manifest"):
-        _ = dataclasses.replace(PROFILES["mini"], folder=tmp_path).model_digest
+        _ = dataclasses.replace(shipped_profiles()["mini"], folder=tmp_path).model_digest
 
 
 @pytest.mark.parametrize(("shots", "guidance"), [(1, 7.0), (2, 4.0), (16, 4.0)])

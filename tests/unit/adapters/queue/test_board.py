@@ -11,7 +11,7 @@ from adapters.contract.answer import label_votes
 from adapters.contract.jobs import JobError, JobRecord, JobRequest, JobStatus, Shard, WorkerRecord
 from adapters.contract.records import JobKind
 from adapters.profiles.fingerprint import engine_digest
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.queue.keys import queue_name

@@ -8,7 +8,7 @@ import redis
 
 from adapters.contract.jobs import AdaptRequest, JobRecord, JobRequest, JobStatus, Shard
 from adapters.contract.labels import task_id
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from robustify.errors import TaskConflictError

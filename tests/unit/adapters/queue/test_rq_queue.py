@@ -15,7 +15,7 @@ from rq.serializers import JSONSerializer
 from adapters.contract.jobs import JobRequest, Shard
 from adapters.contract.records import JobKind
 from adapters.profiles.fingerprint import engine_digest
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.keys import SHARD_FUNCTION
 from adapters.queue.rq_queue import RefusedDeliveryError, SafeJob, SafeQueue, queues, shard_of

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.profiles.library import find_profile
 from adapters.profiles.profile import BUNDLED
-from adapters.profiles.shipped import DEEPFLOYD
 from adapters.profiles.text_encoder import encoder_of, letters_of_encoder
 from adapters.settings import Settings
 from adapters.store import pruning
@@ -67,7 +67,7 @@ def test_left_over_when_a_process_died(settings: Settings) -> None:
 
 def test_prompt_when_its_models_are_gone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """It goes, as one of a release that named no encoder; those of models that are here stay."""
-    here = replace(DEEPFLOYD, folder=BUNDLED, pulled=False)
+    here = replace(find_profile("deepfloyd"), folder=BUNDLED, pulled=False)
     encoder = encoder_of(here)
     assert encoder is not None
     names = [
@@ -76,9 +76,9 @@ def test_prompt_when_its_models_are_gone(settings: Settings, monkeypatch: pytest
         f"0000-{DIGEST}.safetensors",
     ]
     kept, *gone = (made(settings.state.prompts / name) for name in names)
-    monkeypatch.setattr(pruning, "PROFILES", {"deepfloyd": here})
+    monkeypatch.setattr(pruning, "profiles_of", lambda settings: {"deepfloyd": here})
     assert sorted(pruning.prompts_of_gone_models(settings)) == sorted(gone)
-    monkeypatch.setattr(pruning, "PROFILES", {"deepfloyd": DEEPFLOYD})
+    monkeypatch.setattr(pruning, "profiles_of", lambda settings: {"deepfloyd": find_profile("deepfloyd")})
     assert kept in list(pruning.prompts_of_gone_models(settings))
 
 

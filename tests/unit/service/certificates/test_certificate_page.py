@@ -170,3 +170,14 @@ def test_page_when_the_certificate_is_of_version_1() -> None:
 
     assert document["seed_commitment"] in text
     assert "Proof of the noise" not in text
+
+
+def test_page_when_there_are_several_templates() -> None:
+    """All are named and quoted; of more than three, their number and digest."""
+    several = ("a <b>{}</b>", "the {}")
+    first = {"template": several[0]}
+    page = Reader(certificate_page(certificate(**first, templates=several)))
+    assert 'the mean over 2, which are "a <b>{}</b>", "the {}"' in page.text
+    many = Reader(certificate_page(certificate(**first, templates=(*several, "one {}", "two {}"))))
+    assert "the mean over 4, whose canonical JSON has the sha256 " in many.text
+    assert "two {}" not in many.text

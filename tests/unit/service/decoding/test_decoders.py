@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adapters.images import CURRENT, CanonicalImage, canonicalise_for
+from adapters.images import CURRENT, USUAL, CanonicalImage, Preprocessing, ResizeMode, canonicalise_for
 from robustify.errors import UnreadableImageError, UnsupportedImageError
 from robustify.types import Noise
 from service.decoding import decoders as module
@@ -76,6 +76,18 @@ def test_decoders_when_a_picture_is_good(decoders: Decoders, noise: Noise) -> No
         theirs.source_width,
     )
     assert (own.source_norm, own.reduced_by) == (theirs.source_norm, theirs.reduced_by)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", list(ResizeMode))
+def test_decoders_when_pictures_become_square_in_another_way(decoders: Decoders, mode: ResizeMode) -> None:
+    """They are told the way, and the answer is bit for bit the one of this process."""
+    way = Preprocessing(mode)
+    own = canonicalise_for(Noise.GAUSSIAN, picture(), SIDE, way)
+    theirs = run(partial(decoders.decode, Noise.GAUSSIAN, picture(), SIDE, preprocessing=way))
+
+    assert np.array_equal(own.tensor, theirs.tensor)
+    assert own.source_norm == theirs.source_norm
 
 
 @pytest.mark.slow
@@ -187,7 +199,7 @@ def test_decoder_when_a_picture_takes_too_much_memory() -> None:
         decoder.ask(asked(), picture())
         assert "1610612736" in next(line for line in limits.read_text().splitlines() if "address space" in line)
         # 16 TB of canonical tensor: no system gives so much.
-        answer, _ = decoder.ask(Asked(noise=Noise.GAUSSIAN, side=1 << 20, version=CURRENT), picture())
+        answer, _ = decoder.ask(Asked(noise=Noise.GAUSSIAN, side=1 << 20, mode=USUAL.mode, version=CURRENT), picture())
         assert not isinstance(answer, Decoded)
         assert isinstance(decoder.ask(asked(), picture())[0], Decoded)
     finally:
@@ -252,7 +264,7 @@ def test_messages_when_a_decoder_lies() -> None:
 
 
 def asked() -> Asked:
-    return Asked(noise=Noise.GAUSSIAN, side=SIDE, version=CURRENT)
+    return Asked(noise=Noise.GAUSSIAN, side=SIDE, mode=USUAL.mode, version=CURRENT)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from adapters.contract.adapt import AdaptParameters, adapt_request
 from adapters.contract.jobs import InputImage, JobRecord, JobRequest, JobStatus
 from adapters.contract.records import JobKind
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from service.jobs.schemas import AdaptJob, Progress, describe_job, iso_time, seconds_left
 

@@ -13,8 +13,8 @@ from adapters.contract.adapt import AdaptParameters, adapt_request, stage_steps
 from adapters.contract.jobs import AdaptRequest
 from adapters.models.generators.cascade import Sampling
 from adapters.models.training.workshop import Workshop
+from adapters.profiles.library import find_profile
 from adapters.profiles.profile import Profile
-from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from adapters.store.adaptations import CLASSIFIER, LORA, PROMPT, REFERENCES, AdaptationStore
 from robustify.interfaces import ImageGenerator

@@ -12,7 +12,7 @@ from adapters.contract.certificate import Certificate
 from adapters.contract.jobs import InputImage, JobRequest
 from adapters.contract.records import JobKind
 from adapters.profiles.fingerprint import engine_digest, engine_parts, function_digest
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from robustify.smoothing.looks import Looks, Tally
 from robustify.smoothing.rules import Selection

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adapters.images import canonicalise
+from adapters.images import Preprocessing, ResizeMode, canonicalise
 from robustify.errors import InvalidInputError, RobustifyError
 from workers.evaluation.datasets import read_dataset
 
@@ -44,6 +44,24 @@ def test_sheets_that_do_not_fit_are_refused(sheets: Path, split: str, side: int,
     """An unknown split, or a profile of another size, is one clear error."""
     with pytest.raises(InvalidInputError, match=match):
         read_dataset(sheets, split, side)
+
+
+def test_sheets_when_the_profile_cuts_pictures(sheets: Path) -> None:
+    """What was cut to the canonical size already is not cut again: it is refused, and says what to give instead."""
+    with pytest.raises(InvalidInputError, match="give a folder of images"):
+        read_dataset(sheets, "test_5", 32, preprocessing=Preprocessing(ResizeMode.RESIZE_256_CROP_224))
+    kept = read_dataset(sheets, "test_5", 32, preprocessing=Preprocessing(ResizeMode.PAD))
+
+    assert np.array_equal(kept.images, read_dataset(sheets, "test_5", 32).images)
+
+
+@pytest.mark.parametrize("mode", list(ResizeMode))
+def test_class_folders_when_the_profile_has_a_resize_mode(mode: ResizeMode) -> None:
+    """Pictures are the tensors that the service would make of them."""
+    dataset = read_dataset(EXAMPLES, None, 24, limit=1, preprocessing=Preprocessing(mode))
+    first = sorted((EXAMPLES / "airplane").iterdir())[0].read_bytes()
+
+    assert np.array_equal(dataset.images[0], canonicalise(first, 24, Preprocessing(mode)).tensor)
 
 
 def test_class_folders_name_their_classes() -> None:

@@ -12,7 +12,7 @@ from adapters.images import canonicalise
 from adapters.models.catalogue import load_models
 from adapters.models.classifiers.efficientnet_lite import load_lite0
 from adapters.models.classifiers.vision import load_timm, load_torchvision
-from adapters.profiles.shipped import find_profile
+from adapters.profiles.library import find_profile
 from adapters.profiles.weights import LITE0
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError, ModelFilesError

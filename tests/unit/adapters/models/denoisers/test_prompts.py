@@ -8,8 +8,8 @@ import torch
 
 from adapters.models.denoisers.diffusion import embed_prompt
 from adapters.models.denoisers.prompts import EmbeddedPrompts, prompt_embedder
+from adapters.profiles.library import find_profile
 from adapters.profiles.profile import BUNDLED
-from adapters.profiles.shipped import DEEPFLOYD
 from adapters.profiles.text_encoder import encoder_digest
 from adapters.settings import Settings
 from robustify.errors import ModelFilesError
@@ -20,7 +20,7 @@ SOURCE = str(BUNDLED / "denoiser")
 @pytest.mark.slow
 def test_prompts_when_a_process_of_its_own_embeds_them(tmp_path: Path) -> None:
     """The rows are those of the text encoder in this process; they are made once, also for another process."""
-    profile = replace(DEEPFLOYD, folder=BUNDLED)
+    profile = replace(find_profile("deepfloyd"), folder=BUNDLED)
     embed = prompt_embedder(profile, Settings(state_dir=tmp_path))
     texts = ["", "This is a photo of a SKS "]
     for rows, text in zip(embed(texts), texts, strict=True):
@@ -56,4 +56,6 @@ def test_file_of_a_prompt_when_the_encoder_is_another() -> None:
 def test_prompts_when_the_text_encoder_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """It stays in this process."""
     monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("a process was started"))
-    assert prompt_embedder(replace(DEEPFLOYD, folder=BUNDLED, large_text_encoder=False), Settings())(["cat"])
+    assert prompt_embedder(replace(find_profile("deepfloyd"), folder=BUNDLED, large_text_encoder=False), Settings())(
+        ["cat"]
+    )

@@ -15,8 +15,8 @@ from adapters.models.denoisers.diffusion import OneStepDenoiser, embed_prompt, l
 from adapters.models.training.adapted import AdaptedModels, adapt_models, prompt_file
 from adapters.models.training.delta import write_delta
 from adapters.models.training.lora import add_lora, merged_weights, read_lora, write_lora
+from adapters.profiles.library import find_profile
 from adapters.profiles.profile import BUNDLED
-from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from adapters.store.adaptations import CLASSIFIER, LORA, PROMPT, AdaptationStore, StoredAdaptation
 from robustify.errors import StoredTaskError

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from adapters.images import Preprocessing, ResizeMode, canonicalise
 from adapters.models.training.references import (
     contact_sheet,
     describe,
@@ -137,6 +138,16 @@ def test_references_when_they_are_read(tmp_path: Path) -> None:
     assert (trained.images.shape, held_back.images.shape) == ((6, 3, SIDE, SIDE), (3, 3, SIDE, SIDE))
     for reference, image in zip(PLAN, torch.cat([trained.images, held_back.images]), strict=True):
         assert png_bytes(image) == (tmp_path / file_name(reference)).read_bytes()
+
+
+@pytest.mark.parametrize("mode", list(ResizeMode))
+def test_references_when_the_profile_has_a_resize_mode(tmp_path: Path, mode: ResizeMode) -> None:
+    """Models learn what they will see: the tensors that the service would make of these files."""
+    make(tmp_path, NoiseGenerator())
+    trained, _ = read_references(tmp_path, PLAN, SIDE, Preprocessing(mode))
+    first = (tmp_path / file_name(PLAN[0])).read_bytes()
+
+    assert torch.equal(trained.images[0], torch.from_numpy(canonicalise(first, SIDE, Preprocessing(mode)).tensor))
 
 
 def test_references_when_none_are_held_back(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from adapters.models.training.lora import TARGETS, read_lora
 from adapters.models.training.personalization import Personalization, personalize
 from adapters.models.training.trainer import History, References, TrainingPlan
 from adapters.models.training.workshop import Workshop, has_bf16
+from adapters.profiles.library import find_profile
 from adapters.profiles.profile import BUNDLED
-from adapters.profiles.shipped import find_profile
 from adapters.settings import Settings
 from robustify.errors import ModelFilesError
 from robustify.pipeline import DenoiseAndClassify

@@ -1,0 +1,153 @@
+"""`robustify tasks`: a LoRA from elsewhere as a version of a task, and a version as a folder for others."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from adapters.certificates.wording import quoted
+from adapters.contract.exchange import Exported, ImportedTask, checked_import
+from adapters.contract.templates import prompt_fields
+from adapters.preparation import named_version
+from adapters.profiles.library import located, profiles_of, served_profile
+from adapters.profiles.profile import Profile
+from adapters.settings import Settings
+from adapters.store.adaptations import AdaptationStore
+from adapters.store.exported import export_version
+from adapters.store.tasks import TaskStore
+from robustify.errors import InvalidInputError, ModelError, UnknownTaskError
+from workers.commands.app import AsJson, Labels, ProfileName, Template, app, given, settings_with, show
+
+tasks_app = typer.Typer(help="Tasks from elsewhere and for elsewhere.", no_args_is_help=True)
+app.add_typer(tasks_app, name="tasks")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the task.")]
+NamedVersion = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="By default the version that answers.")]
+LoraFile = Annotated[
+    Path | None, typer.Option("--lora", metavar="FILE", help="A LoRA for the profile's denoiser, as safetensors.")
+]
+ExportedFolder = Annotated[Path | None, typer.Option("--from", metavar="FOLDER", help="What `tasks export` wrote.")]
+Prompt = Annotated[str | None, typer.Option(help='What the LoRA was trained with; by default the template with "sks".')]
+Alpha = Annotated[float | None, typer.Option(min=1e-6, help="Of a LoRA whose file says none; by default its rank.")]
+KeepCurrent = Annotated[bool, typer.Option("--keep-current", help="Add the version, and let the present one answer.")]
+Target = Annotated[Path, typer.Option("--to", metavar="FOLDER", help="A new folder.")]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A LoRA, or else an exported task."""
+
+    lora: Path | None
+    folder: Path | None
+    alpha: float | None
+
+
+@tasks_app.command("import")
+def import_command(
+    name: Name,
+    lora: LoraFile = None,
+    origin: ExportedFolder = None,
+    labels: Labels = None,
+    template: Template = None,
+    prompt: Prompt = None,
+    alpha: Alpha = None,
+    keep_current: KeepCurrent = False,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a LoRA that somebody else trained, or an exported task, a version of a task."""
+    fields = {**given(labels=labels, prompt=prompt), **prompt_fields(template or ())}
+    source = Source(lora, origin, alpha)
+    check_source(source, fields)
+    show(imported(name, fields, source, not keep_current, settings_with(profile=profile)), as_json, print_import)
+
+
+@tasks_app.command("export")
+def export_command(version: NamedVersion, target: Target, as_json: AsJson = False) -> None:
+    """Write a version of a task as a folder: its LoRA as diffusers loads it, the task, and what it was made from."""
+    show(exported(version, target, settings_with()), as_json, print_export)
+
+
+def check_source(source: Source, fields: Mapping[str, object]) -> None:
+    if (source.lora is None) == (source.folder is None):
+        raise InvalidInputError("give either --lora FILE or --from FOLDER", field="lora")
+    if source.folder and (fields or source.alpha is not None):
+        raise InvalidInputError(
+            "an exported task has labels, templates, prompt and scale of its own: leave them out", field="from"
+        )
+
+
+def imported(
+    name: str, fields: Mapping[str, object], source: Source, answers: bool, settings: Settings
+) -> ImportedTask:
+    """What became of it; all that can be refused without loading a model is refused before."""
+    profile, tasks = served_profile(settings), TaskStore(settings.state.tasks)
+    asked = checked_import({"name": name, **with_known_labels(name, fields, tasks)}, profile) if source.lora else None
+    # Imported once the request is in order: the model libraries take seconds.
+    from adapters.models.process import set_up
+    from adapters.models.training.workshop import Workshop
+    from workers.adaptation.importing import Importer
+
+    set_up(profile, settings)
+    store = AdaptationStore(settings.state.adaptations)
+    importer = Importer(Workshop(profile, settings), tasks, store, answers)
+    if asked and source.lora:
+        return importer.from_lora(asked, source.lora, source.alpha)
+    return importer.from_folder(name, source.folder or Path())
+
+
+def with_known_labels(name: str, fields: Mapping[str, object], tasks: TaskStore) -> Mapping[str, object]:
+    """The fields with the labels and templates of the task, where it is there and none are given."""
+    if "labels" not in fields:
+        with suppress(UnknownTaskError):
+            known = tasks.find(name)
+            return {**prompt_fields(known.templates or (known.template,)), "labels": [*known.labels], **fields}
+    return fields
+
+
+def exported(named: str, target: Path, settings: Settings) -> Exported:
+    task, version = named_version(named, TaskStore(settings.state.tasks))
+    if version.adaptation is None:
+        raise InvalidInputError(
+            f"version {version.number} of task {task.name!r} is its labels alone: nothing was adapted", field="task"
+        )
+    adaptation = AdaptationStore(settings.state.adaptations).get(version.adaptation)
+    profile = profile_with(adaptation.models, settings)
+    files = export_version(task, version, adaptation, profile, target.absolute())
+    return Exported(
+        task=task.name, version=version.number, adaptation=adaptation.digest, folder=str(target), files=files
+    )
+
+
+def profile_with(models: str, settings: Settings) -> Profile | None:
+    """The first profile that has these models here."""
+    for profile in profiles_of(settings).values():
+        with suppress(ModelError):
+            if (found := located(profile, settings)).model_digest == models:
+                return found
+    return None
+
+
+def print_import(console: Console, result: ImportedTask) -> None:
+    task, origin = result.task, result.origin
+    answers = "answers now" if task.version == task.current else "does not answer yet"
+    console.print(Text(f"version {task.version} {answers} for task {quoted(task.name)}", "bold"))
+    console.print(f"adaptation {result.adaptation}", highlight=False, soft_wrap=True)
+    if origin:
+        least, greatest = origin.ranks
+        rank = f"rank {least}" if least == greatest else f"ranks {least} to {greatest}"
+        line = f"{origin.tensors} tensors, all used; named as by {', '.join(origin.namings)}; {rank}"
+        console.print(Text(f"{line}; alpha: {origin.scaling}"), soft_wrap=True)
+    if result.prompt is not None:
+        console.print(Text(f"the denoiser is told {quoted(result.prompt)}"), soft_wrap=True)
+
+
+def print_export(console: Console, result: Exported) -> None:
+    line = f"version {result.version} of task {quoted(result.task)}: {result.files} files in {result.folder}"
+    console.print(Text(line), soft_wrap=True)
+    console.print(f"adaptation {result.adaptation}", highlight=False, soft_wrap=True)
