@@ -1,4 +1,7 @@
-"""How each kind of denoiser and classifier that a profile names is loaded: one line each."""
+"""How each kind of denoiser and classifier that a profile names is loaded: one function each.
+
+Each imports the library that it needs: they take seconds, and a profile needs one or two of them.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -6,16 +9,8 @@ from typing import Protocol
 from adapters.models.classifiers.black_box import BlackBox
 from adapters.models.classifiers.clip import ClipModel, load_clip
 from adapters.models.classifiers.efficientnet_lite import load_lite0
-from adapters.models.classifiers.onnx_model import load_onnx
-from adapters.models.classifiers.transformers_image import load_transformers_image
-from adapters.models.classifiers.transformers_zero_shot import load_transformers_zero_shot
 from adapters.models.classifiers.vision import load_timm, load_torchvision
 from adapters.models.denoisers.ffdnet import load_ffdnet
-from adapters.models.denoisers.guided_diffusion.loading import load_guided_diffusion
-from adapters.models.denoisers.prx_pixel.denoiser import load_prx_pixel
-from adapters.models.denoisers.prx_pixel.folding import load_folded_prx_pixel
-from adapters.models.denoisers.restoration import load_restoration
-from adapters.models.denoisers.unconditional import load_unconditional
 from adapters.models.loaded import Placement
 from adapters.profiles.options.guided_diffusion import GuidedDiffusionOptions
 from adapters.profiles.options.onnx_model import OnnxOptions
@@ -41,23 +36,32 @@ AnyClassifier = ClipModel | TaskClassifiers
 
 
 def unconditional(placement: Placement) -> Denoiser:
+    from adapters.models.denoisers.unconditional import load_unconditional
+
     rule = placement.settings.timestep_rule
     return load_unconditional(placement.denoiser, rule, placement.device, placement.dtype)
 
 
 def guided_diffusion(placement: Placement) -> Denoiser:
+    from adapters.models.denoisers.guided_diffusion.loading import load_guided_diffusion
+
     options = placement.denoiser_options(GuidedDiffusionOptions)
     rule = placement.settings.timestep_rule
     return load_guided_diffusion(placement.denoiser / options.file, options, rule, placement.device, placement.dtype)
 
 
 def prx_pixel(placement: Placement) -> Denoiser:
+    from adapters.models.denoisers.prx_pixel.denoiser import load_prx_pixel
+    from adapters.models.denoisers.prx_pixel.folding import load_folded_prx_pixel
+
     options, prompt = placement.denoiser_options(PRXPixelOptions), placement.profile.prompt
     load = load_folded_prx_pixel if placement.settings.folded else load_prx_pixel
     return load(placement.denoiser, prompt, options, placement.device, placement.dtype)
 
 
 def restoration(placement: Placement) -> Denoiser:
+    from adapters.models.denoisers.restoration import load_restoration
+
     options = placement.denoiser_options(RestorationOptions)
     return load_restoration(placement.denoiser / options.file, options, placement.device, placement.dtype)
 
@@ -75,12 +79,16 @@ def clip(placement: Placement) -> AnyClassifier:
 
 
 def transformers_image(placement: Placement) -> AnyClassifier:
+    from adapters.models.classifiers.transformers_image import load_transformers_image
+
     options = placement.classifier_options(TransformersImageOptions)
     names = placement.profile.class_names
     return load_transformers_image(placement.classifier, options, names, placement.device, placement.dtype)
 
 
 def transformers_zero_shot(placement: Placement) -> AnyClassifier:
+    from adapters.models.classifiers.transformers_zero_shot import load_transformers_zero_shot
+
     options = placement.classifier_options(TransformersZeroShotOptions)
     return load_transformers_zero_shot(placement.classifier, options, placement.device, placement.dtype)
 
@@ -96,6 +104,8 @@ def torchvision(placement: Placement) -> AnyClassifier:
 
 
 def onnx(placement: Placement) -> AnyClassifier:
+    from adapters.models.classifiers.onnx_model import load_onnx
+
     options = placement.classifier_options(OnnxOptions)
     return load_onnx(placement.classifier, options, placement.class_names, placement.device)
 

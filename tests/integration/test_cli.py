@@ -49,7 +49,7 @@ def test_predict_and_certify_without_a_server(command: Command) -> None:
         (("evaluate", IMAGES, "--no-denoiser", "--no-smoothing"), "exclude"),
         (("evaluate", IMAGES, "--split", "typo"), "dataset must be"),
         (("evaluate", IMAGES, "--server", "http://127.0.0.1:9", "--k", "3"), "leave them out"),
-        (("evaluate", IMAGES, "--template", "no slot"), "template"),
+        (("evaluate", IMAGES, "--template", "no slot"), "must have {} exactly once"),
         (("predict", SHIP, *LABELS, "--server", "localhost:8000"), "begin it with http://"),
         (("up", "--workers", "0"), "workers"),
         (("up", "--profile", "nope"), "unknown profile"),
