@@ -14,7 +14,7 @@ from adapters.contract.jobs import InputImage, JobRequest
 from adapters.images import Preprocessing, ResizeMode, canonicalise
 from adapters.preparation import input_image
 from adapters.profiles.fingerprint import engine_parts
-from adapters.profiles.library import find_profile
+from adapters.profiles.library import find_profile, shipped_profiles
 from adapters.settings import Settings
 from robustify.smoothing.looks import Tally
 from robustify.smoothing.rules import Selection
@@ -66,11 +66,13 @@ def test_batch(squaring: Api) -> None:
 
 
 def test_models(squaring: Api) -> None:
-    """The served one says its mode, and those of the installation the usual one."""
+    """The served one says its mode, and those of the installation theirs: the paper's own, and the usual one."""
     served, *others = squaring.client.get("/models").json()["models"]
 
     assert served["preprocessing"] == squaring.profile.preprocessing.mode
-    assert {model["preprocessing"] for model in others} == {"shorter-side"}
+    papers = {model["name"] for model in others if model["preprocessing"] == "resize-256-crop-224"}
+    assert papers == {name for name in shipped_profiles() if name.startswith("deepfloyd")}
+    assert {model["preprocessing"] for model in others if model["name"] not in papers} == {"shorter-side"}
 
 
 def test_verification(squaring: Api) -> None:
