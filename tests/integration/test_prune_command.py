@@ -144,8 +144,8 @@ def test_prune_when_something_is_adapted(
 def make_adaptation(settings: Settings) -> Callable[[], AdaptRequest]:
     def make() -> AdaptRequest:
         fields = dict.fromkeys(AdaptRequest.model_fields, 1) | {
-            "kind": JobKind.ADAPT, "owner": KEYLESS, "name": "pets", "labels": ("cat", "dog"), "template": "{}", "templates": (),
-            "publish": "always", "profile": "mini", "engine": "0" * 64, "models": "0" * 64,
+            "kind": JobKind.ADAPT, "owner": KEYLESS, "name": "pets", "labels": ("cat", "dog"), "template": "{}",
+            "templates": (), "publish": "always", "profile": "mini", "engine": "0" * 64, "models": "0" * 64,
         }  # fmt: skip
         return AdaptRequest.model_validate(fields)
 
