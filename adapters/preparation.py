@@ -174,7 +174,7 @@ def asked_task(parameters: SmoothedParameters, profile: Profile, tasks: TaskStor
     InvalidInputError when the profile tells another number of labels apart, or cannot read their prompts.
     """
     if parameters.task is None:
-        return AskedTask(task_of(parameters.labels or profile.class_names or (), parameters))
+        return AskedTask(task_of(parameters.labels or profile.class_names or (), parameters, profile.templates))
     stored, version = named_version(parameters.task, tasks)
     if version.adaptation and version.models != profile.model_digest:
         raise TaskConflictError(
@@ -229,8 +229,8 @@ def check_fit(parameters: SmoothedParameters, profile: Profile) -> Iterator[Fiel
     yield from check_label_count(parameters, profile)
     yield from check_noise(parameters.sigma, profile)
     if parameters.labels is not None:
-        yield from check_templates_fit(parameters.labels, parameters)
-        yield from check_prompts(task_of(parameters.labels, parameters), profile)
+        yield from check_templates_fit(parameters.labels, parameters, profile.templates)
+        yield from check_prompts(task_of(parameters.labels, parameters, profile.templates), profile)
     if isinstance(parameters, CertifyParameters):
         yield from check_certificate(parameters, parameters.sigma or profile.default_sigma)
     else:

@@ -151,8 +151,8 @@ def checked_adaptation(
 
 def check_profile(parameters: AdaptParameters, profile: Profile, synthesizes: bool = True) -> Iterator[FieldProblem]:
     """What the profile cannot do."""
-    yield from check_templates_fit(parameters.labels, parameters)
-    yield from check_prompts(task_of(parameters.labels, parameters), profile)
+    yield from check_templates_fit(parameters.labels, parameters, profile.templates)
+    yield from check_prompts(task_of(parameters.labels, parameters, profile.templates), profile)
     if profile.classifier != "clip":
         yield FieldProblem(
             field="labels",
@@ -199,7 +199,7 @@ def adapt_request(
     }
     if parameters.steps == 0 and parameters.fine_tuning_steps is None:
         values["fine_tuning_steps"] = 0
-    task = task_of(parameters.labels, parameters)
+    task = task_of(parameters.labels, parameters, profile.templates)
     return AdaptRequest(
         **{**given, **values, "labels": task.labels, "template": task.template, "templates": task.templates},
         owner=owner,

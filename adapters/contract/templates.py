@@ -52,21 +52,25 @@ class Prompted(Protocol):
     def model_fields_set(self) -> set[str]: ...
 
 
-def task_of(labels: Sequence[str], prompted: Prompted) -> Task:
-    """The labels with the templates that a request gives, or with the default one."""
-    return Task.of(labels, prompted.templates or [prompted.template])
+def task_of(labels: Sequence[str], prompted: Prompted, usual: Sequence[str] = ()) -> Task:
+    """The labels with the templates that a request gives, or else the profile's usual ones, or the default."""
+    return Task.of(labels, templates_of(prompted, usual))
 
 
-def check_templates_fit(labels: Sequence[str], prompted: Prompted) -> Iterator[FieldProblem]:
+def templates_of(prompted: Prompted, usual: Sequence[str]) -> Sequence[str]:
+    is_silent = prompted.templates is None and "template" not in prompted.model_fields_set
+    return usual if usual and is_silent else prompted.templates or [prompted.template]
+
+
+def check_templates_fit(labels: Sequence[str], prompted: Prompted, usual: Sequence[str] = ()) -> Iterator[FieldProblem]:
     """Whether one field says what the prompts are, and how many they are."""
-    if prompted.templates is None:
-        return
-    if "template" in prompted.model_fields_set:
+    if prompted.templates is not None and "template" in prompted.model_fields_set:
         yield FieldProblem(field="templates", detail="Give either template or templates.")
-    prompts = len(labels) * len(prompted.templates)
+    templates = templates_of(prompted, usual)
+    prompts = len(labels) * len(templates)
     if prompts > MAX_PROMPTS:
         yield FieldProblem(
             field="templates",
-            detail=f"{len(labels)} labels in {len(prompted.templates)} templates are {prompts} prompts, and "
+            detail=f"{len(labels)} labels in {len(templates)} templates are {prompts} prompts, and "
             f"{MAX_PROMPTS} may be embedded: give fewer templates or labels.",
         )

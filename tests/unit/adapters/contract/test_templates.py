@@ -1,5 +1,6 @@
 """One template or several: what may be asked, what is refused, and how an ensemble is written down."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from adapters.contract.templates import MAX_PROMPTS, prompt_fields
 from adapters.preparation import checked, job_request
 from adapters.profiles.fingerprint import function_digest
 from adapters.profiles.library import find_profile
+from adapters.profiles.profile import Profile
 from adapters.settings import Settings
 from adapters.store.tasks import TaskStore
 from robustify.errors import TaskConflictError
@@ -28,8 +30,8 @@ IMAGE = InputImage(sha256="1" * 64, height=32, width=32, source_sha256="2" * 64,
 KINDS: list[VoteKind] = [JobKind.PREDICT, JobKind.CERTIFY]
 
 
-def asked(folder: Path, kind: VoteKind = JobKind.CERTIFY, **values: Any) -> JobRequest:
-    return job_request(checked(kind, values, True, MINI, TaskStore(folder)), IMAGE, MINI, SETTINGS)
+def asked(folder: Path, kind: VoteKind = JobKind.CERTIFY, profile: Profile = MINI, **values: Any) -> JobRequest:
+    return job_request(checked(kind, values, True, profile, TaskStore(folder)), IMAGE, profile, SETTINGS)
 
 
 def problems(folder: Path, **values: Any) -> dict[str, str]:
@@ -121,6 +123,27 @@ def test_adaptation_when_there_are_several_templates() -> None:
     assert "templates" not in one.model_dump_json()
     with pytest.raises(FieldsError, match="Give either template or templates"):
         checked_adaptation({**values, "template": "a {}", "templates": TEMPLATES}, True, MINI)
+
+
+def test_request_when_the_profile_has_templates(tmp_path: Path) -> None:
+    """They are those of a request and an adaptation that say nothing; what is said goes before, the default one too."""
+    profile = replace(MINI, templates=tuple(TEMPLATES))
+    default = asked(tmp_path, labels=LABELS).template
+
+    assert asked(tmp_path, profile=profile, labels=LABELS).label_task == Task.of(LABELS, TEMPLATES)
+    for said in ({"template": default}, {"templates": [default]}):
+        assert asked(tmp_path, profile=profile, labels=LABELS, **said).label_task == Task.of(LABELS, [default])
+    adaptation = checked_adaptation({"name": "pets", "labels": LABELS}, True, profile)
+    assert adapt_request(adaptation, profile, SETTINGS).label_task == Task.of(LABELS, TEMPLATES)
+
+
+def test_templates_of_a_profile_when_they_make_too_many_prompts(tmp_path: Path) -> None:
+    """They count as those of a request do."""
+    profile = replace(MINI, templates=tuple(f"{number} {{}}" for number in range(MAX_TEMPLATES)))
+    labels = [f"label {number}" for number in range(MAX_PROMPTS // MAX_TEMPLATES + 1)]
+    with pytest.raises(FieldsError) as caught:
+        asked(tmp_path, profile=profile, labels=labels)
+    assert "templates" in {problem.field for problem in caught.value.problems}
 
 
 def test_fields_that_ask_for_templates() -> None:
