@@ -13,7 +13,8 @@ QUICK_TESTS := tests/unit/robustify tests/unit/adapters/contract tests/unit/adap
 	tests/unit/adapters/test_settings.py tests/unit/service tests/unit/test_repository.py \
 	--ignore tests/unit/adapters/contract/test_clip_words.py --ignore tests/unit/adapters/contract/test_prompt_lengths.py \
 	--ignore tests/unit/robustify/test_anytime.py --ignore tests/unit/robustify/test_sequential.py \
-	--ignore tests/unit/robustify/test_planning.py \
+	--ignore tests/unit/adapters/contract/test_other_tokens.py --ignore tests/unit/adapters/contract/test_adapt_cost.py \
+	--ignore tests/unit/adapters/profiles/test_noise_range.py --ignore tests/unit/robustify/test_planning.py \
 	--ignore tests/unit/adapters/profiles/test_availability.py --ignore tests/unit/robustify/test_schedule.py \
 	--ignore tests/unit/robustify/test_objectives.py --ignore tests/unit/robustify/test_votes.py \
 	--ignore tests/unit/robustify/test_device_noise.py --ignore tests/unit/service/webhooks \

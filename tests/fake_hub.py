@@ -3,17 +3,16 @@
 import hashlib
 import json
 import shutil
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
 from adapters.profiles.library import find_profile
 from adapters.profiles.profile import BUNDLED
+from tests.threaded_server import ThreadedServer
 
 COMMIT = "c0ffee" + "0" * 34
 LARGE_BYTES = 100_000
@@ -30,39 +29,21 @@ def hub(tmp_path: Path) -> Iterator["FakeHub"]:
         yield server
 
 
-class FakeHub(ThreadingHTTPServer):
+class FakeHub(ThreadedServer):
     """Repositories {name: folder} at one commit each."""
 
-    daemon_threads = True
-
     def __init__(self, root: Path) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.root = root
         self.refusal: tuple[int, str] | None = None
         self.cut_after: int | None = None
         self.lies = False
         self.sent: dict[str, int] = {}
         self.ranges: list[str] = []
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
 
     def add(self, repo: str, folder: Path, place: str = "") -> None:
         """A copy of the folder becomes the repository, or a folder of it."""
         shutil.copytree(folder, self.root / repo / place, dirs_exist_ok=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -12,10 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 from spandrel.architectures.DRUNet import DRUNet
 from timm.models import save_for_hf
-from tokenizers import Tokenizer, pre_tokenizers, processors
-from tokenizers.models import WordLevel
 from transformers import (
-    PreTrainedTokenizerFast,
     SiglipConfig,
     SiglipImageProcessor,
     SiglipModel,
@@ -28,6 +25,7 @@ from adapters.models.classifiers.clip import ZeroShotClassifier, load_clip
 from adapters.profiles.profile import BUNDLED, read_class_names
 from adapters.profiles.weights import LITE0, PackagedWeights
 from robustify.types import Task
+from tests.word_tokenizer import save_word_tokenizer
 
 BIRDS = ("crane", "heron", "finch", "owl")
 SIDE = 32
@@ -60,17 +58,7 @@ def save_siglip(folder: Path) -> Path:
     vision = SMALL | {"image_size": SIDE, "patch_size": 8}
     randomised(SiglipModel(SiglipConfig(text_config=text, vision_config=vision))).save_pretrained(folder)
     SiglipImageProcessor(size={"height": SIDE, "width": SIDE}).save_pretrained(folder)
-    tokenizer = Tokenizer(WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(single="$A <end>", special_tokens=[("<end>", 10)])
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="<pad>",
-        unk_token="<unk>",
-        eos_token="<end>",
-        model_input_names=["input_ids"],
-        model_max_length=24,
-    ).save_pretrained(folder)
+    save_word_tokenizer(folder, WORDS, 24)
     return folder
 
 

@@ -13,7 +13,8 @@ PREPROCESSING_VERSION = CURRENT.value
 PIPELINE_VERSION = "1"
 """Changes whenever our code or a new lock file makes other logits of the same canonical tensor, noise and weights."""
 REDUCING_PIPELINE_VERSION = "2"
-"""Of profiles whose images are larger than what their classifier takes: they are reduced with antialias from it on."""
+"""Of the one kind of profile that was served before images that are too large for a classifier were reduced with
+antialias, and that has such images."""
 TORCH_VERSION = "2.14.1"
 """Of the lock file, without what it was built for; a worker with another release does not start."""
 EngineParts = Mapping[str, str | bool | int | float | None]

@@ -51,7 +51,10 @@ class Lifetimes(BaseModel):
     """Seconds for which things are kept."""
 
     jobs: int = Field(description="A job and its result, after its end.", examples=[86_400])
-    images: int = Field(description="An image, after the end of the last job about it.", examples=[86_400])
+    images: int = Field(
+        description="An image, after the end of the last job about it, and at most as much more as a job may wait.",
+        examples=[86_400],
+    )
     outcomes: int = Field(description="The outcome of a question.", examples=[2_592_000])
 
 

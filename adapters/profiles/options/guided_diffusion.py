@@ -12,13 +12,13 @@ class GuidedDiffusionOptions(Options):
 
     file: str = Field(
         default="model.safetensors",
-        pattern=r"^[A-Za-z0-9_][\w.-]*\.(safetensors|pt)$",
-        description="The checkpoint in the denoiser's folder: safetensors, or a .pt whose digest is given.",
+        pattern=r"^[A-Za-z0-9_][\w.-]*\.safetensors$",
+        description="The checkpoint in the denoiser's folder: safetensors.",
     )
     sha256: str | None = Field(
         default=None,
         pattern="^[0-9a-f]{64}$",
-        description="sha256 of the file; needed for a .pt, checked for any file when it is given.",
+        description="sha256 of the file, checked when it is given.",
     )
     channels_per_head: int = Field(
         default=64,

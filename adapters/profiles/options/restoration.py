@@ -13,13 +13,13 @@ class RestorationOptions(Options):
 
     file: str = Field(
         default="model.safetensors",
-        pattern=r"^[A-Za-z0-9_][\w.-]*\.(safetensors|pth)$",
-        description="The network's weights in the denoiser's folder: safetensors, or a .pth whose digest is given.",
+        pattern=r"^[A-Za-z0-9_][\w.-]*\.safetensors$",
+        description="The network's weights in the denoiser's folder: safetensors.",
     )
     sha256: str | None = Field(
         default=None,
         pattern="^[0-9a-f]{64}$",
-        description="sha256 of the file; needed for a .pth, checked for any file when it is given.",
+        description="sha256 of the file, checked when it is given.",
     )
     noise_map: bool = Field(
         default=False,

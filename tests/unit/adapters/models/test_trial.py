@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from adapters.hub.pull import adopt
-from adapters.models.trial import try_classifier
+from adapters.models.kinds import CLASSIFIERS
+from adapters.models.loaded import Placement
+from adapters.models.trial import answered, try_classifier
 from adapters.profiles.library import find_profile
 from adapters.profiles.profile import BUNDLED, Profile
 from adapters.settings import Settings
@@ -27,13 +30,25 @@ def tried(profile: Profile, folder: Path) -> None:
     try_classifier(profile, Settings(), folder)
 
 
-def test_classifier_that_answers(profile: Profile, tmp_path: Path) -> None:
-    """Nothing is raised: of CLIP's own tokenizer, and of one of Hugging Face."""
-    write_model(tmp_path / "vit" / "clip", VIT)
-    tried(profile, tmp_path / "vit")
-    write_model(tmp_path / "siglip" / "clip", SIGLIP)
-    write_tokenizer(tmp_path / "siglip" / "clip")
-    tried(profile, tmp_path / "siglip")
+@pytest.mark.parametrize("kind", [VIT, SIGLIP], ids=["its own tokenizer", "one of Hugging Face"])
+def test_classifier_that_answers(profile: Profile, tmp_path: Path, kind: dict[str, Any]) -> None:
+    """It is asked about one picture with two labels, its answer is finite, and its folder is published."""
+    profile = replace(profile, denoiser="identity", sources=profile.sources[1:])
+    clip = write_model(tmp_path / "mine" / "clip", kind)
+    if kind is SIGLIP:
+        write_tokenizer(clip)
+    asked: list[torch.Tensor] = []
+
+    def try_out(folder: Path) -> None:
+        tried(profile, folder)
+        placement = Placement(replace(profile, folder=folder), Settings(), torch.device("cpu"), torch.float32)
+        asked.append(answered(CLASSIFIERS["clip"](placement), profile))
+
+    adopt(profile, tmp_path / "mine", lambda done, total: None, try_out)
+    assert profile.is_there
+    (logits,) = asked
+    assert logits.shape == (1, 2)
+    assert logits.isfinite().all()
 
 
 def test_classifier_whose_tokenizer_has_more_words(profile: Profile, tmp_path: Path) -> None:

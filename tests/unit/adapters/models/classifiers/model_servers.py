@@ -1,11 +1,10 @@
 """A server of another make, as a black box: it keeps what it was asked, and answers what it is told to."""
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
+from http.server import BaseHTTPRequestHandler
+
+from tests.threaded_server import ThreadedServer
 
 
 @dataclass(frozen=True)
@@ -22,31 +21,13 @@ class Answer:
     status: int = 200
 
 
-class ModelServer(ThreadingHTTPServer):
+class ModelServer(ThreadedServer):
     """`respond` makes the answer of a request."""
 
-    daemon_threads = True
-
     def __init__(self, respond: Callable[[Request], Answer]) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.respond = respond
         self.requests: list[Request] = []
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import Tokenizer, pre_tokenizers, processors
-from tokenizers.models import WordLevel
 from transformers import (
     AutoImageProcessor,
     AutoModel,
@@ -13,7 +11,6 @@ from transformers import (
     CLIPConfig,
     CLIPImageProcessor,
     CLIPModel,
-    PreTrainedTokenizerFast,
     Siglip2Config,
     Siglip2ImageProcessor,
     Siglip2Model,
@@ -29,6 +26,7 @@ from adapters.models.classifiers.transformers_zero_shot import load_transformers
 from adapters.profiles.options.transformers_zero_shot import TransformersZeroShotOptions
 from robustify.errors import InvalidInputError, ModelFilesError
 from robustify.types import Task
+from tests.word_tokenizer import save_word_tokenizer
 
 CPU = torch.device("cpu")
 OPTIONS = TransformersZeroShotOptions()
@@ -38,21 +36,6 @@ SMALL = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "nu
 TEXT = SMALL | {"vocab_size": 40, "max_position_embeddings": LONGEST}
 VISION = SMALL | {"image_size": SIDE, "patch_size": PATCH}
 TASK = Task(("horse", "frog", "ship"), "a photo of a {}")
-
-
-def save_word_tokenizer(folder: Path) -> None:
-    """Words of a small list, the end behind them, and padding on the right; as CLIP's, the end has the highest id."""
-    tokenizer = Tokenizer(WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(single="$A <end>", special_tokens=[("<end>", 9)])
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="<pad>",
-        unk_token="<unk>",
-        eos_token="<end>",
-        model_input_names=["input_ids"],
-        model_max_length=LONGEST,
-    ).save_pretrained(folder)
 
 
 @torch.no_grad()
@@ -67,14 +50,14 @@ def save_clip(folder: Path) -> None:
     text = TEXT | {"eos_token_id": 9, "bos_token_id": 2, "pad_token_id": 0}
     randomised(CLIPModel(CLIPConfig(text_config=text, vision_config=VISION, projection_dim=8))).save_pretrained(folder)
     CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SIDE).save_pretrained(folder)
-    save_word_tokenizer(folder)
+    save_word_tokenizer(folder, WORDS, LONGEST)
 
 
 def save_siglip(folder: Path) -> None:
     text = TEXT | {"projection_size": 16}
     randomised(SiglipModel(SiglipConfig(text_config=text, vision_config=VISION))).save_pretrained(folder)
     SiglipImageProcessor(size={"height": SIDE, "width": SIDE}).save_pretrained(folder)
-    save_word_tokenizer(folder)
+    save_word_tokenizer(folder, WORDS, LONGEST)
 
 
 def save_siglip2(folder: Path) -> None:

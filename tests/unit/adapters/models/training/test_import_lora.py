@@ -9,7 +9,7 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 from peft import LoraConfig, get_peft_model_state_dict
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from adapters.models.training.import_lora import (
     ForeignLora,
@@ -20,13 +20,13 @@ from adapters.models.training.import_lora import (
 )
 from adapters.models.training.lora import TARGETS, merged_weights, read_lora
 from robustify.errors import InvalidInputError
+from tests.tiny_unet import tiny_unet
 from tests.unit.adapters.models.training.test_lora import (
     official_name,
     output,
     super_resolution_pipeline,
 )
 
-REFERENCE = Path(__file__).parents[4] / "data" / "reference"
 QUERY, KEY = "mid_block.attentions.0.to_q", "mid_block.attentions.0.to_k"
 RANK, ALPHA, OTHER_RANK, OTHER_ALPHA = 4, 6, 2, 3
 Tensors = Mapping[str, torch.Tensor]
@@ -35,9 +35,7 @@ Tensors = Mapping[str, torch.Tensor]
 @pytest.fixture(scope="module")
 def plain() -> UNet2DConditionModel:
     """A tiny UNet with the block types of IF-II."""
-    unet = UNet2DConditionModel(**json.loads((REFERENCE / "tiny_unet_config.json").read_text()))
-    unet.load_state_dict(load_file(REFERENCE / "tiny_unet.safetensors"))
-    return unet.requires_grad_(False).eval()
+    return tiny_unet()
 
 
 @pytest.fixture(scope="module")

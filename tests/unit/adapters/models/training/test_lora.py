@@ -1,6 +1,5 @@
 """LoRA files of the denoiser: written here, by diffusers' script and by the official code; nothing is lost silently."""
 
-import json
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -15,8 +14,8 @@ from torch.func import functional_call
 
 from adapters.models.training.lora import TARGETS, add_lora, merged_weights, read_lora, write_lora
 from robustify.errors import ModelFilesError
+from tests.tiny_unet import tiny_unet
 
-REFERENCE = Path(__file__).parents[4] / "data" / "reference"
 RANK = 3
 Inputs = Mapping[str, torch.Tensor]
 
@@ -24,9 +23,7 @@ Inputs = Mapping[str, torch.Tensor]
 @pytest.fixture(scope="module")
 def plain() -> UNet2DConditionModel:
     """A tiny UNet with the block types of IF-II."""
-    unet = UNet2DConditionModel(**json.loads((REFERENCE / "tiny_unet_config.json").read_text()))
-    unet.load_state_dict(load_file(REFERENCE / "tiny_unet.safetensors"))
-    return unet.requires_grad_(False).eval()
+    return tiny_unet()
 
 
 @pytest.fixture(scope="module")
