@@ -11,6 +11,7 @@ import pytest
 from adapters.contract.labels import task_id
 from adapters.profiles.fingerprint import fingerprint
 from adapters.profiles.library import find_profile
+from adapters.queue.connection import connect
 from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore
@@ -24,7 +25,8 @@ OTHER_MODELS = "0" * 64
 
 @pytest.fixture
 def own_api(api_queue: EmbeddedServer, tmp_path: Path, start_api: Callable[..., "Api"]) -> "Api":
-    """An API of profile oracle-linear without tasks."""
+    """An API of profile oracle-linear without tasks, over a board without jobs: those of other files name tasks too."""
+    connect(api_queue.url).flushall()
     settings = Settings(profile="oracle-linear", state_dir=tmp_path, redis_url=api_queue.url, shard_samples=50)
     return start_api(settings)
 
