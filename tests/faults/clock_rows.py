@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[2]
 WORKER = ROOT / "tests" / "integration" / "fault_injection_worker.py"
 MINUTE, DAY = 60, 86400
 JUMPS = (10 * MINUTE, -10 * MINUTE, DAY, -DAY, 0)
+RETENTION_SECONDS = 4 * DAY
+"""Longer than any jump: the lifetime of what has ended goes by the server's clock, and a jump over it ends it."""
 
 
 @contextmanager
@@ -26,7 +28,11 @@ def lane_with_clocks(folder: Path, seed: int) -> Iterator[Lane]:
     """One of them is moved in each run: the server's, and then the other worker is killed; or that of one of two."""
     folder.mkdir(parents=True)
     server_clock = Clock(folder / "server-clock")
-    with running_lane(folder, seed, lambda state: ClockedServer(state, server_clock)) as lane:
+
+    def make_server(state: Path) -> ClockedServer:
+        return ClockedServer(state, server_clock)
+
+    with running_lane(folder, seed, make_server, retention_seconds=RETENTION_SECONDS) as lane:
         worker = clocked_worker(lane.settings, Clock(folder / "worker-clock"))
         try:
             lane.start_worker()
