@@ -12,10 +12,14 @@ INTEGRATION = Path(__file__).with_name("integration")
 """All that is in it starts processes, which takes longer than many of its tests do: `slow` as a whole."""
 
 LONGEST_FIRST = (
-    "test_adaptation.py", "test_cli.py", "test_worker_faults.py", "test_models_command.py", "test_off_the_shelf.py",
-    "test_termination.py", "test_early_stop.py", "test_black_box.py", "test_stack.py", "test_bundled_models.py",
+    "test_cli.py", "test_fault_matrix.py", "test_adaptation.py", "test_stack.py", "test_full_disk.py",
+    "test_models_command.py", "test_own_models.py", "test_http_day.py", "test_off_the_shelf.py",
+    "test_bundled_models.py", "test_worker_faults.py", "test_black_box.py", "test_adversary.py", "test_termination.py",
 )  # fmt: skip
-"""Where files are run side by side these begin, so that no process is left alone with one of them in the end."""
+"""Where files are run side by side these begin, so that no process is left alone with one of them in the end.
+
+The first keeps two workers of its own at work: beside it come those that wait for most of their time.
+"""
 
 
 def pytest_configure() -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from unittest.mock import patch
 
 import httpx
 from fastapi import FastAPI
@@ -42,12 +43,23 @@ def served(settings: Settings, app: FastAPI | None = None, most: int | None = No
     server = server_of(app, settings.model_copy(update={"port": 0}))
     if most is not None:
         server.server_state.most = most
+    with (
+        in_a_thread(server, app) as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+    ):
+        yield Served(server, app, client, port)
+
+
+@contextmanager
+def in_a_thread(server: ApiServer, app: FastAPI) -> Iterator[int]:
+    """Serves until the block ends; gives the port."""
     thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
     try:
-        port = port_of(server)
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            yield Served(server, app, client, port)
+        # A decoder starts with the first picture then: most tests send none, and three processes take longer than they.
+        with patch.object(app.state.service.decoders, "start"):
+            thread.start()
+            port = port_of(server)
+        yield port
     finally:
         server.should_exit = True
         thread.join()

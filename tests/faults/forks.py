@@ -1,24 +1,15 @@
-"""Real workers and APIs of the service, each a process that starts in a fraction of a second and may die on demand.
-
-They are forked from a server of forks that has loaded the libraries: to import those takes seconds, and hundreds of
-processes are killed here.
-"""
+"""Real workers and APIs of the service, each forked (see tests/forks.py) and dying on demand."""
 
 import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from multiprocessing import forkserver, get_context
-from multiprocessing.context import ForkServerContext
-from multiprocessing.process import BaseProcess
 from unittest.mock import patch
 
 import redis
 import torch
 
-from adapters.child_process import end_with
 from adapters.contract.jobs import JobRequest
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.library import find_profile
@@ -29,10 +20,13 @@ from adapters.settings import Settings
 from adapters.store.tensors import ImageStore
 from service.app import create_app
 from service.serving.run import server_of
+from tests.forks import end, start
 from tests.integration.fault_injection_worker import FaultyOracle
 from workers.log import configure_logging
 from workers.wiring import serve
 from workers.worker import ShardWorker
+
+__all__ = ["DEATHS", "DyingBoard", "answer", "end", "start", "work"]
 
 DEATHS = ("before the board is told", "before the image is stored", "before the job may begin", "before the answer")
 """Where an API can die between the acceptance of a request and the answer."""
@@ -46,35 +40,13 @@ class DyingBoard:
     request: int
 
 
-@cache
-def forks() -> ForkServerContext:
-    """What forks: loaded once."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults.forks"])
-    return context
-
-
-def start(function: Callable[..., None], *arguments: object) -> BaseProcess:
-    process = forks().Process(target=function, args=arguments, daemon=True)
-    process.start()
-    return process
-
-
-def end(process: BaseProcess) -> None:
-    """At once, also if it was stopped."""
-    if process.is_alive() and process.pid is not None:
-        os.kill(process.pid, signal.SIGCONT)
-        process.kill()
-    process.join()
-
-
 def work(settings: Settings, batch_seconds: float, dies_at_delivery: int | None) -> None:
     """A worker of the linear oracle; it may die between a pop and its registration, of the n-th shard that it gets."""
-    begin(settings)
+    keep_words(settings)
     configure_logging(settings.log_level)
     torch.set_num_threads(1)
-    profile = find_profile(settings.profile)
-    oracle = FaultyOracle(0.0, None, batch_seconds, False)
+    profile = find_profile(settings.profile, settings)
+    oracle = FaultyOracle(batch_seconds=batch_seconds)
     taken = 0
 
     def execute_job(worker: ShardWorker, job: object, queue: object) -> None:
@@ -91,7 +63,7 @@ def work(settings: Settings, batch_seconds: float, dies_at_delivery: int | None)
 
 def answer(settings: Settings, death: DyingBoard | None) -> None:
     """An API; it may die at a moment of the n-th request for a job."""
-    begin(settings)
+    keep_words(settings)
     connection = connect(str(settings.redis_url))
     board = JobBoard(connection, settings) if death is None else MortalBoard(connection, settings, death)
     server_of(create_app(settings, board, ImageStore(settings.state.images)), settings).run()
@@ -105,10 +77,16 @@ class MortalBoard(JobBoard):
         self._death = death
         self._requests = 0
 
-    def admit(self, request: JobRequest, shard_samples: int, asked: Asked = NOBODY_IN_PARTICULAR) -> Admission:
+    def admit(
+        self,
+        request: JobRequest,
+        shard_samples: int,
+        asked: Asked = NOBODY_IN_PARTICULAR,
+        image_bytes: int | None = None,
+    ) -> Admission:
         self._requests += 1
         self._die_if(DEATHS[0])
-        admission = super().admit(request, shard_samples, asked)
+        admission = super().admit(request, shard_samples, asked, image_bytes)
         self._die_if(DEATHS[1])
         return admission
 
@@ -122,18 +100,8 @@ class MortalBoard(JobBoard):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def let_go_of_the_forks() -> None:
-    """Each child holds an end of the pipe by which the server of forks sees that it is needed: it would never end."""
-    descriptor = getattr(vars(forkserver)["_forkserver"], "_forkserver_alive_fd", None)
-    if descriptor is not None:
-        os.close(descriptor)
-
-
-def begin(settings: Settings) -> None:
-    """What every such process does first: it ends with the server of forks, and what it says is kept in a file."""
-    end_with(os.getppid())
-    let_go_of_the_forks()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def keep_words(settings: Settings) -> None:
+    """What such a process says is kept in a file."""
     with suppress(OSError):
         said = os.open(settings.state_dir.parent.parent / "said.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(said, 1)

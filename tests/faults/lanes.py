@@ -96,9 +96,9 @@ class Lane:
         profile = find_profile(self.settings.profile)
         values = {"labels": list(LABELS), **SAMPLES, **samples}
         asked = checked(JobKind.CERTIFY, values, False, profile, TaskStore(self.settings.state.tasks))
-        image = canonical_image(asked, picture, profile)
+        image = canonical_image(asked, picture)
         ImageStore(self.settings.state.images).put(image.tensor)
-        return request_of(asked, image, profile, self.settings)
+        return request_of(asked, image, self.settings)
 
     def current(self, job: Job) -> JobRecord | None:
         return self.board.get(job.record.job or job.record.id)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -21,16 +21,20 @@ from adapters.settings import Settings
 from robustify.errors import QueueUnavailableError
 from tests.command_line import Command, command_line
 from tests.fake_hub import hub
+from tests.forks import Fork, start
+from tests.integration.fault_injection_worker import FaultyOracle, work
 from tests.queue_fixtures import connection, emptied, make_request, queue_server
+from workers.wiring import run_worker
 
 __all__ = ["connection", "hub", "make_request", "queue_server"]
 
-StartWorker = Callable[..., subprocess.Popen[bytes]]
+Process = Fork | subprocess.Popen[bytes]
+StartWorker = Callable[..., Fork]
+StartProductWorker = Callable[..., subprocess.Popen[bytes]]
 WaitUntil = Callable[..., None]
 FreePort = Callable[[], int]
 
 REPOSITORY = Path(__file__).parents[2]
-FAULT_INJECTION = str(Path(__file__).with_name("fault_injection_worker.py"))
 START_SECONDS = 60.0
 
 
@@ -54,37 +58,39 @@ def board(connection: redis.Redis, queue_settings: Settings) -> JobBoard:
 
 @pytest.fixture
 def start_worker(queue_settings: Settings) -> Iterator[StartWorker]:
-    """Starts workers that may fail on demand (see fault_injection_worker.py), and ends them after the test."""
-    processes: list[subprocess.Popen[bytes]] = []
-
-    def start(*arguments: str, settings: Settings = queue_settings) -> subprocess.Popen[bytes]:
-        command = [FAULT_INJECTION, *arguments]
-        return start_process(command, settings, processes)
-
-    yield start
-    end_all(processes)
+    """Starts workers of the linear oracle that fail as FaultyOracle is told, and ends them after the test."""
+    with ended() as processes:
+        yield lambda settings=queue_settings, **faults: forked(processes, work, settings, FaultyOracle(**faults))
 
 
 @pytest.fixture
-def start_product_worker(queue_settings: Settings) -> Iterator[StartWorker]:
-    """Starts workers as they are shipped: `python -m workers`; or another program that makes one of them."""
-    processes: list[subprocess.Popen[bytes]] = []
-
-    def start(settings: Settings = queue_settings, *program: str) -> subprocess.Popen[bytes]:
-        return start_process([*program] or ["-m", "workers"], settings, processes)
-
-    yield start
-    end_all(processes)
+def start_loaded_worker(queue_settings: Settings) -> Iterator[StartWorker]:
+    """Starts workers with the models of their profile, which differ from those that are shipped in how they start."""
+    with ended() as processes:
+        yield lambda settings=queue_settings, program=run_worker: forked(processes, program, settings)
 
 
-def start_process(
-    command: list[str], settings: Settings, processes: list[subprocess.Popen[bytes]]
-) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(
+@pytest.fixture
+def start_product_worker(queue_settings: Settings) -> Iterator[StartProductWorker]:
+    """Starts workers as they are shipped: `python -m workers`."""
+    with ended() as processes:
+
+        def start(settings: Settings = queue_settings) -> subprocess.Popen[bytes]:
+            processes.append(process := start_process(["-m", "workers"], settings))
+            return process
+
+        yield start
+
+
+def start_process(command: list[str], settings: Settings) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         [sys.executable, *command], cwd=REPOSITORY, env=environment(settings), preexec_fn=die_with_parent()
     )
-    processes.append(process)
-    return process
+
+
+def forked(processes: list[Process], program: Callable[..., None], *arguments: object) -> Fork:
+    processes.append(fork := Fork(start(program, *arguments)))
+    return fork
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -93,13 +99,18 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **ours, "PYTHONPATH": str(REPOSITORY)}
 
 
-def end_all(processes: list[subprocess.Popen[bytes]]) -> None:
-    """Ends exactly these, also those that were stopped."""
-    for process in processes:
-        if process.poll() is None:
-            process.send_signal(signal.SIGCONT)
-            process.kill()
-        process.wait()
+@contextmanager
+def ended() -> Iterator[list[Process]]:
+    """A list of processes that end with the block: exactly these, also those that were stopped."""
+    processes: list[Process] = []
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+            process.wait()
 
 
 @pytest.fixture(scope="session")

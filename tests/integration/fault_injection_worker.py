@@ -1,4 +1,4 @@
-"""A real worker process whose models fail on demand: `python fault_injection_worker.py --nan-share 0.01`."""
+"""A real worker whose models fail on demand: forked, or `python fault_injection_worker.py --batch-seconds 0.1`."""
 
 import argparse
 import time
@@ -20,12 +20,11 @@ FAR_DIGITS = 1 << 16
 
 @dataclass(frozen=True)
 class FaultyOracle:
-    """The linear oracle, slower by `batch_seconds` a batch, with NaN logits for a share of the samples of one class."""
+    """The linear oracle, slower by `batch_seconds` a batch, with NaN logits for a share of the samples."""
 
-    nan_share: float
-    nan_class: int | None
-    batch_seconds: float
-    error: bool
+    nan_share: float = 0.0
+    batch_seconds: float = 0.0
+    error: bool = False
 
     def base_classifier(self, task: Task, sigma: float) -> BaseClassifier:
         return self.classify
@@ -37,23 +36,21 @@ class FaultyOracle:
         logits = LinearOracle(torch.device("cpu"))(noisy)
         lot = (noisy[:, 0, 0, 0].double() * FAR_DIGITS).remainder(1)
         fails = lot < self.nan_share
-        if self.nan_class is not None:
-            fails &= logits.argmax(dim=1) == self.nan_class
         logits[fails] = torch.nan
         return logits
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--nan-share", type=float, default=0.0)
-    parser.add_argument("--nan-class", type=int)
-    parser.add_argument("--batch-seconds", type=float, default=0.0)
-    parser.add_argument("--error", action="store_true")
-    settings = Settings()
+def work(settings: Settings, oracle: FaultyOracle) -> None:
     configure_logging(settings.log_level)
     torch.set_num_threads(1)
     profile = find_profile(settings.profile)
-    serve(settings, profile, engine_digest(profile, settings), FaultyOracle(**vars(parser.parse_args())))
+    serve(settings, profile, engine_digest(profile, settings), oracle)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--batch-seconds", type=float, default=0.0)
+    work(Settings(), FaultyOracle(batch_seconds=parser.parse_args().batch_seconds))
 
 
 if __name__ == "__main__":

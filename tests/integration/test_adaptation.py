@@ -1,11 +1,11 @@
 """Adaptation by real workers with the bundled models: killed at every stage, interrupted, pinned, withdrawn."""
 
+import re
 import resource
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 import numpy as np
@@ -17,23 +17,24 @@ from adapters.contract.certify import CertifyParameters
 from adapters.contract.jobs import AdaptRequest, InputImage, JobRecord, JobStatus
 from adapters.contract.records import JobKind
 from adapters.preparation import CheckedRequest, asked_task, job_request
-from adapters.profiles.library import find_profile
+from adapters.profiles.library import path_of, served_profile
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore
 from adapters.store.tasks import TaskStore
 from adapters.store.tensors import ImageStore
 from tests.answers import shown
-from tests.integration.little_evidence_worker import ESTIMATION_SAMPLES
-from tests.integration.little_evidence_worker import __file__ as LITTLE_EVIDENCE
-from workers.adaptation import report
+from tests.forks import Fork
+from tests.integration.little_evidence_worker import little_evidence, work_with_little_evidence
 from workers.adaptation.runner import adapt
 from workers.commands.local import LocalAnswer
 
-StartWorker = Callable[..., Popen[bytes]]
+StartWorker = Callable[..., Fork]
 WaitUntil = Callable[..., None]
 
+PROFILE = "mini-quick"
 LABELS = ("cat", "ship")
+STAGES = ("synthesize", "personalize", "fine-tune", "evaluate")
 SECONDS = 180.0
 SMALL = {
     "shots": 1,
@@ -63,15 +64,19 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-@pytest.fixture
-def little_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Adaptations of this process are judged by few samples, where a test is not about their evidence."""
-    monkeypatch.setattr(report, "ESTIMATION_SAMPLES", ESTIMATION_SAMPLES)
+@pytest.fixture(scope="module")
+def profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the profile of these tests: the bundled models, and pictures that are made in few steps."""
+    folder, mini = tmp_path_factory.mktemp("profiles"), path_of("mini", Settings()).read_text()
+    quick = re.sub(r"^(base_steps|enlarging_steps) = \d+", r"\1 = 5", mini, flags=re.MULTILINE)
+    (folder / f"{PROFILE}.toml").write_text(quick.replace('name = "mini"', f'name = "{PROFILE}"', 1))
+    return folder
 
 
 @pytest.fixture
-def mini_settings(queue_settings: Settings) -> Settings:
-    return queue_settings.model_copy(update={"profile": "mini", "lease_seconds": 2.0, "batch_size": 10})
+def mini_settings(queue_settings: Settings, profiles: Path) -> Settings:
+    ours = {"profile": PROFILE, "profiles_dir": profiles, "lease_seconds": 2.0, "batch_size": 10}
+    return queue_settings.model_copy(update=ours)
 
 
 @pytest.fixture
@@ -81,7 +86,7 @@ def mini_board(board: JobBoard, mini_settings: Settings, connection: Any) -> Job
 
 def request_of(settings: Settings, **changes: Any) -> AdaptRequest:
     values = {"name": "first", "labels": list(LABELS), **SMALL, **changes}
-    return adapt_request(AdaptParameters.model_validate(values), find_profile("mini"), settings)
+    return adapt_request(AdaptParameters.model_validate(values), served_profile(settings), settings)
 
 
 def submit(board: JobBoard, request: AdaptRequest) -> JobRecord:
@@ -102,7 +107,7 @@ def result_of(board: JobBoard, job: JobRecord) -> Mapping[str, Any]:
 
 def submit_certificate(board: JobBoard, settings: Settings, task: str, seed: int, n: int = 200) -> JobRecord:
     """Asks for a certificate of a picture of its own, with a task."""
-    profile = find_profile("mini")
+    profile = served_profile(settings)
     parameters = CertifyParameters(task=task, n=n, n0=50, sigma=0.25)
     tensor = np.random.default_rng(seed).uniform(size=(3, 32, 32)).astype(np.float32)
     image = InputImage(
@@ -113,8 +118,8 @@ def submit_certificate(board: JobBoard, settings: Settings, task: str, seed: int
         source_norm=1.0,
     )
     asked = asked_task(parameters, profile, TaskStore(settings.state.tasks))
-    question = CheckedRequest(JobKind.CERTIFY, parameters, asked)
-    return board.submit(job_request(question, image, profile, settings), 100)
+    question = CheckedRequest(JobKind.CERTIFY, parameters, asked, profile)
+    return board.submit(job_request(question, image, settings), 100)
 
 
 def answered_alone(job: JobRecord, settings: Settings) -> Mapping[str, Any]:
@@ -126,53 +131,57 @@ def answered_alone(job: JobRecord, settings: Settings) -> Mapping[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, profiles: Path) -> Undisturbed:
     """What the small request makes when nothing happens."""
-    settings = Settings(profile="mini", state_dir=tmp_path_factory.mktemp("undisturbed"), threads=1, batch_size=10)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "ESTIMATION_SAMPLES", ESTIMATION_SAMPLES)
-        made = adapt(request_of(settings), find_profile("mini"), settings, "job", lambda progress: None)
+    folder = tmp_path_factory.mktemp("undisturbed")
+    settings = Settings(profile=PROFILE, profiles_dir=profiles, state_dir=folder, threads=1, batch_size=10)
+    return Undisturbed(folder, adapted_here(request_of(settings), settings))
+
+
+def adapted_here(request: AdaptRequest, settings: Settings) -> str:
+    """The digest of what this process makes, judged by as few samples as in the workers of these tests."""
+    with little_evidence():
+        made = adapt(request, served_profile(settings), settings, request.name, lambda progress: None)
     assert made.digest is not None
-    return Undisturbed(settings.state_dir, made.digest)
+    return made.digest
 
 
-@pytest.mark.parametrize("stage", ["synthesize", "personalize", "fine-tune", "evaluate"])
-def test_worker_is_killed(
-    stage: str,
+def test_workers_are_killed(
     undisturbed: Undisturbed,
     mini_board: JobBoard,
     mini_settings: Settings,
-    start_product_worker: StartWorker,
+    start_loaded_worker: StartWorker,
     wait_until: WaitUntil,
 ) -> None:
-    """The next worker goes on in the same folder and ends with the very same models."""
+    """One in every stage: each time the next one goes on in the same folder, and the last ends with the very same
+    models."""
     job = submit(mini_board, request_of(mini_settings))
-    victim = start_product_worker(mini_settings, LITTLE_EVIDENCE)
-    wait_until(lambda: current(mini_board, job).stage == stage, SECONDS)
-    victim.kill()
-    victim.wait()
-    start_product_worker(mini_settings, LITTLE_EVIDENCE)
+    for stage in STAGES:
+        victim = start_loaded_worker(mini_settings, work_with_little_evidence)
+        wait_until(lambda stage=stage: current(mini_board, job).stage == stage, SECONDS)
+        victim.kill()
+        victim.wait()
+    start_loaded_worker(mini_settings, work_with_little_evidence)
     wait_until(lambda: current(mini_board, job).status.done, SECONDS)
 
     assert result_of(mini_board, job)["adaptation"] == undisturbed.digest
     assert not list((mini_settings.state.adapting).glob("*"))
 
 
-@pytest.mark.usefixtures("little_evidence")
 def test_certificates_come_in_between(
     undisturbed: Undisturbed,
     mini_board: JobBoard,
     mini_settings: Settings,
-    start_product_worker: StartWorker,
+    start_loaded_worker: StartWorker,
     wait_until: WaitUntil,
 ) -> None:
     """One worker: two tasks answer as on an idle server while a third version is made, each with its own models."""
     shutil.copytree(undisturbed.state_dir, mini_settings.state_dir, dirs_exist_ok=True)
     request = request_of(mini_settings, name="second", seed=2, steps=3, fine_tuning_steps=3)
-    adapt(request, find_profile("mini"), mini_settings, "second", lambda progress: None)
+    adapted_here(request, mini_settings)
     tasks = TaskStore(mini_settings.state.tasks)
     before = tasks.find("first")
-    start_product_worker(mini_settings, LITTLE_EVIDENCE)
+    start_loaded_worker(mini_settings, work_with_little_evidence)
     work = submit(mini_board, request_of(mini_settings, name="first", seed=3))
     wait_until(lambda: current(mini_board, work).stage == "personalize", SECONDS)
     pinned = [submit_certificate(mini_board, mini_settings, name, seed=8) for name in ("first", "second")]
@@ -197,10 +206,10 @@ def test_certificates_come_in_between(
 
 
 def test_job_is_canceled(
-    mini_board: JobBoard, mini_settings: Settings, start_product_worker: StartWorker, wait_until: WaitUntil
+    mini_board: JobBoard, mini_settings: Settings, start_loaded_worker: StartWorker, wait_until: WaitUntil
 ) -> None:
     """No task appears, the worker is free at once, and the same request goes on where the first one was."""
-    start_product_worker(mini_settings)
+    start_loaded_worker(mini_settings)
     job = submit(mini_board, request_of(mini_settings, steps=500))
     wait_until(lambda: current(mini_board, job).stage == "personalize", SECONDS)
     wait_until(lambda: current(mini_board, job).samples_done >= 4 + 30, SECONDS)
@@ -217,10 +226,10 @@ def test_job_is_canceled(
 
 
 def test_labels_that_the_text_encoder_cannot_read(
-    mini_board: JobBoard, mini_settings: Settings, start_product_worker: StartWorker, wait_until: WaitUntil
+    mini_board: JobBoard, mini_settings: Settings, start_loaded_worker: StartWorker, wait_until: WaitUntil
 ) -> None:
     """The job fails and says why, and no task is registered."""
-    start_product_worker(mini_settings)
+    start_loaded_worker(mini_settings)
     labels = ["cat", " ".join(f"q{number}" for number in range(25))]
     for steps in (0, 5):
         job = submit(mini_board, request_of(mini_settings, labels=labels, steps=steps, fine_tuning_steps=0))
@@ -235,14 +244,14 @@ def test_disk_is_full(
     undisturbed: Undisturbed,
     mini_board: JobBoard,
     mini_settings: Settings,
-    start_product_worker: StartWorker,
+    start_loaded_worker: StartWorker,
     wait_until: WaitUntil,
 ) -> None:
     """The job fails and says so; the version before still answers, and nothing partial can be seen."""
     shutil.copytree(undisturbed.state_dir, mini_settings.state_dir, dirs_exist_ok=True)
     tasks, store = TaskStore(mini_settings.state.tasks), AdaptationStore(mini_settings.state.adaptations)
     before = tasks.find("first")
-    worker = start_product_worker(mini_settings)
+    worker = start_loaded_worker(mini_settings)
     wait_until(lambda: len(mini_board.workers()) == 1, SECONDS)
     # No file may grow beyond a megabyte: the classifier's delta is larger.
     resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))

@@ -1,7 +1,6 @@
 """Certificates that stop early with real workers: the same document on one or three of them, and after SIGKILL."""
 
 from collections.abc import Callable
-from subprocess import Popen
 from typing import Any
 
 import numpy as np
@@ -24,13 +23,14 @@ from robustify.smoothing.samples import GaussianSamples
 from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Bound, Phase, PredictTest
 from tests.answers import shown
+from tests.forks import Fork
 
 MakeRequest = Callable[..., JobRequest]
-StartWorker = Callable[..., Popen[bytes]]
+StartWorker = Callable[..., Fork]
 WaitUntil = Callable[..., None]
 
 SHARD_SAMPLES = 100
-SLOW = ("--batch-seconds", "0.05")
+SLOW = {"batch_seconds": 0.05}
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_certificate_when_workers_are_killed(
     """
     requests = (certificate(radius, **aim) for radius in np.linspace(0.3, 0.302, 20))
     request = next(found for found in requests if 600 < undisturbed(found, queue_settings)["samples_used"] < 5100)
-    victims = [start_worker(*SLOW) for _ in range(3)]
+    victims = [start_worker(**SLOW) for _ in range(3)]
     job = board.submit(request, SHARD_SAMPLES)
     for samples, victim in zip((300, 500), victims, strict=False):
         wait_until(lambda samples=samples: current(board, job).samples_done >= samples)

@@ -12,6 +12,7 @@ import pytest
 from adapters.profiles.library import find_profile
 from adapters.profiles.profile import BUNDLED
 from adapters.queue.server import EmbeddedServer
+from tests.command_line import Command, Done
 from tests.fake_hub import COMMIT, FakeHub
 
 ROBUSTIFY = Path(sys.executable).with_name("robustify")
@@ -51,7 +52,7 @@ def pull(run: Run, hub: FakeHub, *options: str, profile: str = "deepfloyd") -> s
     return run("models", "pull", profile, "--accept-licence", *options, HF_ENDPOINT=hub.url)
 
 
-def error_of(done: subprocess.CompletedProcess[str]) -> str:
+def error_of(done: subprocess.CompletedProcess[str] | Done) -> str:
     """The one line that says why it failed."""
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
@@ -64,7 +65,7 @@ def nothing_can_be_served(tmp_path: Path) -> bool:
     return not list(models(tmp_path).glob("deepfloyd*"))
 
 
-def test_pull_and_then_offline(run: Run, hub: FakeHub, tmp_path: Path) -> None:
+def test_pull_and_then_offline(run: Run, command: Command, hub: FakeHub, tmp_path: Path) -> None:
     """What was pulled is whole, says where it is from, and answers with the hub out of reach; a damage is named."""
     assert pull(run, hub).returncode == 0
     folder = models(tmp_path) / "deepfloyd"
@@ -72,7 +73,7 @@ def test_pull_and_then_offline(run: Run, hub: FakeHub, tmp_path: Path) -> None:
     assert sources["denoiser"] == {"repo": DENOISER, "revision": COMMIT}
     assert not (folder / "generator" / "text_encoder").exists()
     assert not list(models(tmp_path).glob(".partial*"))
-    listed = json.loads(run("models", "list", "--json").stdout)["models"]
+    listed = json.loads(command("models", "list", "--json").stdout)["models"]
     assert {model["name"] for model in listed if model["available"]} >= {"mini", "deepfloyd"}
 
     again = pull(run, hub)
@@ -89,9 +90,9 @@ def test_pull_and_then_offline(run: Run, hub: FakeHub, tmp_path: Path) -> None:
     # The text encoder has run in a process of its own, and left the rows of the profile's prompt.
     assert len(list((tmp_path / "state" / "prompts").glob("*.safetensors"))) == 1
 
-    assert run("models", "verify", "deepfloyd").returncode == 0
+    assert command("models", "verify", "deepfloyd").returncode == 0
     damage(folder)
-    verified = run("models", "verify", "deepfloyd")
+    verified = command("models", "verify", "deepfloyd")
     assert verified.returncode == 1
     named = verified.stdout.splitlines()
     assert [line.split()[2] for line in named] == ["clip/extra.txt", "clip/open_clip_config.json", UNET]
@@ -128,25 +129,25 @@ def test_pull_when_the_licence_is_not_accepted(run: Run, hub: FakeHub, tmp_path:
     assert nothing_can_be_served(tmp_path)
 
 
-def test_pull_from_a_folder(run: Run, tmp_path: Path) -> None:
+def test_pull_from_a_folder(command: Command) -> None:
     """Models that somebody has are taken over with a manifest, without the hub; what is missing is named."""
-    assert run("models", "pull", "deepfloyd", "--accept-licence", "--from", str(BUNDLED)).returncode == 0
-    assert run("models", "verify", "deepfloyd").returncode == 0
-    done = run("models", "pull", "deepfloyd-resnet50", "--accept-licence", "--from", str(BUNDLED))
+    assert command("models", "pull", "deepfloyd", "--accept-licence", "--from", BUNDLED).returncode == 0
+    assert command("models", "verify", "deepfloyd").returncode == 0
+    done = command("models", "pull", "deepfloyd-resnet50", "--accept-licence", "--from", BUNDLED)
     assert "folder classifier has no config.json" in error_of(done).replace(
         "timm/resnet50.tv_in1k", "folder classifier"
     )
-    assert "--from" in error_of(run("models", "pull", "unconditional-clip"))
+    assert "--from" in error_of(command("models", "pull", "unconditional-clip"))
 
 
-def test_bundled_models(run: Run) -> None:
+def test_bundled_models(command: Command) -> None:
     """They are whole, and need no pull."""
-    assert run("models", "verify", "mini").returncode == 0
-    assert run("models", "verify", "imagenet-lite0-ffdnet").returncode == 0
-    assert "come with the installation" in run("models", "pull", "mini").stdout
-    documents = [json.loads(run(*command, "--json").stdout) for command in (("models",), ("models", "list"))]
+    assert command("models", "verify", "mini").returncode == 0
+    assert command("models", "verify", "imagenet-lite0-ffdnet").returncode == 0
+    assert "come with the installation" in command("models", "pull", "mini").stdout
+    documents = [json.loads(command(*words, "--json").stdout) for words in (("models",), ("models", "list"))]
     assert documents[0] == documents[1]
-    assert run("models", "pull", "maxi").returncode == 2
+    assert command("models", "pull", "maxi").returncode == 2
 
 
 @pytest.mark.parametrize("command", ["up", "worker"])

@@ -9,9 +9,10 @@ from adapters.contract.jobs import JobRecord, JobRequest
 from adapters.contract.records import JobKind
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
+from tests.forks import Fork
 
 MakeRequest = Callable[..., JobRequest]
-StartWorker = Callable[..., subprocess.Popen[bytes]]
+StartWorker = Callable[..., Fork]
 WaitUntil = Callable[..., None]
 
 REPOSITORY = Path(__file__).parents[2]
@@ -27,26 +28,26 @@ def test_workers_of_different_kinds(
     board: JobBoard,
     queue_settings: Settings,
     make_request: MakeRequest,
-    start_product_worker: StartWorker,
+    start_loaded_worker: StartWorker,
     wait_until: WaitUntil,
 ) -> None:
     """One that takes predictions leaves certificates to one that takes these."""
-    start_product_worker(queue_settings.model_copy(update={"kinds": "predict,adapt"}))
+    start_loaded_worker(queue_settings.model_copy(update={"kinds": "predict,adapt"}))
     certificate = board.submit(make_request(), 500)
     prediction = board.submit(make_request(kind=JobKind.PREDICT, n=100), 500)
     wait_until(lambda: is_done(board, prediction))
     assert [worker.kinds for worker in board.workers()] == [(JobKind.PREDICT, JobKind.ADAPT)]
     assert not is_done(board, certificate)
-    start_product_worker(queue_settings.model_copy(update={"kinds": "certify"}))
+    start_loaded_worker(queue_settings.model_copy(update={"kinds": "certify"}))
     wait_until(lambda: is_done(board, certificate))
 
 
 def test_health_of_a_worker(
-    board: JobBoard, queue_settings: Settings, start_product_worker: StartWorker, wait_until: WaitUntil
+    board: JobBoard, queue_settings: Settings, start_loaded_worker: StartWorker, wait_until: WaitUntil
 ) -> None:
     """It is well while it shows itself; before, and soon after it was killed, it is not, and one line says so."""
     assert health(queue_settings) == (1, "robustify: no worker of this host has shown itself lately")
-    worker = start_product_worker()
+    worker = start_loaded_worker()
     wait_until(lambda: bool(board.workers()))
     assert health(queue_settings) == (0, "")
     elsewhere = board.workers()[0].model_copy(update={"name": "elsewhere", "host": "elsewhere"})

@@ -29,16 +29,18 @@ from robustify.smoothing.samples import GaussianSamples
 from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Phase
 from tests.answers import samples_of, shown
+from tests.forks import Fork
 from tests.queue_fixtures import waiting_shards
 from workers.stop import GIVEN_UP
 
 MakeRequest = Callable[..., JobRequest]
-StartWorker = Callable[..., Popen[bytes]]
+StartWorker = Callable[..., Fork]
+StartProductWorker = Callable[..., Popen[bytes]]
 WaitUntil = Callable[..., None]
 
 SHARD_SAMPLES = 200
 START_SECONDS = 60.0
-SLOW = ("--batch-seconds", "0.05")
+SLOW = {"batch_seconds": 0.05}
 
 
 @pytest.fixture
@@ -93,7 +95,7 @@ def test_three_two_and_one_worker(
     wait_until: WaitUntil,
 ) -> None:
     """They share a certificate, and its votes are the same; so is the radius, below the exact one."""
-    workers = [start_worker("--batch-seconds", "0.02") for _ in range(3)]
+    workers = [start_worker(batch_seconds=0.02) for _ in range(3)]
     wait_until(lambda: len(board.workers()) == 3)
     radii = []
     for number, n in ((3, 1600), (2, 1000), (1, 800)):
@@ -118,7 +120,7 @@ def test_killed_in_the_middle(
     wait_until: WaitUntil,
 ) -> None:
     """One worker after the other: the next one finishes soon after the leases of the dead are over."""
-    victims = [start_worker(*SLOW), start_worker(*SLOW)]
+    victims = [start_worker(**SLOW), start_worker(**SLOW)]
     job = board.submit(make_request(image, n=2000), SHARD_SAMPLES)
     for samples, victim in zip((300, 900), victims, strict=True):
         wait_until(lambda samples=samples: samples_done(board, job) >= samples)
@@ -140,7 +142,7 @@ def test_frozen_longer_than_its_lease(
     wait_until: WaitUntil,
 ) -> None:
     """Another takes over; what the thawed one brings is refused, and it goes on working."""
-    frozen = start_worker(*SLOW)
+    frozen = start_worker(**SLOW)
     job = board.submit(make_request(image, n=1000), SHARD_SAMPLES)
     wait_until(lambda: samples_done(board, job) > 0)
     frozen.send_signal(signal.SIGSTOP)
@@ -165,7 +167,7 @@ def test_the_queue_server_is_killed_and_restarted(
     with EmbeddedServer(tmp_path / "own") as server, connect(server.url) as connection:
         settings = queue_settings.model_copy(update={"redis_url": server.url})
         board = JobBoard(connection, settings)
-        worker = start_worker(*SLOW, settings=settings)
+        worker = start_worker(settings, **SLOW)
         job = board.submit(make_request(image, n=2000), SHARD_SAMPLES)
         waiting = board.submit(make_request(image, n=300), SHARD_SAMPLES)
         wait_until(lambda: samples_done(board, job) >= 500)
@@ -193,7 +195,7 @@ def test_sigterm(
     """
     settings = queue_settings.model_copy(update={"lease_seconds": 600.0})
     board = JobBoard(connection, settings)
-    worker = start_worker("--batch-seconds", "0.5", settings=settings)
+    worker = start_worker(settings, batch_seconds=0.5)
     job = board.submit(make_request(image, n=800), SHARD_SAMPLES)
     engine = job.request.engine
     wait_until(lambda: samples_done(board, job) == 100 and waiting_shards(connection, JobKind.CERTIFY, engine) == 3)
@@ -218,7 +220,7 @@ def test_a_worker_with_other_settings(
 ) -> None:
     """It computes another function, and leaves alone what is not for it: no job notices it."""
     other = queue_settings.model_copy(update={"batch_size": 25})
-    start_worker(settings=other)
+    start_worker(other)
     wait_until(lambda: len(board.workers()) == 1)
     jobs = [board.submit(make_request(image, n=n), SHARD_SAMPLES) for n in (400, 600)]
     served = board.submit(make_request(image, settings=other), SHARD_SAMPLES)
@@ -240,11 +242,11 @@ def test_a_worker_whose_model_is_broken(
     wait_until: WaitUntil,
 ) -> None:
     """Beside a healthy one it costs time, but no job."""
-    start_worker("--error")
+    start_worker(error=True)
     wait_until(lambda: len(board.workers()) == 1)
     jobs = [board.submit(make_request(image, n=n), SHARD_SAMPLES) for n in (400, 600, 800)]
     wait_until(lambda: current(board, jobs[0]).status is JobStatus.RUNNING)
-    start_worker(*SLOW)
+    start_worker(**SLOW)
     wait_until(lambda: all(done(board, job) for job in jobs))
     for job in jobs:
         assert_undisturbed(board, job, queue_settings)
@@ -254,7 +256,7 @@ def test_a_broken_worker_alone(
     board: JobBoard, make_request: MakeRequest, image: np.ndarray, start_worker: StartWorker, wait_until: WaitUntil
 ) -> None:
     """After three failures it exits, for its supervisor to see, before it has failed a job."""
-    broken = start_worker("--error")
+    broken = start_worker(error=True)
     job = board.submit(make_request(image, JobKind.PREDICT, n=100), SHARD_SAMPLES)
     assert broken.wait(START_SECONDS) == GIVEN_UP
     assert not done(board, job)
@@ -265,13 +267,14 @@ def test_a_worker_with_another_noise_key(
     board: JobBoard,
     queue_settings: Settings,
     make_request: MakeRequest,
-    start_product_worker: StartWorker,
+    start_worker: StartWorker,
+    start_product_worker: StartProductWorker,
     wait_until: WaitUntil,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """It refuses to start with one line: the same question would meet another noise."""
-    start_product_worker()
+    start_worker()
     wait_until(lambda: len(board.workers()) == 1)
     stranger = start_product_worker(settings=queue_settings.model_copy(update={"state_dir": tmp_path / "other"}))
     assert stranger.wait(START_SECONDS) == 1
@@ -301,7 +304,7 @@ def test_cancel(
     board: JobBoard, make_request: MakeRequest, image: np.ndarray, start_worker: StartWorker, wait_until: WaitUntil
 ) -> None:
     """A running job stops between two batches, and its worker takes the next one."""
-    start_worker("--batch-seconds", "0.2")
+    start_worker(batch_seconds=0.2)
     job = board.submit(make_request(image, n=4000), 2000)
     wait_until(lambda: samples_done(board, job) == 100)
     time.sleep(0.3)
@@ -316,7 +319,7 @@ def test_predictions_do_not_wait_for_certificates(
     board: JobBoard, make_request: MakeRequest, image: np.ndarray, start_worker: StartWorker, wait_until: WaitUntil
 ) -> None:
     """One is answered while a certificate with many shards still runs."""
-    start_worker(*SLOW)
+    start_worker(**SLOW)
     certificate = board.submit(make_request(image, n=10000), SHARD_SAMPLES)
     wait_until(lambda: samples_done(board, certificate) > 0)
     prediction = board.submit(make_request(image, JobKind.PREDICT, n=100), SHARD_SAMPLES)
@@ -355,7 +358,7 @@ def test_nan_for_some_samples(
     wait_until: WaitUntil,
 ) -> None:
     """They are missing votes, and cost radius."""
-    start_worker("--nan-share", "0.01")
+    start_worker(nan_share=0.01)
     job = board.submit(make_request(image, n=2000), 500)
     wait_until(lambda: done(board, job))
     record = current(board, job)
@@ -375,7 +378,7 @@ def test_the_worker_as_it_is_shipped(
     board: JobBoard,
     make_request: MakeRequest,
     image: np.ndarray,
-    start_product_worker: StartWorker,
+    start_product_worker: StartProductWorker,
     wait_until: WaitUntil,
 ) -> None:
     """`python -m workers` loads its profile, shows itself, and answers."""

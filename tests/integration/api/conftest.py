@@ -2,7 +2,6 @@
 
 import io
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -32,7 +31,7 @@ from robustify.types import Phase, Task
 from service.app import create_app
 from service.serving.run import server_of
 from tests.answers import adapted, answer_of
-from tests.serving import port_of
+from tests.serving import in_a_thread
 
 SEED = 2**63 - 1
 
@@ -151,14 +150,11 @@ def running_api(settings: Settings, profile: Profile | None = None) -> Iterator[
     profile = profile or find_profile(settings.profile)
     app.state.service = replace(app.state.service, profile=profile)
     server = server_of(app, settings.model_copy(update={"port": 0}))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port_of(server)}", timeout=30) as client:
-            yield Api(client, board, settings, profile)
-    finally:
-        server.should_exit = True
-        thread.join()
+    with (
+        in_a_thread(server, app) as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+    ):
+        yield Api(client, board, settings, profile)
 
 
 @pytest.fixture(scope="session")
@@ -195,11 +191,11 @@ def store_adaptation(settings: Settings, lora: bytes, models: str) -> str:
 def working_api(
     queue_settings: Settings,
     start_api: Callable[[Settings], Api],
-    start_product_worker: Callable[[], Any],
+    start_loaded_worker: Callable[[], Any],
     wait_until: Callable[..., None],
 ) -> Api:
-    """An API with a worker as it is shipped, which share a state folder."""
+    """An API with a worker of its profile, which share a state folder."""
     api = start_api(queue_settings)
-    start_product_worker()
+    start_loaded_worker()
     wait_until(lambda: api.client.get("/readyz").status_code == 200)
     return api

@@ -180,7 +180,8 @@ def started_api(api_queue: EmbeddedServer, tmp_path: Path, free_port: FreePort) 
     def start() -> tuple[subprocess.Popen[bytes], str]:
         port = free_port()
         settings = Settings(profile="oracle-linear", state_dir=tmp_path, redis_url=api_queue.url, port=port)
-        return start_process(["-m", "service"], settings, processes), f"http://127.0.0.1:{port}"
+        processes.append(process := start_process(["-m", "service"], settings))
+        return process, f"http://127.0.0.1:{port}"
 
     yield start
     for process in processes:
