@@ -1,5 +1,6 @@
 """Tasks from elsewhere and for elsewhere: what is asked of an import, and what is written and told of them."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
@@ -13,10 +14,13 @@ from adapters.contract.prompts import check_prompts
 from adapters.contract.records import JsonObject, Record
 from adapters.contract.results import MadeTask
 from adapters.contract.templates import check_templates_fit, task_of
+from adapters.profiles.manifest import is_pickle
 from adapters.profiles.profile import Profile
 from robustify.types import DEFAULT_TEMPLATE, Task
 
 IMPORT = "tasks import"
+SAFETENSORS = ".safetensors"
+REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
 
 
 def check_prompt(prompt: str) -> str:
@@ -39,8 +43,28 @@ class ImportParameters(BaseModel):
         return task_of(self.labels, self)
 
 
+class WantedLora(Record):
+    """A file of a repository of the model hub. `revision`: a commit, tag or branch; None for the newest. `file`: None
+    where there is no choice."""
+
+    repo: str
+    revision: str | None = None
+    file: str | None = None
+
+
+class LoraRepository(Record):
+    """A file of a repository of the model hub, at the commit that was read."""
+
+    repo: str
+    revision: str
+    file: str
+
+
 class LoraOrigin(Record):
-    """Where a LoRA came from: its file by name and sha256, whose naming it had, and where its scale stood."""
+    """Where a LoRA came from: its file by name and sha256, whose naming it had, and where its scale stood.
+
+    `repository`: None where the file was the user's own.
+    """
 
     file: str
     sha256: str
@@ -48,6 +72,7 @@ class LoraOrigin(Record):
     namings: tuple[str, ...]
     scaling: str
     ranks: tuple[int, int]
+    repository: LoraRepository | None = None
 
 
 class ImportedTask(Record):
@@ -90,6 +115,11 @@ class Exported(Record):
     files: int
 
 
+def is_repository(text: str) -> bool:
+    """Whether it reads as OWNER/NAME, and not as the path of a file of tensors."""
+    return REPOSITORY.fullmatch(text) is not None and not (text.endswith(SAFETENSORS) or is_pickle(text))
+
+
 def checked_import(values: Mapping[str, object], profile: Profile) -> ImportParameters:
     """What is asked; raises FieldsError with all that is wrong with the fields, alone or for this profile."""
     parameters, wrong = parse_fields(IMPORT, ImportParameters, values, strict=False)
@@ -109,5 +139,5 @@ def check_changeable(profile: Profile) -> Iterator[FieldProblem]:
         yield FieldProblem(
             field="profile",
             detail=f"Profile {profile.name} has no models that a task may have weights of its own for: a LoRA is for a "
-            "super-resolution denoiser with a CLIP of open_clip.",
+            "super-resolution denoiser, or PRXPixel, with a CLIP of open_clip.",
         )

@@ -55,16 +55,21 @@ class Plan:
 
 def make_plan(source: HubSource, revision: str | None = None, endpoint: str | None = None) -> Plan:
     """Asks the hub, by default that of HF_ENDPOINT. Raises HubError, or ModelFilesError where something is lacking."""
-    with failures_of(source.repo):
-        info = HfApi(endpoint).model_info(source.repo, revision=revision, files_metadata=True, timeout=METADATA_SECONDS)
-    found = info.siblings or []
+    commit, found = list_repository(source.repo, revision, endpoint)
+    files = [file for file in found if is_wanted(file.name, source)]
+    check_complete(source, [file.name for file in files], [file.name for file in found])
+    return Plan(source, commit, files)
+
+
+def list_repository(repo: str, revision: str | None, endpoint: str | None) -> tuple[str, Sequence[RemoteFile]]:
+    """The commit that a revision is, by default the newest, and all its files. Raises HubError."""
+    with failures_of(repo):
+        info = HfApi(endpoint).model_info(repo, revision=revision, files_metadata=True, timeout=METADATA_SECONDS)
     files = [
         RemoteFile(file.rfilename, file.size or 0, file.lfs.sha256 if file.lfs else None)
-        for file in found
-        if is_wanted(file.rfilename, source)
+        for file in info.siblings or []
     ]
-    check_complete(source, [file.name for file in files], [file.rfilename for file in found])
-    return Plan(source, str(info.sha), files)
+    return str(info.sha), files
 
 
 def is_wanted(name: str, source: HubSource) -> bool:

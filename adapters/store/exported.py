@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from adapters.contract.exchange import ExportedTask
+from adapters.contract.exchange import ExportedTask, LoraOrigin
 from adapters.durable_files import TEMPORARY_PREFIX, sync, write_durably
-from adapters.profiles.profile import Profile
+from adapters.profiles.profile import PRX_PIXEL, Profile
 from adapters.store.adaptations import CLASSIFIER, LORA, MANIFEST, PROMPT, REFERENCES, StoredAdaptation, copy_folder
 from adapters.store.tasks import StoredTask, Version
 from robustify.errors import InvalidInputError
@@ -77,7 +77,7 @@ def readme(exported: ExportedTask, adaptation: StoredAdaptation, profile: Profil
     yield from ("", "## Files", "", *listed_files(adaptation))
     yield from ("", "## Licence", "", *licence(adaptation, profile))
     yield from ("", "## Use", "", "`robustify tasks import NAME --from FOLDER` makes the same version of a task again.")
-    if adaptation.file(LORA):
+    if adaptation.file(LORA) and not (profile and profile.denoiser == PRX_PIXEL):  # Its pipeline loads no LoRA.
         yield f"With diffusers: `pipe.load_lora_weights(FOLDER, weight_name={EXPORTED_LORA!r})`{told(adaptation)}"
     yield ""
 
@@ -97,6 +97,11 @@ def listed_files(adaptation: StoredAdaptation) -> Iterator[str]:
     return (text for name, text in texts.items() if (adaptation.folder / name).exists())
 
 
+def found_at(origin: LoraOrigin) -> str:
+    place = origin.repository
+    return origin.file if place is None else f"{place.file} of {place.repo} on the model hub, commit {place.revision}"
+
+
 def licence(adaptation: StoredAdaptation, profile: Profile | None) -> Iterator[str]:
     """Of the models that it changes, and of what came from elsewhere."""
     if profile is None:
@@ -108,5 +113,5 @@ def licence(adaptation: StoredAdaptation, profile: Profile | None) -> Iterator[s
             yield f"- {part.part}: {part.name} ({part.url or 'no address'}); business use: {part.business}"
     if (origin := adaptation.manifest.origin) is not None:
         yield ""
-        yield f"The LoRA was trained by somebody else ({origin.file}, sha256 `{origin.sha256}`):"
+        yield f"The LoRA was trained by somebody else ({found_at(origin)}, sha256 `{origin.sha256}`):"
         yield "what its trainer says holds for it too, and is not known here."

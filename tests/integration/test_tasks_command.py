@@ -1,7 +1,10 @@
 """`robustify tasks` with the bundled models: a LoRA from elsewhere answers, and what is exported comes back alike."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +20,16 @@ from adapters.models.training.import_lora import linear_shapes
 from adapters.profiles.library import find_profile
 from adapters.profiles.profile import BUNDLED
 from adapters.settings import Settings
+from adapters.store.adaptations import AdaptationStore
 from adapters.store.tasks import TaskStore
 from robustify.types import Task
 from tests.command_line import Command
+from tests.fake_hub import COMMIT, FakeHub
 
 HORSE = BUNDLED / "examples" / "horse.png"
 LABELS = ("--labels", "cat", "--labels", "horse")
 MINI = find_profile("mini")
+ROBUSTIFY = Path(sys.executable).with_name("robustify")
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +94,27 @@ def test_lora_that_is_imported_asked_exported_and_imported_again(tasks: Tasks, l
     assert ([version.number for version in stored.versions], stored.current) == ([1, 2, 3], 2)
 
 
+def test_lora_of_the_model_hub(tasks: Tasks, lora: Path, hub: FakeHub, tmp_path: Path) -> None:
+    """It is the same adaptation as from the file; the manifest names repository, commit and file."""
+    (hub.root / "somebody" / "pets").mkdir(parents=True)
+    shutil.copy(lora, hub.root / "somebody" / "pets")
+    # A process of its own, because the hub's client reads its settings once.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "ROBUSTIFY_"))}
+    ours = {"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": hub.url, "ROBUSTIFY_STATE_DIR": str(tasks.state)}
+    command = ["tasks", "import", "pets", "--lora", "somebody/pets", "--revision", COMMIT, *LABELS, "--json"]
+    done = subprocess.run([ROBUSTIFY, *command], env={**kept, **ours}, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    alone = tasks.run("tasks", "import", "again", "--lora", lora, *LABELS)
+    stored = AdaptationStore(tasks.settings.state.adaptations).get(str(made["adaptation"])).manifest.origin
+
+    assert made["origin"]["repository"] == {"repo": "somebody/pets", "revision": COMMIT, "file": lora.name}
+    assert made["adaptation"] == alone["adaptation"]
+    assert alone["origin"]["repository"] is None
+    assert stored is not None
+    assert stored.model_dump(mode="json") == {**made["origin"]}
+
+
 def test_denoiser_that_is_folded_with_a_lora_of_every_linear_weight(tasks: Tasks, lora: Path) -> None:
     """It is the same function as the one that is not, and another than without the LoRA."""
     made = tasks.run("tasks", "import", "pets", "--lora", lora, *LABELS)
@@ -113,7 +140,8 @@ def test_import_that_is_refused(tasks: Tasks, lora: Path, tmp_path: Path) -> Non
         (("--lora", tmp_path / "odd.safetensors", *LABELS), "lora_te_encoder_q.lora_down.weight"),
         (("--lora", tmp_path / "lora.bin", *LABELS), "may run code"),
         (("--lora", lora), "labels: Field required"),
-        ((), "give either --lora FILE or --from FOLDER"),
+        ((), "give either --lora FILE, or OWNER/NAME, or --from FOLDER"),
+        (("--lora", lora, "--revision", "main", *LABELS), "--revision and --file are of a repository"),
         (("--lora", lora, "--from", tmp_path), "give either"),
         (("--from", tmp_path, *LABELS), "leave them out"),
         (("--from", tmp_path), "has no task.json"),

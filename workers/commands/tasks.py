@@ -1,9 +1,10 @@
 """`robustify tasks`: a LoRA from elsewhere as a version of a task, and a version as a folder for others."""
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -11,7 +12,14 @@ from rich.console import Console
 from rich.text import Text
 
 from adapters.certificates.wording import quoted
-from adapters.contract.exchange import Exported, ImportedTask, checked_import
+from adapters.contract.exchange import (
+    Exported,
+    ImportedTask,
+    LoraRepository,
+    WantedLora,
+    checked_import,
+    is_repository,
+)
 from adapters.contract.templates import prompt_fields
 from adapters.preparation import named_version
 from adapters.profiles.library import located, profiles_of, served_profile
@@ -21,28 +29,50 @@ from adapters.store.adaptations import AdaptationStore
 from adapters.store.exported import export_version
 from adapters.store.tasks import TaskStore
 from robustify.errors import InvalidInputError, ModelError, UnknownTaskError
-from workers.commands.app import AsJson, Labels, ProfileName, Template, app, given, settings_with, show
+from workers.commands.app import (
+    AsJson,
+    Labels,
+    ProfileName,
+    Template,
+    app,
+    given,
+    megabytes,
+    progress_bar,
+    settings_with,
+    show,
+)
 
 tasks_app = typer.Typer(help="Tasks from elsewhere and for elsewhere.", no_args_is_help=True)
 app.add_typer(tasks_app, name="tasks")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the task.")]
 NamedVersion = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="By default the version that answers.")]
-LoraFile = Annotated[
-    Path | None, typer.Option("--lora", metavar="FILE", help="A LoRA for the profile's denoiser, as safetensors.")
+Lora = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|REPO",
+        help="A LoRA for the profile's denoiser, as safetensors: a file, or OWNER/NAME of the model hub.",
+    ),
+]
+Revision = Annotated[
+    str | None, typer.Option(metavar="COMMIT", help="Of the repository; by default the newest, which is recorded.")
+]
+FileOfRepository = Annotated[
+    str | None, typer.Option("--file", metavar="NAME", help="Of the repository, where it has several safetensors.")
 ]
 ExportedFolder = Annotated[Path | None, typer.Option("--from", metavar="FOLDER", help="What `tasks export` wrote.")]
 Prompt = Annotated[str | None, typer.Option(help='What the LoRA was trained with; by default the template with "sks".')]
 Alpha = Annotated[float | None, typer.Option(min=1e-6, help="Of a LoRA whose file says none; by default its rank.")]
 KeepCurrent = Annotated[bool, typer.Option("--keep-current", help="Add the version, and let the present one answer.")]
 Target = Annotated[Path, typer.Option("--to", metavar="FOLDER", help="A new folder.")]
+DOWNLOAD = "robustify-lora-"
 
 
 @dataclass(frozen=True)
 class Source:
-    """A LoRA, or else an exported task."""
+    """A LoRA, of the user's own or of the model hub, or else an exported task."""
 
-    lora: Path | None
+    lora: Path | WantedLora | None
     folder: Path | None
     alpha: float | None
 
@@ -50,7 +80,9 @@ class Source:
 @tasks_app.command("import")
 def import_command(
     name: Name,
-    lora: LoraFile = None,
+    lora: Lora = None,
+    revision: Revision = None,
+    file: FileOfRepository = None,
     origin: ExportedFolder = None,
     labels: Labels = None,
     template: Template = None,
@@ -62,7 +94,7 @@ def import_command(
 ) -> None:
     """Make a LoRA that somebody else trained, or an exported task, a version of a task."""
     fields = {**given(labels=labels, prompt=prompt), **prompt_fields(template or ())}
-    source = Source(lora, origin, alpha)
+    source = Source(None if lora is None else lora_named(lora, revision, file), origin, alpha)
     check_source(source, fields)
     show(imported(name, fields, source, not keep_current, settings_with(profile=profile)), as_json, print_import)
 
@@ -73,9 +105,19 @@ def export_command(version: NamedVersion, target: Target, as_json: AsJson = Fals
     show(exported(version, target, settings_with()), as_json, print_export)
 
 
+def lora_named(text: str, revision: str | None, file: str | None) -> Path | WantedLora:
+    """A file that is there is meant before a repository of the same name."""
+    path = Path(text)
+    if not path.exists() and is_repository(text):
+        return WantedLora(repo=text, revision=revision, file=file)
+    if revision is not None or file is not None:
+        raise InvalidInputError("--revision and --file are of a repository: --lora OWNER/NAME", field="lora")
+    return path
+
+
 def check_source(source: Source, fields: Mapping[str, object]) -> None:
     if (source.lora is None) == (source.folder is None):
-        raise InvalidInputError("give either --lora FILE or --from FOLDER", field="lora")
+        raise InvalidInputError("give either --lora FILE, or OWNER/NAME, or --from FOLDER", field="lora")
     if source.folder and (fields or source.alpha is not None):
         raise InvalidInputError(
             "an exported task has labels, templates, prompt and scale of its own: leave them out", field="from"
@@ -96,9 +138,25 @@ def imported(
     set_up(profile, settings)
     store = AdaptationStore(settings.state.adaptations)
     importer = Importer(Workshop(profile, settings), tasks, store, answers)
-    if asked and source.lora:
-        return importer.from_lora(asked, source.lora, source.alpha)
-    return importer.from_folder(name, source.folder or Path())
+    if asked is None or source.lora is None:
+        return importer.from_folder(name, source.folder or Path())
+    with here(source.lora) as (file, repository):
+        return importer.from_lora(asked, file, source.alpha, repository)
+
+
+@contextmanager
+def here(lora: Path | WantedLora) -> Iterator[tuple[Path, LoraRepository | None]]:
+    """The file on this machine, for as long as it is read, and where it was downloaded from."""
+    if isinstance(lora, Path):
+        yield lora, None
+        return
+    # Imported here: the hub's client is needed for nothing else.
+    from adapters.hub.lora import fetch_lora
+
+    with TemporaryDirectory(prefix=DOWNLOAD) as folder:
+        with progress_bar("MB") as advance:
+            fetched = fetch_lora(lora, Path(folder), megabytes(advance))
+        yield fetched.path, fetched.repository
 
 
 def with_known_labels(name: str, fields: Mapping[str, object], tasks: TaskStore) -> Mapping[str, object]:
@@ -143,6 +201,8 @@ def print_import(console: Console, result: ImportedTask) -> None:
         rank = f"rank {least}" if least == greatest else f"ranks {least} to {greatest}"
         line = f"{origin.tensors} tensors, all used; named as by {', '.join(origin.namings)}; {rank}"
         console.print(Text(f"{line}; alpha: {origin.scaling}"), soft_wrap=True)
+    if origin and (place := origin.repository):
+        console.print(Text(f"{place.file} of {place.repo} at commit {place.revision}"), soft_wrap=True)
     if result.prompt is not None:
         console.print(Text(f"the denoiser is told {quoted(result.prompt)}"), soft_wrap=True)
 
