@@ -92,7 +92,7 @@ class LoadedModel(VoteMaker):
         """Signs certificates; makes the key if there is none. Its engine is what the files are at first use."""
         engine = engine_parts(self.profile, self.settings)
         hardware = hardware_of(torch.device(self.settings.device))
-        return Issuer(engine, hardware, self.noise_key, signing_key(self.settings))
+        return Issuer(engine, hardware, self.noise_key, signing_key(self.settings), self.profile.licences)
 
     def seed(self, request: JobRequest) -> bytes:
         """The seed of all noise that the request meets (32 bytes)."""

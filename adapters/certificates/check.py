@@ -44,7 +44,13 @@ class Verification:
     def report(self) -> VerificationResult:
         """As clients read it."""
         checks = tuple(CheckResult(name=one.name, passed=one.passed, detail=one.detail) for one in self.checks)
-        return VerificationResult(valid=self.valid, verdict=self.verdict, checks=checks, issuers_word=self.issuers_word)
+        return VerificationResult(
+            valid=self.valid,
+            verdict=self.verdict,
+            checks=checks,
+            issuers_word=self.issuers_word,
+            licences=() if self.certificate is None else self.certificate.licences,
+        )
 
     def with_checks(self, *checks: Check) -> "Verification":
         return replace(self, checks=(*self.checks, *checks))

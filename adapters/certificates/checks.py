@@ -23,6 +23,7 @@ from robustify.errors import InvalidInputError
 
 OF_ISSUER = ("model.profile", "model.task", "model.version", "software", "issued_at")
 OF_HARDWARE = ("model.hardware",)
+OF_LICENCES = ("model.licences",)
 OF_COUNTING = ("model.engine", "selection_votes", "votes")
 """That this engine counted these votes: a replay can tell."""
 OF_FILE = ("image.source_sha256", "image.source_norm")
@@ -100,7 +101,8 @@ def verify(
 def issuers_word(certificate: AnyCertificate, is_file_given: bool) -> tuple[str, ...]:
     """The fields that these checks compare with nothing outside the document."""
     hardware = OF_HARDWARE if isinstance(certificate, Certificate) else ()
-    return (*OF_ISSUER, *hardware, *OF_COUNTING, *(() if is_file_given else OF_FILE))
+    licences = OF_LICENCES if certificate.licences else ()
+    return (*OF_ISSUER, *hardware, *licences, *OF_COUNTING, *(() if is_file_given else OF_FILE))
 
 
 def unreadable(detail: str) -> Verification:

@@ -24,18 +24,20 @@ from adapters.contract.jobs import JobRequest
 from adapters.contract.records import JsonObject
 from adapters.contract.results import CertifyResult
 from adapters.profiles.fingerprint import EngineParts
+from adapters.profiles.licences import PartLicence, of_answer
 from robustify.errors import ModelFilesError
 
 
 @dataclass(frozen=True)
 class Issuer:
-    """Whoever counted the votes: what decides f and on what machine, the key of the noise, and the one that signs (32
-    bytes)."""
+    """Whoever counted the votes: what decides f and on what machine, the key of the noise, the one that signs (32
+    bytes), and the licences of the profile."""
 
     engine: EngineParts
     hardware: Hardware
     noise_key: NoiseKey
     private_key: bytes
+    licences: tuple[PartLicence, ...] = ()
 
     @cached_property
     def public_key(self) -> str:
@@ -80,7 +82,7 @@ class Issuer:
             template=request.template,
             templates=request.templates,
             image=CertifiedImage(**request.image.model_dump(exclude={"reduced_by"})),
-            model=model_of(request, self.engine, self.hardware),
+            model=self.model(request),
             smoothing=smoothing_of(request, result),
             bound=CertifiedBound(name=result.bound, p_lower=result.p_lower, p_upper=result.p_upper),
             selection_votes=result.selection_counts,
@@ -89,6 +91,18 @@ class Issuer:
             software=software_versions(),
             issued_at=iso_seconds(now),
             public_key=self.public_key,
+        )
+
+    def model(self, request: JobRequest) -> CertifiedModel:
+        return CertifiedModel(
+            profile=request.profile,
+            task=request.task,
+            version=request.version,
+            adaptation=request.adaptation,
+            engine=dict(self.engine),
+            hardware=self.hardware,
+            fingerprint=request.fingerprint,
+            licences=of_answer(self.licences, is_adapted=request.adaptation is not None),
         )
 
     def randomness(self, request: JobRequest) -> Randomness:
@@ -112,18 +126,6 @@ def smoothing_of(request: JobRequest, result: CertifyResult) -> CertifiedSmoothi
         tolerance=request.tolerance,
         selection_looks=question.selection_looks,
         looks=question.looks,
-    )
-
-
-def model_of(request: JobRequest, engine: EngineParts, hardware: Hardware) -> CertifiedModel:
-    return CertifiedModel(
-        profile=request.profile,
-        task=request.task,
-        version=request.version,
-        adaptation=request.adaptation,
-        engine=dict(engine),
-        hardware=hardware,
-        fingerprint=request.fingerprint,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from adapters.canonical_json import canonical_digest
 from adapters.images import ResizeMode
+from adapters.profiles.licences import PartLicence
 from robustify.smoothing.rules import Outcome
 from robustify.smoothing.statistics import rounded_down
 from robustify.types import Noise
@@ -73,6 +74,17 @@ def templates_named(templates: Sequence[str]) -> str:
     if len(templates) > MOST_TEMPLATES_NAMED:
         return f"whose canonical JSON has the sha256 {canonical_digest(list(templates))}"
     return "which are " + ", ".join(map(quoted, templates))
+
+
+def licences_named(licences: Sequence[PartLicence]) -> str:
+    """Each part with its licence, whether that allows business use, and which text was read."""
+    return "; ".join(map(licence_named, licences))
+
+
+def licence_named(licence: PartLicence) -> str:
+    address = "" if licence.url is None else f", {quoted(licence.url)}"
+    read = "" if licence.read is None else f", read {quoted(licence.read)}"
+    return f"{licence.part}: {quoted(licence.name)} (business use: {licence.business}{address}{read})"
 
 
 def statement_of_version_1(outcome: str, label: str | None, radius: float | None, alpha: float, noise: Noise) -> str:

@@ -27,6 +27,7 @@ from adapters.contract.example import LABELS, PUBLIC_KEY
 from adapters.contract.question import Question
 from adapters.contract.records import JobKind, JsonObject
 from adapters.contract.templates import WrittenTemplates
+from adapters.profiles.licences import PartLicence
 from robustify.smoothing.lattice import slack_of
 from robustify.types import DEFAULT_TEMPLATE, Bound, Noise, SmoothingParameters, Task
 
@@ -115,6 +116,11 @@ class ClaimOfAnyVersion(Part):
         return Task(self.labels, self.template, self.model.adaptation)
 
     @property
+    def licences(self) -> tuple[PartLicence, ...]:
+        """Of the parts that answered; nothing where it was made before they were in it."""
+        return ()
+
+    @property
     def selection_samples(self) -> int:
         return self.smoothing.n0
 
@@ -150,6 +156,10 @@ class CertificateClaim(ClaimOfAnyVersion):
     @property
     def task(self) -> Task:
         return replace(super().task, templates=self.templates)
+
+    @property
+    def licences(self) -> tuple[PartLicence, ...]:
+        return self.model.licences
 
     @property
     def selection_samples(self) -> int:

@@ -1,5 +1,6 @@
 """The parts of a certificate: what it is about, what computed it, and with which noise."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +15,7 @@ from adapters.contract.example import (
     NOISE_PROOF,
 )
 from adapters.contract.question import EACH_BATCH, EARLY_AND_LATER, STREAM, PlannedLooks
+from adapters.profiles.licences import PartLicence
 
 MAX_TENSOR_SIDE = 1024
 """Of a canonical tensor: what is checked against a certificate is made as large as it says."""
@@ -44,6 +46,22 @@ EXAMPLE_ENGINE = {
     "timestep_rule": "exact",
     "torch": "2.14.1",
 }
+
+
+def is_unstated(licences: Sequence[PartLicence]) -> bool:
+    return not licences
+
+
+CertifiedLicences = Annotated[
+    tuple[PartLicence, ...],
+    Field(
+        max_length=MAX_PARTS,
+        description="Of each part that answered, as its profile says; the generator's where the task was adapted. Not "
+        "there in certificates that were made before licences were in them.",
+        # So that these stay as they are, with their signatures.
+        exclude_if=is_unstated,
+    ),
+]
 
 
 class Part(BaseModel):
@@ -95,6 +113,7 @@ class CertifiedModel(CertifiedModelOfVersion1):
     """What computed the votes, and where."""
 
     hardware: Hardware
+    licences: CertifiedLicences = ()
 
 
 class CertifiedSmoothingOfVersion1(Part):

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from adapters.profiles.licences import PartLicence
+
 
 class CheckResult(BaseModel):
     """One property of a certificate."""
@@ -31,4 +33,10 @@ class VerificationResult(BaseModel):
     issuers_word: tuple[str, ...] = Field(
         description="Fields that no check could compare with anything: they are the issuer's word.",
         examples=[["model.profile", "software", "issued_at"]],
+    )
+    licences: tuple[PartLicence, ...] = Field(
+        (),
+        description="Of each part that answered, as the certificate says; none where it was made before they were in "
+        "it.",
+        examples=[[{"part": "denoiser", "name": "MIT", "business": "yes", "url": None, "read": None}]],
     )

@@ -1,10 +1,13 @@
 """Licences as data: what may be done with each part of a profile, and which text was read."""
 
+from collections.abc import Sequence
 from enum import StrEnum
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 ADDRESS = r"^https?://\S+$"
+GENERATOR: Final = "generator"
 
 
 class Business(StrEnum):
@@ -33,7 +36,14 @@ class Licence(BaseModel):
 class PartLicence(Licence):
     """The same, and of which part."""
 
-    part: str = Field(description="Such as denoiser, classifier, generator.", examples=["denoiser"])
+    part: str = Field(
+        pattern="^[a-z]{1,50}$", description="Such as denoiser, classifier, generator.", examples=["denoiser"]
+    )
+
+
+def of_answer(licences: Sequence[PartLicence], is_adapted: bool) -> tuple[PartLicence, ...]:
+    """Those of the parts that an answer rests on: the generator only made the references of what was adapted."""
+    return tuple(licence for licence in licences if is_adapted or licence.part != GENERATOR)
 
 
 def business_use(licences: tuple[PartLicence, ...]) -> Business:

@@ -6,7 +6,7 @@ from html import escape
 from string import Template
 
 from adapters.certificates.checks import issuers_word
-from adapters.certificates.wording import CAVEATS, LIMITS, quoted, templates_named
+from adapters.certificates.wording import CAVEATS, LIMITS, licences_named, quoted, templates_named
 from adapters.contract.certificate import AnyCertificate, CertificateOfVersion1
 from robustify.smoothing.statistics import rounded_down
 from robustify.types import Noise
@@ -140,6 +140,7 @@ def fact_rows(certificate: AnyCertificate) -> str:
         "File that was sent (sha256)": image.source_sha256,
         "Size of the tensor": f"{image.height} x {image.width}",
         "Models": model.profile,
+        **({"Licences": licences_named(certificate.licences)} if certificate.licences else {}),
         "Task": "none" if model.task is None else f"{quoted(model.task)}, version {model.version}",
         **template_facts(certificate),
         "Fingerprint": model.fingerprint,

@@ -31,7 +31,7 @@ from workers.commands.presentation import print_certificate, print_verification
 from workers.evaluation.rows import said_by
 
 SETTINGS, PROFILE = Settings(profile="oracle-linear", state_dir=Path("/nowhere")), find_profile("oracle-linear")
-ISSUER = Issuer(engine_parts(PROFILE, SETTINGS), HARDWARE, NOISE_KEY, b"k" * 32)
+ISSUER = Issuer(engine_parts(PROFILE, SETTINGS), HARDWARE, NOISE_KEY, b"k" * 32, PROFILE.licences)
 KEY = TrustedKey.of(PublicKeys(public_key=ISSUER.public_key, noise_key=public_half(NOISE_KEY)), "the given key")
 TASKS: Mapping[str, Mapping[str, Any]] = {
     "labels": {},
@@ -102,4 +102,6 @@ def test_output_of_a_certificate(noise: Noise, kind: str, task: str) -> None:
     assert ("can alter the answer" in page) is (result.radius is not None)
     assert (result.radius_source_pixels is None) is (result.radius is None or noise is Noise.LATTICE)
     assert ("whole grey levels" in page) is (noise is Noise.LATTICE)
+    assert "business use: yes" in page
+    assert "licences: denoiser" in printed.get()
     assert "<b>" not in page

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.canonical_json import text_digest
-from adapters.certificates.wording import quoted
+from adapters.certificates.wording import licences_named, quoted
 from adapters.contract.keys import PublicKeys
 from adapters.contract.plan import Plan
 from adapters.contract.results import AdaptResult, CertifyResult, LabelVotes, PredictResult, Voted
@@ -67,6 +67,8 @@ def print_verification(console: Console, result: VerificationResult) -> None:
     for check in result.checks:
         table.add_row(check.name, "passed" if check.passed else "FAILED", Text(check.detail))
     console.print(table)
+    if result.licences:
+        console.print(Text(f"licences: {licences_named(result.licences)}"), soft_wrap=True)
     if result.issuers_word:
         console.print(Text(f"the issuer's word alone: {', '.join(result.issuers_word)}"))
     failed = [check.name for check in result.checks if not check.passed]

@@ -136,6 +136,16 @@ def test_a_certificate(bench: Bench, submit: Callable[..., JobRecord]) -> None:
     assert set(bench.model.batches) == {100}
 
 
+def test_a_certificate_and_the_licences_of_its_models(bench: Bench, submit: Callable[..., JobRecord]) -> None:
+    """It carries those of the profile whose models counted its votes."""
+    job = submit(n=200)
+    bench.run(job, Phase.SELECT)
+    stated = shown(bench.run(job, Phase.ESTIMATE))["certificate"]["model"]["licences"]
+
+    assert [licence["part"] for licence in stated] == ["denoiser", "classifier"]
+    assert stated == [licence.model_dump(mode="json") for licence in bench.loaded.profile.licences]
+
+
 def test_a_prediction(bench: Bench, submit: Callable[..., JobRecord]) -> None:
     """One phase, and it is done."""
     record = bench.run(submit(JobKind.PREDICT, n=100), Phase.PREDICT)

@@ -83,7 +83,8 @@ def request_for(picture: bytes, **changes: Any) -> JobRequest:
         "profile": "mini",
         "engine": engine,
     } | changes
-    task = Task(values["labels"], values["template"], templates=values.get("templates", ()))
+    adaptation, templates = values.get("adaptation"), values.get("templates", ())
+    task = Task(values["labels"], values["template"], adaptation, templates)
     fingerprint = function_digest(engine, task, values["sigma"], values.get("noise", Noise.GAUSSIAN))
     return JobRequest.model_validate({**values, "fingerprint": fingerprint})
 
@@ -133,6 +134,33 @@ def test_certificate_when_it_is_read(certificate: dict[str, Any]) -> None:
     assert certificate["image"]["source_norm"] != 1
     assert "real numbers" in certificate["statement"]
     assert f"{rounded_down(certificate['radius']):.4f} in L2" in certificate["statement"]
+
+
+@pytest.mark.parametrize(
+    ("adaptation", "parts"), [(None, ["denoiser", "classifier"]), ("5" * 64, ["denoiser", "classifier", "generator"])]
+)
+def test_certificate_with_the_licences_of_its_profile(picture: bytes, adaptation: str | None, parts: list[str]) -> None:
+    """It carries those of the parts that answered, as the profile has them: signed, and named as the issuer's word."""
+    request, profile = request_for(picture, adaptation=adaptation), find_profile("mini")
+    result = certify_result(request, Selection(1, (2, 97, 1), request.n0), Tally(request.n, (20, 970, 10)), seconds=1.0)
+    document: dict[str, Any] = replace(ISSUER, licences=profile.licences).certificate(request, result, NOW)
+    verification = verify(document, KEY, picture)
+    document["model"]["licences"][0]["business"] = "yes"
+
+    assert failed(verification) == []
+    assert [licence.part for licence in verification.report.licences] == parts
+    assert set(verification.report.licences) <= set(profile.licences)
+    assert "model.licences" in verification.issuers_word
+    assert failed(verify(document, KEY, picture)) == ["signature"]
+
+
+def test_certificate_without_licences(certificate: dict[str, Any]) -> None:
+    """One from before licences were in it has no such field, and says nothing of them."""
+    verification = verify(certificate, KEY)
+
+    assert "licences" not in certificate["model"]
+    assert (failed(verification), verification.report.licences) == ([], ())
+    assert "model.licences" not in verification.issuers_word
 
 
 @pytest.mark.parametrize("votes", [(970, 20, 10), (500, 500, 0), (0, 0, 0)])

@@ -40,16 +40,16 @@ def profile_with(mode: ResizeMode) -> Profile:
     return replace(find_profile("mini"), preprocessing=Preprocessing(mode))
 
 
-def asked(noise: Noise) -> CheckedRequest:
+def asked(mode: ResizeMode, noise: Noise) -> CheckedRequest:
     parameters = CertifyParameters.model_validate(
         {"labels": TASK.labels, "template": TASK.template, "noise": noise.value, "n": 1000, "bound": "clopper-pearson"}
     )
-    return CheckedRequest(JobKind.CERTIFY, parameters, AskedTask(TASK))
+    return CheckedRequest(JobKind.CERTIFY, parameters, AskedTask(TASK), profile_with(mode))
 
 
 def request_with(mode: ResizeMode, noise: Noise = Noise.GAUSSIAN) -> JobRequest:
-    profile, question = profile_with(mode), asked(noise)
-    return request_of(question, canonical_image(question, PICTURE, profile), profile, SETTINGS)
+    question = asked(mode, noise)
+    return request_of(question, canonical_image(question, PICTURE), SETTINGS)
 
 
 def certificate_with(mode: ResizeMode, noise: Noise = Noise.GAUSSIAN) -> JsonObject:

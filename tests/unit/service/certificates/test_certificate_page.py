@@ -172,6 +172,18 @@ def test_page_when_the_certificate_is_of_version_1() -> None:
     assert "Proof of the noise" not in text
 
 
+def test_page_when_there_are_licences() -> None:
+    """One line has each part's, with whether business may use it; texts of others are quoted, and link to nowhere."""
+    licence = {"part": "denoiser", "name": "<b>MIT", "business": "no", "url": 'https://a"b', "read": "2026-11-30"}
+    model = certificate().model.model_dump(mode="json") | {"licences": [licence]}
+    page = Reader(certificate_page(certificate(model=model)))
+
+    assert 'denoiser: "<b>MIT" (business use: no, "https://a\\"b", read "2026-11-30")' in page.text
+    assert "b" not in page.elements
+    assert [value for name, value in page.attributes if name == "href"] == ["certificate.json"]
+    assert "Licences" not in certificate_page(certificate())
+
+
 def test_page_when_there_are_several_templates() -> None:
     """All are named and quoted; of more than three, their number and digest."""
     several = ("a <b>{}</b>", "the {}")
