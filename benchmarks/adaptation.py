@@ -27,9 +27,9 @@ from adapters.models.denoisers.diffusion import OneStepDenoiser
 from adapters.models.process import set_up
 from adapters.models.training.checkpoints import Checkpoint
 from adapters.models.training.fine_tuning import TunableClip
+from adapters.models.training.learners import diffusion_of
 from adapters.models.training.lora import add_lora
 from adapters.models.training.micro_batches import Losses
-from adapters.models.training.personalization import diffusion_of
 from adapters.models.training.trainer import (
     Objective,
     References,
@@ -90,9 +90,10 @@ def personalization_steps(workshop: Workshop) -> tuple[Step, Step]:
     defaults, classify = workshop.profile.adaptation, workshop.clip.zero_shot(Task(LABELS))
 
     def with_lora() -> OneStepDenoiser:
-        unet = deepcopy(workshop.denoiser.unet)
+        denoiser = denoiser_of(workshop)
+        unet = deepcopy(denoiser.unet)
         add_lora(unet, defaults.rank)
-        return replace(workshop.denoiser, unet=unet)
+        return replace(denoiser, unet=unet)
 
     learner = with_lora()
     diffusion = diffusion_of(learner)
@@ -116,7 +117,7 @@ def personalization_steps(workshop: Workshop) -> tuple[Step, Step]:
 def fine_tuning_steps(workshop: Workshop) -> tuple[Step, Step]:
     size, task = workshop.profile.adaptation.fine_tuning_batch_size, Task(LABELS)
     ours, theirs = (TunableClip(workshop.clip, task, workshop.device) for _ in range(2))
-    denoiser, diffusion = workshop.denoiser, diffusion_of(workshop.denoiser)
+    denoiser, diffusion = denoiser_of(workshop), diffusion_of(workshop.denoiser)
     official = official_of(denoiser, workshop)
     return (
         step_of(
@@ -127,6 +128,12 @@ def fine_tuning_steps(workshop: Workshop) -> tuple[Step, Step]:
         ),
         official_step_of(workshop, theirs, lambda batch: official_fine_tuning_loss(official, theirs, batch), size),
     )
+
+
+def denoiser_of(workshop: Workshop) -> OneStepDenoiser:
+    """Of the paper's kind: the official code has no other."""
+    assert isinstance(workshop.denoiser, OneStepDenoiser)
+    return workshop.denoiser
 
 
 def official_of(denoiser: OneStepDenoiser, workshop: Workshop) -> OfficialDenoiser:

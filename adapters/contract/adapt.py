@@ -17,7 +17,7 @@ from adapters.contract.prompts import check_prompts
 from adapters.contract.records import JobKind
 from adapters.contract.templates import ONE_KIND_OF_TEMPLATE, check_templates_fit, task_of
 from adapters.profiles.fingerprint import engine_digest
-from adapters.profiles.profile import SUPER_RESOLUTION, Profile
+from adapters.profiles.profile import ADAPTABLE, Profile
 from adapters.settings import Settings
 from robustify.types import DEFAULT_TEMPLATE
 
@@ -177,15 +177,14 @@ def check_own_references(parameters: AdaptParameters, profile: Profile) -> Itera
     if not is_trainable(profile):
         yield FieldProblem(
             field="references",
-            detail=f"Profile {profile.name} has no models that can learn: a super-resolution denoiser with a CLIP of "
-            "open_clip can; serve another profile.",
+            detail=f"Profile {profile.name} has no models that can learn: a super-resolution denoiser or PRXPixel "
+            "with a CLIP of open_clip can; serve another profile.",
         )
 
 
 def is_trainable(profile: Profile) -> bool:
     """Whether a task may have weights of its own, wherever its references or its LoRA come from."""
-    kinds = (profile.denoiser, profile.classifier)
-    return kinds == (SUPER_RESOLUTION, "clip") and profile.folder is not None
+    return profile.denoiser in ADAPTABLE and profile.classifier == "clip" and profile.folder is not None
 
 
 def adapt_request(

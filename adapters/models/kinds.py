@@ -14,7 +14,6 @@ from adapters.models.denoisers.ffdnet import load_ffdnet
 from adapters.models.loaded import Placement
 from adapters.profiles.options.guided_diffusion import GuidedDiffusionOptions
 from adapters.profiles.options.onnx_model import OnnxOptions
-from adapters.profiles.options.prx_pixel import PRXPixelOptions
 from adapters.profiles.options.remote import RemoteOptions
 from adapters.profiles.options.restoration import RestorationOptions
 from adapters.profiles.options.transformers_image import TransformersImageOptions
@@ -48,15 +47,6 @@ def guided_diffusion(placement: Placement) -> Denoiser:
     options = placement.denoiser_options(GuidedDiffusionOptions)
     rule = placement.settings.timestep_rule
     return load_guided_diffusion(placement.denoiser / options.file, options, rule, placement.device, placement.dtype)
-
-
-def prx_pixel(placement: Placement) -> Denoiser:
-    from adapters.models.denoisers.prx_pixel.denoiser import load_prx_pixel
-    from adapters.models.denoisers.prx_pixel.folding import load_folded_prx_pixel
-
-    options, prompt = placement.denoiser_options(PRXPixelOptions), placement.profile.prompt
-    load = load_folded_prx_pixel if placement.settings.folded else load_prx_pixel
-    return load(placement.denoiser, prompt, options, placement.device, placement.dtype)
 
 
 def restoration(placement: Placement) -> Denoiser:
@@ -122,7 +112,6 @@ def remote(placement: Placement) -> AnyClassifier:
 DENOISERS: Mapping[str, Callable[[Placement], Denoiser]] = {
     "unconditional": unconditional,
     "guided-diffusion": guided_diffusion,
-    "prx-pixel": prx_pixel,
     "restoration": restoration,
     "ffdnet": ffdnet,
     "identity": identity,

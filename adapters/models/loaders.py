@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Generic
 
 import torch
 
@@ -13,11 +14,15 @@ from adapters.models.denoisers.folded.denoiser import DenoiserFolder, FoldedDeno
 from adapters.models.denoisers.folded.folding import Folds
 from adapters.models.denoisers.folded.support import UnknownPartError
 from adapters.models.denoisers.prompts import prompt_embedder
+from adapters.models.denoisers.prx_pixel.denoiser import PRXPixelDenoiser, load_prx_pixel
+from adapters.models.denoisers.prx_pixel.folding import FoldedPRXPixel, PRXPixelFolder
 from adapters.models.kinds import CLASSIFIERS, DENOISERS, AnyClassifier
 from adapters.models.loaded import Models, Placement
 from adapters.models.lru_cache import LruCache
-from adapters.models.training.adapted import AdaptedModels, adapt_models
-from adapters.profiles.profile import SUPER_RESOLUTION
+from adapters.models.training.adapted import AdaptedModels, AnyAdaptable, adapt_models
+from adapters.models.training.learners import AdaptableDenoiser
+from adapters.profiles.options.prx_pixel import PRXPixelOptions
+from adapters.profiles.profile import PRX_PIXEL, SUPER_RESOLUTION
 from adapters.store.adaptations import AdaptationStore
 from robustify.interfaces import Classifier, Denoiser
 from robustify.types import Task
@@ -25,29 +30,39 @@ from robustify.types import Task
 KEPT_CLASSIFIERS = 64
 """Of tasks without anything of their own but the choice of classes, or the features of their labels."""
 
-Serve = Callable[[OneStepDenoiser], OneStepDenoiser | FoldedDenoiser]
+Folded = FoldedDenoiser | FoldedPRXPixel
+ServedDenoiser = AdaptableDenoiser | Folded
+Serve = Callable[[AnyAdaptable], ServedDenoiser]
 """From a denoiser, or the same with what a task has of its own, to the one that answers."""
 
 
 @dataclass(frozen=True)
-class ServedModels:
+class ServedModels(Generic[AnyAdaptable]):
     """A task's models, and its denoiser in the form that answers."""
 
-    adapted: AdaptedModels
-    denoiser: OneStepDenoiser | FoldedDenoiser
+    adapted: AdaptedModels[AnyAdaptable]
+    denoiser: ServedDenoiser
 
     @property
     def extra_bytes(self) -> int:
-        folded = self.denoiser.held_bytes if isinstance(self.denoiser, FoldedDenoiser) else 0
+        folded = self.denoiser.held_bytes if isinstance(self.denoiser, Folded) else 0
         return self.adapted.extra_bytes + folded
 
 
 def load_profile(placement: Placement) -> Models:
     """The models of a profile, for any task."""
     classifier = CLASSIFIERS[placement.profile.classifier](placement)
-    if placement.profile.denoiser != SUPER_RESOLUTION:
-        return unadapted_models(DENOISERS[placement.profile.denoiser](placement), classifier, placement)
-    denoiser, serve = load_super_resolution(placement)
+    if placement.profile.denoiser == SUPER_RESOLUTION:
+        return models_of(*load_super_resolution(placement), classifier, placement)
+    if placement.profile.denoiser == PRX_PIXEL:
+        return models_of(*load_prx_pixel_to_fold(placement), classifier, placement)
+    return unadapted_models(DENOISERS[placement.profile.denoiser](placement), classifier, placement)
+
+
+def models_of(
+    denoiser: AnyAdaptable, serve: Serve[AnyAdaptable], classifier: AnyClassifier, placement: Placement
+) -> Models:
+    """Of a denoiser that can be adapted, where the classifier can be too."""
     if isinstance(classifier, ClipModel):
         return adaptable_models(denoiser, serve, classifier, placement)
     return unadapted_models(serve(denoiser), classifier, placement)
@@ -63,11 +78,13 @@ def unadapted_models(denoiser: Denoiser, classifier: AnyClassifier, placement: P
     return Models(lambda task: denoiser, classifier_for, placement.device)
 
 
-def adaptable_models(denoiser: OneStepDenoiser, serve: Serve, clip: ClipModel, placement: Placement) -> Models:
+def adaptable_models(
+    denoiser: AnyAdaptable, serve: Serve[AnyAdaptable], clip: ClipModel, placement: Placement
+) -> Models:
     """Models that a task may have weights of its own for."""
     store, models = AdaptationStore(placement.settings.state.adaptations), placement.profile.model_digest
 
-    def load_task(task: Task) -> ServedModels:
+    def load_task(task: Task) -> ServedModels[AnyAdaptable]:
         stored = store.get(task.adaptation) if task.adaptation else None
         adapted = adapt_models(denoiser, clip, models, task, stored)
         return ServedModels(adapted, serve(adapted.denoiser))
@@ -78,7 +95,17 @@ def adaptable_models(denoiser: OneStepDenoiser, serve: Serve, clip: ClipModel, p
     )
 
 
-def load_super_resolution(placement: Placement) -> tuple[OneStepDenoiser, Serve]:
+def load_prx_pixel_to_fold(placement: Placement) -> tuple[PRXPixelDenoiser, Serve[PRXPixelDenoiser]]:
+    """The same of PRXPixel, folded in the number format of the settings: its weights in float32 are 28 GB."""
+    options, prompt = placement.denoiser_options(PRXPixelOptions), placement.profile.prompt
+    load = partial(load_prx_pixel, placement.denoiser, prompt, options, dtype=placement.dtype)
+    if placement.settings.folded:
+        pristine = load(device=torch.device("cpu"))
+        return pristine, PRXPixelFolder(pristine, placement.device, placement.dtype)
+    return load(device=placement.device), lambda denoiser: denoiser
+
+
+def load_super_resolution(placement: Placement) -> tuple[OneStepDenoiser, Serve[OneStepDenoiser]]:
     """The profile's denoiser, and what makes the one that answers of it or of a task's.
 
     Weights are folded in float32 on the CPU, and the folded ones go to the device. A UNet with parts that cannot be

@@ -49,7 +49,7 @@ class CoinOracle:
 
 def oracle_models(profile: Profile, device: torch.device) -> Models:
     """An oracle as the models of its profile."""
-    classifier: Classifier = LinearOracle(device) if profile.name == "oracle-linear" else CoinOracle()
+    classifier: Classifier = CoinOracle() if profile.name == "oracle-coin" else LinearOracle(device)
     return Models(lambda task: identity_denoiser, partial(two_classes, classifier), device)
 
 

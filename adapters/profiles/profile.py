@@ -27,7 +27,10 @@ DenoiserKind = Literal[
     "super-resolution", "unconditional", "guided-diffusion", "prx-pixel", "restoration", "ffdnet", "identity"
 ]
 SUPER_RESOLUTION: Final = "super-resolution"
-"""The paper's kind, and the only one that can be adapted."""
+"""The paper's kind."""
+PRX_PIXEL: Final = "prx-pixel"
+ADAPTABLE: tuple[DenoiserKind, ...] = (SUPER_RESOLUTION, PRX_PIXEL)
+"""Those that a task may have weights of its own for."""
 ClassifierKind = Literal[
     "clip",
     "transformers",

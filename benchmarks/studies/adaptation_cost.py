@@ -9,7 +9,6 @@ least of some rounds. A sample is one noisy copy through the denoiser and classi
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -22,9 +21,9 @@ from adapters.models.catalogue import load_models
 from adapters.models.generators.cascade import Sampling
 from adapters.models.process import set_up
 from adapters.models.training.fine_tuning import TunableClip
+from adapters.models.training.learners import diffusion_of, noise_of
 from adapters.models.training.lora import add_lora
 from adapters.models.training.micro_batches import Losses
-from adapters.models.training.personalization import diffusion_of
 from adapters.models.training.trainer import Objective, optimizer_of, training_step
 from adapters.models.training.workshop import Workshop
 from adapters.profiles.library import find_profile
@@ -126,21 +125,22 @@ def training(workshop: Workshop, accelerator: Accelerator, rounds: int) -> Mappi
 def learning(workshop: Workshop) -> tuple[nn.Module, Callable[[NoisyBatch], Losses]]:
     """A denoiser with a LoRA, and its losses."""
     learner = workshop.adapted_denoiser(workshop.folder / "nothing")
-    learner = replace(learner, unet=type(learner.unet).from_config(learner.unet.config).float(), overrides={})
-    add_lora(learner.unet, workshop.profile.adaptation.rank)
-    classifier, diffusion = workshop.clip.zero_shot(Task(LABELS)), diffusion_of(learner)
+    learner = learner.with_network(type(learner.network).from_config(learner.network.config).float())
+    add_lora(learner.network, workshop.profile.adaptation.rank)
+    classifier = workshop.clip.zero_shot(Task(LABELS))
+    diffusion, predict_noise = diffusion_of(learner), noise_of(learner)
 
     def losses(batch: NoisyBatch) -> Losses:
-        return {"total": personalization_loss(learner.predict_noise, classifier, diffusion, batch, 0.01).total}
+        return {"total": personalization_loss(predict_noise, classifier, diffusion, batch, 0.01).total}
 
-    return learner.unet, losses
+    return learner.network, losses
 
 
 def tuning(workshop: Workshop, task: Task) -> tuple[nn.Module, Callable[[NoisyBatch], Losses]]:
     """A classifier of its own, and its loss."""
     tunable = TunableClip(workshop.clip, task, workshop.device)
-    denoiser, diffusion = workshop.denoiser, diffusion_of(workshop.denoiser)
-    return tunable, lambda batch: {"total": fine_tuning_loss(denoiser.predict_noise, tunable, diffusion, batch)}
+    predict_noise, diffusion = noise_of(workshop.denoiser), diffusion_of(workshop.denoiser)
+    return tunable, lambda batch: {"total": fine_tuning_loss(predict_noise, tunable, diffusion, batch)}
 
 
 def step_of(

@@ -20,11 +20,13 @@ from adapters.contract.exchange import (
     ImportedTask,
     ImportParameters,
     LoraOrigin,
+    LoraRepository,
     check_import,
 )
 from adapters.contract.fields import FieldsError
 from adapters.contract.results import MadeTask
 from adapters.images.kinds import Kind, kind_of
+from adapters.models.denoisers.prx_pixel.denoiser import PRXPixelDenoiser
 from adapters.models.training.adapted import ROWS
 from adapters.models.training.import_lora import (
     ForeignLora,
@@ -33,6 +35,7 @@ from adapters.models.training.import_lora import (
     read_tensors,
     write_plain_lora,
 )
+from adapters.models.training.learners import AdaptableDenoiser
 from adapters.models.training.references import REFERENCE_NAME
 from adapters.models.training.workshop import Workshop
 from adapters.queue.keys import new_job_id
@@ -66,20 +69,22 @@ class Importer:
     adaptations: AdaptationStore
     answers: bool = True
 
-    def from_lora(self, asked: ImportParameters, file: Path, alpha: float | None) -> ImportedTask:
+    def from_lora(
+        self, asked: ImportParameters, file: Path, alpha: float | None, repository: LoraRepository | None = None
+    ) -> ImportedTask:
         """Raises InvalidInputError unless every tensor of the file has its place in the denoiser.
 
-        `alpha`: of all adapters, where the file says none.
+        `alpha`: of all adapters, where the file says none. `repository`: where the file was downloaded from.
         """
         self.check_name(asked.name, asked.label_task)
-        shapes = linear_shapes(self.workshop.denoiser.unet)
+        shapes = linear_shapes(self.workshop.denoiser.network)
         found = read_foreign_lora(file, shapes, alpha)
         prompt = personal_prompt(asked.label_task.template) if asked.prompt is None else asked.prompt
         with TemporaryDirectory(prefix=STAGING) as folder:
             made = Path(folder)
             write_plain_lora(found.lora, made / LORA)
             self.workshop.write_prompt(prompt, made / PROMPT)
-            origin = origin_of(file, found)
+            origin = origin_of(file, found, repository)
             about = about_lora(asked.label_task, prompt, origin)
             return self.publish(asked.name, asked.label_task, made, about).model_copy(update={"origin": origin})
 
@@ -131,18 +136,26 @@ class Importer:
         """Asks the changed models for one picture. Raises ModelFilesError, and InvalidInputError for the labels."""
         profile = self.workshop.profile
         comparison = Comparison(self.workshop, task, made)
-        check_prompt_rows(made / PROMPT, self.workshop.denoiser.prompt_rows)
+        check_prompt_rows(made / PROMPT, self.workshop.denoiser)
         noisy = torch.rand(1, 3, profile.side, profile.side, generator=torch.Generator().manual_seed(0))
         denoised = comparison.denoiser(AFTER)(noisy.to(self.workshop.device), profile.default_sigma)
         if not comparison.classifier(AFTER)(denoised).isfinite().all():
             raise ModelFilesError("the changed models answer with numbers that are not finite: train it anew")
 
 
-def check_prompt_rows(path: Path, expected: torch.Tensor) -> None:
+def check_prompt_rows(path: Path, denoiser: AdaptableDenoiser) -> None:
     if path.is_file():
         tensors, _ = read_tensors(path)
-        if set(tensors) != {ROWS} or tensors[ROWS].shape != expected.shape:
+        if set(tensors) != {ROWS} or not are_rows(tensors[ROWS], denoiser):
             raise InvalidInputError(f"{path.name} holds no prompt of this denoiser", field="from")
+
+
+def are_rows(found: torch.Tensor, denoiser: AdaptableDenoiser) -> bool:
+    """Whether they are a prompt's: PRXPixel has as many as the prompt has tokens."""
+    expected = denoiser.prompt_rows.shape
+    if isinstance(denoiser, PRXPixelDenoiser):
+        return found.ndim == len(expected) and found.shape[-1] == expected[-1]
+    return found.shape == expected
 
 
 def about_lora(task: Task, prompt: str, origin: LoraOrigin) -> Mapping[str, object]:
@@ -156,7 +169,7 @@ def about_lora(task: Task, prompt: str, origin: LoraOrigin) -> Mapping[str, obje
     }
 
 
-def origin_of(file: Path, found: ForeignLora) -> LoraOrigin:
+def origin_of(file: Path, found: ForeignLora, repository: LoraRepository | None) -> LoraOrigin:
     return LoraOrigin(
         file=file.name,
         sha256=found.sha256,
@@ -164,6 +177,7 @@ def origin_of(file: Path, found: ForeignLora) -> LoraOrigin:
         namings=found.namings,
         scaling=found.scaling,
         ranks=found.ranks,
+        repository=repository,
     )
 
 

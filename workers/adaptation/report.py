@@ -12,9 +12,9 @@ from adapters.contract.adapt import AFTER, BEFORE, MOST_IMAGES, SIGMAS, VARIANTS
 from adapters.contract.results import Figures, JudgedAt
 from adapters.durable_files import write_durably
 from adapters.models.classifiers.clip import ZeroShotClassifier
-from adapters.models.denoisers.diffusion import OneStepDenoiser
 from adapters.models.loaded import Models
 from adapters.models.training.adapted import with_classifier_file
+from adapters.models.training.learners import AdaptableDenoiser
 from adapters.models.training.references import contact_sheet
 from adapters.models.training.trainer import References
 from adapters.models.training.workshop import Workshop
@@ -85,7 +85,7 @@ class Comparison:
         profile, settings = self.workshop.profile, self.workshop.settings
         return VoteMaker(profile, engine_digest(profile, settings), models, settings)
 
-    def denoiser(self, variant: str) -> OneStepDenoiser:
+    def denoiser(self, variant: str) -> AdaptableDenoiser:
         if variant == BEFORE:
             return self.workshop.denoiser
         return self.workshop.adapted_denoiser(self.made)

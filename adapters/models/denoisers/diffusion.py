@@ -1,7 +1,7 @@
 """A text-to-image super-resolution diffusion model as a one-step denoiser (Eq. 9); loads any IF-II pipeline folder."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
@@ -34,6 +34,14 @@ class OneStepDenoiser:
     overrides: Mapping[str, torch.Tensor] = field(default_factory=dict)
     """Weights of the UNet that a task has instead of the loaded ones."""
     _timesteps: dict[float, Timestep] = field(default_factory=dict)
+
+    @property
+    def network(self) -> UNet2DConditionModel:
+        """What of it a task may have other weights of."""
+        return self.unet
+
+    def with_network(self, network: UNet2DConditionModel) -> "OneStepDenoiser":
+        return replace(self, unet=network, overrides={})
 
     def __call__(self, x: torch.Tensor, sigma: float) -> torch.Tensor:
         step = self.timestep(sigma)

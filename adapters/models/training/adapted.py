@@ -2,26 +2,28 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 from safetensors.torch import load_file, save
 
 from adapters.models.classifiers.clip import ClipModel, ZeroShotClassifier
-from adapters.models.denoisers.diffusion import OneStepDenoiser
 from adapters.models.training.delta import read_delta
+from adapters.models.training.learners import AdaptableDenoiser
 from adapters.models.training.lora import merged_weights, read_lora
 from adapters.store.adaptations import CLASSIFIER, LORA, PROMPT, StoredAdaptation
 from robustify.errors import StoredTaskError
 from robustify.types import Task
 
 ROWS = "rows"
+AnyAdaptable = TypeVar("AnyAdaptable", bound=AdaptableDenoiser)
 
 
 @dataclass(frozen=True)
-class AdaptedModels:
+class AdaptedModels(Generic[AnyAdaptable]):
     """A denoiser and a classifier for a task, with weights of its own in place of some of the profile's."""
 
-    denoiser: OneStepDenoiser
+    denoiser: AnyAdaptable
     classifier: ZeroShotClassifier
 
     @property
@@ -34,8 +36,8 @@ class AdaptedModels:
 
 
 def adapt_models(
-    denoiser: OneStepDenoiser, clip: ClipModel, models: str, task: Task, stored: StoredAdaptation | None
-) -> AdaptedModels:
+    denoiser: AnyAdaptable, clip: ClipModel, models: str, task: Task, stored: StoredAdaptation | None
+) -> AdaptedModels[AnyAdaptable]:
     """The models of a task, as they are or as what is stored changes them.
 
     Raises StoredTaskError when the adaptation was made for other models than these, whose digest is `models`.
@@ -51,11 +53,12 @@ def adapt_models(
     return AdaptedModels(denoiser, clip.zero_shot(task))
 
 
-def with_denoiser_files(denoiser: OneStepDenoiser, prompt: Path | None, lora: Path | None) -> OneStepDenoiser:
+def with_denoiser_files(denoiser: AnyAdaptable, prompt: Path | None, lora: Path | None) -> AnyAdaptable:
     """The same denoiser, told another prompt if there is one and with the weights that a LoRA changes, if any."""
     # A copy: what `load_file` returns changes with the file.
     rows = load_file(prompt)[ROWS].to(denoiser.prompt_rows, copy=True) if prompt else denoiser.prompt_rows
-    return replace(denoiser, prompt_rows=rows, overrides=merged_weights(denoiser.unet, read_lora(lora)) if lora else {})
+    weights = merged_weights(denoiser.network, read_lora(lora)) if lora else {}
+    return replace(denoiser, prompt_rows=rows, overrides=weights)
 
 
 def with_classifier_file(clip: ClipModel, delta: Path) -> ClipModel:
@@ -64,6 +67,6 @@ def with_classifier_file(clip: ClipModel, delta: Path) -> ClipModel:
 
 
 def prompt_file(rows: torch.Tensor) -> bytes:
-    """The rows (77, D) of a task's prompt as they are stored."""
+    """The rows (77, D) of a task's prompt, of PRXPixel (T, D), as they are stored."""
     content: bytes = save({ROWS: rows.float().cpu().contiguous()})
     return content

@@ -11,11 +11,10 @@ from torch.utils.checkpoint import checkpoint
 
 from adapters.models.classifiers.clip import ClipModel
 from adapters.models.classifiers.ensembles import mean_direction
-from adapters.models.denoisers.diffusion import OneStepDenoiser
 from adapters.models.training.checkpoints import Checkpoint
 from adapters.models.training.delta import Tensors, write_delta
+from adapters.models.training.learners import AdaptableDenoiser, diffusion_of, noise_of
 from adapters.models.training.micro_batches import Losses
-from adapters.models.training.personalization import diffusion_of
 from adapters.models.training.trainer import History, Objective, References, Training, TrainingPlan, train
 from robustify.adaptation.objectives import NoisyBatch, fine_tuning_loss
 from robustify.types import Task
@@ -58,7 +57,7 @@ class TunableClip(nn.Module):
 
 
 def fine_tune(
-    denoiser: OneStepDenoiser,
+    denoiser: AdaptableDenoiser,
     clip: ClipModel,
     task: Task,
     references: References,
@@ -75,10 +74,10 @@ def fine_tune(
     more of what the classifier knew of real images (WiSE-FT, Wortsman et al., 2022).
     """
     tunable = TunableClip(clip, task, accelerator.device)
-    diffusion = diffusion_of(denoiser)
+    diffusion, predict_noise = diffusion_of(denoiser), noise_of(denoiser)
 
     def losses(batch: NoisyBatch) -> Losses:
-        return {"total": fine_tuning_loss(denoiser.predict_noise, tunable, diffusion, batch)}
+        return {"total": fine_tuning_loss(predict_noise, tunable, diffusion, batch)}
 
     history = train(
         Training(

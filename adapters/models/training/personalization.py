@@ -1,19 +1,16 @@
 """Classifier-guided self-personalisation of the denoiser: DreamBooth LoRA under Eq. 12."""
 
 from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from accelerate import Accelerator
 
-from adapters.models.denoisers.diffusion import OneStepDenoiser
 from adapters.models.training.checkpoints import Checkpoint
-from adapters.models.training.lora import add_lora, write_lora
+from adapters.models.training.learners import AdaptableDenoiser, diffusion_of, learner_of, noise_of, write_adapters
 from adapters.models.training.micro_batches import Losses
 from adapters.models.training.trainer import History, Objective, References, Training, TrainingPlan, train
-from robustify.adaptation.objectives import Diffusion, NoisyBatch, personalization_loss
+from robustify.adaptation.objectives import NoisyBatch, personalization_loss
 from robustify.interfaces import Classifier
 
 
@@ -27,13 +24,8 @@ class Personalization:
     gradient_checkpointing: bool = False
 
 
-def diffusion_of(denoiser: OneStepDenoiser) -> Diffusion:
-    """The forward process that a denoiser reverses."""
-    return Diffusion(torch.tensor(denoiser.alphas_cumprod), denoiser.k, denoiser.threshold)
-
-
 def personalize(
-    denoiser: OneStepDenoiser,
+    denoiser: AdaptableDenoiser,
     classifier: Classifier,
     references: References,
     held_back: References,
@@ -43,22 +35,18 @@ def personalize(
     accelerator: Accelerator,
 ) -> History:
     """Writes `folder`/lora.safetensors; `denoiser` must already be told the task's prompt, and stays as it is."""
-    unet = deepcopy(denoiser.unet).float().to(accelerator.device)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(options.plan.seed)
-        add_lora(unet, options.rank)
+    learner = learner_of(denoiser, options.rank, options.plan.seed, accelerator.device)
     if options.gradient_checkpointing:
-        unet.enable_gradient_checkpointing()
-    learner = replace(denoiser, unet=unet, overrides={})
-    diffusion = diffusion_of(denoiser)
+        learner.network.enable_gradient_checkpointing()
+    diffusion, predict_noise = diffusion_of(denoiser), noise_of(learner)
 
     def losses(batch: NoisyBatch) -> Losses:
-        loss = personalization_loss(learner.predict_noise, classifier, diffusion, batch, options.guidance_weight)
+        loss = personalization_loss(predict_noise, classifier, diffusion, batch, options.guidance_weight)
         return {"total": loss.total, "diffusion": loss.diffusion, "classifier": loss.classifier}
 
     history = train(
         Training(
-            objective=Objective(unet, losses),
+            objective=Objective(learner.network, losses),
             references=references,
             held_back=held_back,
             timesteps=diffusion.timesteps,
@@ -69,5 +57,5 @@ def personalize(
         accelerator,
     )
     if accelerator.is_main_process:
-        write_lora(unet, folder / "lora.safetensors")
+        write_adapters(learner, folder / "lora.safetensors")
     return history

@@ -9,11 +9,16 @@ from accelerate import Accelerator
 
 from adapters.durable_files import write_durably
 from adapters.models.classifiers.clip import ClipModel, load_clip
-from adapters.models.denoisers.diffusion import OneStepDenoiser, load_one_step_denoiser
-from adapters.models.denoisers.prompts import EmbedPrompts, prompt_embedder
+from adapters.models.denoisers import prompts
+from adapters.models.denoisers.diffusion import load_one_step_denoiser
+from adapters.models.denoisers.prompts import EmbedPrompts
+from adapters.models.denoisers.prx_pixel.denoiser import load_prx_pixel, prompt_embedder
 from adapters.models.generators.cascade import CascadeGenerator, Sampling, bundled_sources, load_cascade
+from adapters.models.loaded import of_kind
 from adapters.models.training.adapted import prompt_file, with_denoiser_files
-from adapters.profiles.profile import Profile
+from adapters.models.training.learners import AdaptableDenoiser
+from adapters.profiles.options.prx_pixel import PRXPixelOptions
+from adapters.profiles.profile import PRX_PIXEL, Profile
 from adapters.settings import Settings
 from adapters.store.adaptations import LORA, PROMPT
 from robustify.errors import ModelFilesError
@@ -43,8 +48,11 @@ class Workshop:
         return load_clip(f"local-dir:{self.folder / 'clip'}", self.device, torch.float32)
 
     @cached_property
-    def denoiser(self) -> OneStepDenoiser:
+    def denoiser(self) -> AdaptableDenoiser:
         """As it serves what is not adapted, with the profile's prompt."""
+        if self.profile.denoiser == PRX_PIXEL:
+            source, options = self.folder / "denoiser", self._prx_pixel_options
+            return load_prx_pixel(source, self.profile.prompt, options, self.device, torch.float32)
         k = self.profile.correction_factor(self.settings)
         rule, prompt = self.settings.timestep_rule, self.profile.prompt
         return load_one_step_denoiser(
@@ -62,7 +70,7 @@ class Workshop:
         """The rows of a prompt as a file of the adaptation; the text encoder is let go."""
         write_durably(path, prompt_file(self._embed([prompt])[0]))
 
-    def adapted_denoiser(self, made: Path) -> OneStepDenoiser:
+    def adapted_denoiser(self, made: Path) -> AdaptableDenoiser:
         """The denoiser as the files of an adaptation change it, so far as they are there."""
         prompt, lora = (path if path.is_file() else None for path in (made / PROMPT, made / LORA))
         return with_denoiser_files(self.denoiser, prompt, lora)
@@ -76,7 +84,13 @@ class Workshop:
 
     @property
     def _embed(self) -> EmbedPrompts:
-        return prompt_embedder(self.profile, self.settings)
+        if self.profile.denoiser == PRX_PIXEL:
+            return prompt_embedder(self.folder / "denoiser", self._prx_pixel_options)
+        return prompts.prompt_embedder(self.profile, self.settings)
+
+    @property
+    def _prx_pixel_options(self) -> PRXPixelOptions:
+        return of_kind(PRXPixelOptions, self.profile.denoiser_options)
 
 
 def has_bf16(device: torch.device) -> bool:

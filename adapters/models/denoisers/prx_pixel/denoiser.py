@@ -20,7 +20,7 @@ is told, while the image is scaled for the true one.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -61,6 +61,14 @@ class PRXPixelDenoiser:
     told_time_factor: float = 1.0
     overrides: Mapping[str, torch.Tensor] = field(default_factory=dict)
     """Weights of the transformer that a task has instead of the loaded ones."""
+
+    @property
+    def network(self) -> PRXTransformer2DModel:
+        """What of it a task may have other weights of."""
+        return self.transformer
+
+    def with_network(self, network: PRXTransformer2DModel) -> "PRXPixelDenoiser":
+        return replace(self, transformer=network, overrides={})
 
     def __call__(self, x: torch.Tensor, sigma: float) -> torch.Tensor:
         time = self.time(sigma)
@@ -111,13 +119,18 @@ def load_prx_pixel(
     """
     config = read_pipeline_config(folder / "model_index.json", options)
     transformer = load_transformer(folder, dtype)
-    rows = (embed or partial(embed_prompts, folder, config.prompt_tokens))([prompt])[0]
+    rows = (embed or prompt_embedder(folder, options))([prompt])[0]
     if rows.shape[-1] != transformer.config["context_in_dim"]:
         raise ModelFilesError("the text encoder is not that of the transformer: its rows have another width")
     transformer.requires_grad_(False).eval().to(device)
     return PRXPixelDenoiser(
         transformer, rows.to(device=device, dtype=dtype), config.noise_scale, options.told_time_factor
     )
+
+
+def prompt_embedder(folder: Path, options: PRXPixelOptions) -> Callable[[Sequence[str]], Sequence[torch.Tensor]]:
+    """What makes the rows (T, D) of prompts: the pipeline's text encoder, which is let go after each call."""
+    return partial(embed_prompts, folder, read_pipeline_config(folder / "model_index.json", options).prompt_tokens)
 
 
 def read_pipeline_config(path: Path, options: PRXPixelOptions) -> PipelineConfig:

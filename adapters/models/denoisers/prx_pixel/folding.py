@@ -5,9 +5,8 @@ each block depends on time and size alone. Both their weights stay with the sour
 and cast once, at the end.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 from diffusers import PRXTransformer2DModel
@@ -17,7 +16,7 @@ from torch.nn.functional import linear, rms_norm, silu
 
 from adapters.models.denoisers.folded.blocks import Projection
 from adapters.models.denoisers.folded.denoiser import bytes_of
-from adapters.models.denoisers.prx_pixel.denoiser import PRXPixelDenoiser, as_image, load_prx_pixel
+from adapters.models.denoisers.prx_pixel.denoiser import PRXPixelDenoiser, as_image
 from adapters.models.denoisers.prx_pixel.network import (
     NORM_EPS,
     Block,
@@ -27,7 +26,6 @@ from adapters.models.denoisers.prx_pixel.network import (
     TimeConstants,
 )
 from adapters.models.lru_cache import LruCache
-from adapters.profiles.options.prx_pixel import PRXPixelOptions
 
 TIME_CHANNELS, SIDE_CHANNELS = 256, 128
 """Of the sinusoids of a time, and of a height or a width, in PRXTransformer2DModel."""
@@ -211,16 +209,3 @@ class PRXPixelFolder:
         with torch.inference_mode(False), torch.no_grad():
             folding = Folding(plain.transformer, plain.device, plain.dtype, denoiser.overrides, plain.shared)
             return FoldedPRXPixel(denoiser, folding)
-
-
-def load_folded_prx_pixel(
-    folder: Path,
-    prompt: str,
-    options: PRXPixelOptions,
-    device: torch.device,
-    dtype: torch.dtype,
-    embed: Callable[[Sequence[str]], Sequence[torch.Tensor]] | None = None,
-) -> FoldedPRXPixel:
-    """As `load_prx_pixel`, with what is folded away left on the CPU in the same number format."""
-    pristine = load_prx_pixel(folder, prompt, options, torch.device("cpu"), dtype, embed)
-    return PRXPixelFolder(pristine, device, dtype)(pristine)

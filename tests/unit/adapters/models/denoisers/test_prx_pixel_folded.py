@@ -10,7 +10,7 @@ from diffusers import PRXTransformer2DModel
 from torch.utils.flop_counter import FlopCounterMode
 
 from adapters.models.denoisers.prx_pixel.denoiser import PRXPixelDenoiser, load_prx_pixel
-from adapters.models.denoisers.prx_pixel.folding import PRXPixelFolder, load_folded_prx_pixel
+from adapters.models.denoisers.prx_pixel.folding import PRXPixelFolder
 from adapters.profiles.options.prx_pixel import PRXPixelOptions
 from tests.unit.adapters.models.denoisers.tiny_prx_pixel import TEXT_CHANNELS, save_pipeline, tiny_transformer
 
@@ -79,12 +79,11 @@ def test_denoisers_of_two_tasks() -> None:
     assert 4 * weights[name].numel() < folded.held_bytes < 40_000
 
 
-def test_folder_that_is_loaded_folded(tmp_path: Path) -> None:
-    """It answers as the one that is loaded as it is."""
+def test_folder_that_is_loaded_and_folded(tmp_path: Path) -> None:
+    """It answers as it does where nothing is folded."""
     save_pipeline(tmp_path, tiny_transformer())
-    ways = (load_prx_pixel, load_folded_prx_pixel)
-    plain, folded = (load(tmp_path, "a photo", PRXPixelOptions(), CPU, torch.float32) for load in ways)
-    x = torch.rand(2, 3, 16, 16)
+    plain = load_prx_pixel(tmp_path, "a photo", PRXPixelOptions(), CPU, torch.float32)
+    folded, x = PRXPixelFolder(plain, CPU, torch.float32)(plain), torch.rand(2, 3, 16, 16)
 
     torch.testing.assert_close(folded(x, 0.5), plain(x, 0.5), rtol=0, atol=1e-5)
 

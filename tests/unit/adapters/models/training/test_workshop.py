@@ -142,15 +142,15 @@ def test_personalization_when_it_is_done(
     workshop: Workshop, prompt: Path, references: References, tmp_path: Path, accelerator: Accelerator
 ) -> None:
     """All attention projections learned, and the models that it began with are as they were."""
-    before = snapshot(workshop.denoiser.unet), snapshot(workshop.clip.model)
+    before = snapshot(workshop.denoiser.network), snapshot(workshop.clip.model)
     learn_to_denoise(workshop, prompt, references, tmp_path, accelerator)
     lora = read_lora(tmp_path / "lora.safetensors")
-    projections = {name for name, _ in workshop.denoiser.unet.named_modules() if name.endswith(TARGETS)}
+    projections = {name for name, _ in workshop.denoiser.network.named_modules() if name.endswith(TARGETS)}
 
     assert set(lora) == projections
     assert all(pair.change.abs().max() > 0 for pair in lora.values())
     assert all(len(pair.down) == OPTIONS.rank for pair in lora.values())
-    assert is_untouched(workshop.denoiser.unet, before[0])
+    assert is_untouched(workshop.denoiser.network, before[0])
     assert is_untouched(workshop.clip.model, before[1])
 
 
@@ -191,7 +191,7 @@ def test_fine_tuning_when_it_was_stopped(
     accelerator: Accelerator,
 ) -> None:
     """The same file, byte for byte, of both encoders' changes; scale and norm statistics stay, as do the models."""
-    before = snapshot(workshop.denoiser.unet), snapshot(clip.model)
+    before = snapshot(workshop.denoiser.network), snapshot(clip.model)
     history = learn_to_classify(workshop, clip, prompt, references, tmp_path / "whole", accelerator)
     with pytest.raises(InterruptedError):
         learn_to_classify(workshop, clip, prompt, references, tmp_path / "cut", accelerator, stop_at_step(1))
@@ -203,7 +203,7 @@ def test_fine_tuning_when_it_was_stopped(
     learned = {name for name, _ in clip.model.named_parameters()} - {"logit_scale"}
     assert set(changed) == learned
     assert "rows.token_embedding.weight" in load_file(whole)
-    assert is_untouched(workshop.denoiser.unet, before[0])
+    assert is_untouched(workshop.denoiser.network, before[0])
     assert is_untouched(clip.model, before[1])
 
 
