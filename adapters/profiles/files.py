@@ -27,6 +27,7 @@ class ProfileFileError(InvalidInputError):
 
     def __init__(self, path: Path, line: int, what: str) -> None:
         super().__init__(f"{path.name}, line {line}: {what}", field="profile")
+        self.path = path
 
 
 def read_profile(path: Path) -> Profile:

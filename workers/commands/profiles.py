@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from rich.console import Console
 from rich.table import Column, Table
 
-from adapters.profiles.library import find_profile, located, path_of, profiles_of, unreadable
+from adapters.profiles.library import find_profile, located, path_of, readable, unreadable
 from adapters.profiles.licences import Business, business_use
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
@@ -36,6 +36,7 @@ class ListedProfile(BaseModel):
 
 class ListedProfiles(BaseModel):
     profiles: tuple[ListedProfile, ...]
+    unreadable: tuple[str, ...] = Field(description="What is wrong with each file of the user's that is no profile.")
 
 
 class Shown(BaseModel):
@@ -59,10 +60,11 @@ def profiles(context: typer.Context, as_json: AsJson = False) -> None:
 def list_command(as_json: AsJson = False) -> None:
     """List the profiles, those of the installation first; what is wrong with a file of yours is said beside."""
     settings = settings_with()
-    for error in unreadable(settings):
+    wrong = tuple(map(str, unreadable(settings)))
+    for error in wrong:
         say(f"not listed: {error}")
-    found = tuple(listed(located(profile, settings)) for profile in profiles_of(settings).values())
-    show(ListedProfiles(profiles=found), as_json, print_profiles)
+    found = tuple(listed(located(profile, settings)) for profile in readable(settings).values())
+    show(ListedProfiles(profiles=found, unreadable=wrong), as_json, print_profiles)
 
 
 @profiles_app.command("show")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.logs.repeats import kind_of
 from adapters.profiles.files import ProfileFileError, read_profile
 from adapters.profiles.library import find_profile, profiles_of, served_profile, shipped_profiles, unreadable
 from adapters.profiles.licences import Business, business_use
@@ -162,6 +163,22 @@ class TestLibrary:
         assert "broken" not in profiles_of(settings)
         with pytest.raises(ProfileFileError, match=r"broken.toml, line 1"):
             find_profile("broken", settings)
+
+    def test_when_files_are_no_profiles_and_many_ask(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """The log has one line for each of them, and one more when one is changed: no client sets the rate."""
+        settings = Settings(profiles_dir=tmp_path)
+        first, second = written(tmp_path, "side = ", name="a.toml"), written(tmp_path, "side = ", name="b.toml")
+        for _ in range(3):
+            profiles_of(settings)
+        told = list(caplog.records)
+        os.utime(first, (1, 1))
+        written(tmp_path, GOOD, name=second.name)
+        profiles_of(settings)
+
+        names = [message.partition(",")[0] for message in caplog.messages]
+        assert names == ["not listed: a.toml", "not listed: b.toml"] * 2
+        assert "the file of profile own is called own.toml" in caplog.messages[3]
+        assert (len(told), len({kind_of(record) for record in told})) == (2, 2)
 
     @pytest.mark.parametrize("name", ["../own", "own.toml", "OWN", "", "own\n"])
     def test_when_a_name_is_none(self, name: str, tmp_path: Path) -> None:

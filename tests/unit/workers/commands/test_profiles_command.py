@@ -27,7 +27,7 @@ def test_list(command: Command) -> None:
 
 
 def test_list_when_a_file_is_no_profile(command: Command, tmp_path: Path) -> None:
-    """It is named beside the list, with its line, and the others are listed."""
+    """It is named beside the list and in the document, with its line, and the others are listed."""
     folder = tmp_path / "state" / "profiles"
     folder.mkdir(parents=True)
     (folder / "mine.toml").write_text("name = 3")
@@ -35,6 +35,19 @@ def test_list_when_a_file_is_no_profile(command: Command, tmp_path: Path) -> Non
     assert done.returncode == 0
     assert "mini" in done.stdout
     assert "not listed: mine.toml, line 1: name: Input should be a valid string" in done.stderr
+    (error,) = json.loads(command("profiles", "list", "--json").stdout)["unreadable"]
+    assert error.startswith("mine.toml, line 1: name: ")
+
+
+def test_models_when_a_file_is_no_profile(command: Command, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is named in the log, and the others are listed."""
+    folder = tmp_path / "state" / "profiles"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text("name = 3")
+    done = command("models", "list")
+
+    assert "mini" in done.stdout
+    assert [message.partition(": Input")[0] for message in caplog.messages] == ["not listed: mine.toml, line 1: name"]
 
 
 def test_show(command: Command) -> None:
