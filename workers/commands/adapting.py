@@ -83,8 +83,8 @@ def adapted(
         )
     with progress_bar("steps") as advance_to:
         if server:
-            return server_at(server, say).adapt(fields, advance_to)
-        from workers.commands.local import adapt_locally, adapt_to_pictures
+            return server_at(server, say).adapt({**fields, **given(profile=profile)}, advance_to)
+        from workers.commands.local_adaptation import adapt_locally, adapt_to_pictures
 
         settings = settings_with(profile=profile)
         if references:
