@@ -52,11 +52,12 @@ class AskedTask:
 
 @dataclass(frozen=True)
 class CheckedRequest:
-    """What is asked of an image, whatever it is: checked parameters, and the task."""
+    """What is asked of an image, whatever it is: checked parameters, the task, and whose models are to answer."""
 
     kind: VoteKind
     parameters: SmoothedParameters
     asked: AskedTask
+    profile: Profile
 
     @property
     def noise(self) -> Noise:
@@ -78,7 +79,7 @@ def checked(
     if parameters is not None:
         wrong = list(check_fit(parameters, profile))
     found = accepted(parameters, [*problems, *unless_named(wrong, problems)])
-    return CheckedRequest(kind, found, asked_task(found, profile, tasks))
+    return CheckedRequest(kind, found, asked_task(found, profile, tasks), profile)
 
 
 def unless_named(wrong: Sequence[FieldProblem], named: Sequence[FieldProblem]) -> list[FieldProblem]:
@@ -87,14 +88,14 @@ def unless_named(wrong: Sequence[FieldProblem], named: Sequence[FieldProblem]) -
     return [problem for problem in wrong if problem.field.partition(".")[0] not in fields]
 
 
-def canonical_image(asked: CheckedRequest, image: bytes, profile: Profile) -> CanonicalImage:
+def canonical_image(asked: CheckedRequest, image: bytes) -> CanonicalImage:
     """Step 2. Raises UnreadableImageError."""
-    return canonicalise_for(asked.noise, image, profile.side, profile.preprocessing)
+    return canonicalise_for(asked.noise, image, asked.profile.side, asked.profile.preprocessing)
 
 
-def request_of(asked: CheckedRequest, image: CanonicalImage, profile: Profile, settings: Settings) -> JobRequest:
+def request_of(asked: CheckedRequest, image: CanonicalImage, settings: Settings) -> JobRequest:
     """Step 3."""
-    return job_request(asked, input_image(image), profile, settings)
+    return job_request(asked, input_image(image), settings)
 
 
 def input_image(image: CanonicalImage) -> InputImage:
@@ -110,9 +111,9 @@ def input_image(image: CanonicalImage) -> InputImage:
     )
 
 
-def job_request(asked: CheckedRequest, image: InputImage, profile: Profile, settings: Settings) -> JobRequest:
+def job_request(asked: CheckedRequest, image: InputImage, settings: Settings) -> JobRequest:
     """The request with all defaults filled in and the fingerprint of the function that will answer it."""
-    parameters, task = asked.parameters, asked.asked.task
+    parameters, task, profile = asked.parameters, asked.asked.task, asked.profile
     sigma = profile.default_sigma if parameters.sigma is None else parameters.sigma
     engine = engine_digest(profile, settings)
     decides = deciding_samples(parameters, profile, settings)
@@ -178,8 +179,8 @@ def asked_task(parameters: SmoothedParameters, profile: Profile, tasks: TaskStor
     stored, version = named_version(parameters.task, tasks)
     if version.adaptation and version.models != profile.model_digest:
         raise TaskConflictError(
-            f"version {version.number} of task {stored.name!r} was adapted to other models than those that are served: "
-            "adapt it again"
+            f"version {version.number} of task {stored.name!r} was adapted to other models than those of profile "
+            f"{profile.name}: ask the profile that it was adapted to, or adapt it again"
         )
     if profile.classes not in (None, len(stored.labels)):
         raise InvalidInputError(f"profile {profile.name} tells exactly {profile.classes} labels apart", field="task")

@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ROBUSTIFY_", env_ignore_empty=True, frozen=True)
 
     profile: str = Field("mini", description="The models to serve: see `robustify models`.")
+    further_profiles: str | None = Field(
+        None, description="Other profiles that the API serves too, with commas between; each needs workers of its own."
+    )
     state_dir: Annotated[Path, AfterValidator(Path.expanduser), AfterValidator(Path.absolute)] = Field(
         Path("~/.local/state/robustify"),
         validate_default=True,

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from adapters.contract.webhook import Receivers
-from adapters.profiles.library import served_profile
+from adapters.profiles.library import served_profiles
 from adapters.queue.board import JobBoard
 from adapters.queue.changes import Changes
 from adapters.queue.connection import connect
@@ -68,15 +68,17 @@ def create_app(settings: Settings, board: JobBoard, store: ImageStore, traces: T
         Janitor(settings, board, store).run,
         Deliveries(settings, board, receivers).run,
     ]
+    profile, *further = served_profiles(settings)
     app.state.service = Service(
         settings,
-        served_profile(settings),
+        profile,
         board,
         store,
         AdaptationCache(AdaptationStore(settings.state.adaptations)),
         changes,
         receivers,
         traces=traces,
+        further_profiles=tuple(further),
     )
     app.state.stopping = Stopping()
     install_error_handlers(app)

@@ -2,6 +2,7 @@
 
 import errno
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated
@@ -20,7 +21,7 @@ from adapters.queue.changes import Changes
 from adapters.settings import Settings
 from adapters.store.adaptations import StoredAdaptation
 from adapters.store.tasks import StoredTask, TaskStore, Version
-from adapters.store.tensors import ImageStore
+from adapters.store.tensors import ImageStore, stored_bytes
 from adapters.traces.spans import NO_TRACES, Traces
 from robustify.errors import UnknownTaskError
 from service.access.caller import CallerDependency
@@ -49,6 +50,7 @@ class Service:
 
     settings: Settings
     profile: Profile
+    """The usual one."""
     board: JobBoard
     store: ImageStore
     adaptations: AdaptationCache
@@ -58,6 +60,17 @@ class Service:
     lines: Lines = field(default_factory=Lines)
     decoders: Decoders = field(default_factory=Decoders)
     traces: Traces = NO_TRACES
+    further_profiles: tuple[Profile, ...] = ()
+
+    @property
+    def profiles(self) -> Mapping[str, Profile]:
+        """All that are served, by their names, the usual one first."""
+        return {profile.name: profile for profile in (self.profile, *self.further_profiles)}
+
+    @property
+    def image_bytes(self) -> int:
+        """What a stored image counts as: that of the largest canonical tensor."""
+        return max(stored_bytes(profile.side, profile.side) for profile in self.profiles.values())
 
     @cached_property
     def in_flight(self) -> BytesInFlight:

@@ -167,6 +167,9 @@ REUSED_KEY = ProblemKind("reused-idempotency-key", 422, "The Idempotency-Key bel
 ALLOWANCE_USED = ProblemKind("allowance-used", 429, "You have as much as you may have")
 
 
+PROFILE_NOT_ALLOWED = ProblemKind("profile-not-allowed", 403, "The key is for other profiles")
+
+
 TOO_MANY_QUESTIONS = ProblemKind("too-many-questions", 403, "No more questions about this image are answered")
 QUEUE_FULL = ProblemKind(
     "queue-full", 503, "Too many jobs wait", "As many jobs wait as are allowed: send it again later.", retry=True

@@ -7,12 +7,13 @@ from functools import cache
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from adapters.contract.choice import Choosing
 from adapters.contract.example import SMALL_PICTURE, SMALL_PICTURE_BASE64
 from adapters.contract.fields import ANY, given
 from adapters.contract.webhook import Notified
 from adapters.images import MAX_PIXELS, MAX_REDUCED_PIXELS, MAX_REDUCED_SIDE, MAX_SCANS, MAX_SIDE, MIN_SIDE
 from adapters.preparation import PARAMETERS
-from adapters.profiles.library import served_profile
+from adapters.profiles.library import served_profiles
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
 from service.access.description import describe_access
@@ -86,22 +87,27 @@ def describe_bodies(document: Document, settings: Settings) -> None:
     """Gives every submission its body, as a form and as JSON."""
     file = image_schema(FILE, form_limits(settings), SMALL_PICTURE)
     text = image_schema(FILE_AS_TEXT, json_limits(settings), SMALL_PICTURE_BASE64)
-    profile = served_profile(settings)
     for kind, model in PARAMETERS.items():
-        parameters = notified(for_profile(model.model_json_schema(ref_template=REFERENCE), profile))
+        parameters = asked_of(model, served_profiles(settings))
         form = {"schema": with_image(never_null(parameters), file), "encoding": dict(FORM_ENCODING)}
         content = {FORM: form, JSON: {"schema": with_image(or_null(parameters), text)}}
         document["paths"][f"/{kind}"]["post"]["requestBody"] = {"required": True, "content": content}
 
 
-def for_profile(schema: Document, profile: Profile) -> Document:
-    """What holds for the served profile alone: how many labels it tells apart, and whether they may be left out."""
-    properties = schema["properties"]
-    if profile.classes is not None:
+def asked_of(model: type[BaseModel], profiles: Sequence[Profile]) -> Document:
+    """All that may be asked of these profiles about an image."""
+    return chosen(notified(for_profiles(model.model_json_schema(ref_template=REFERENCE), profiles)))
+
+
+def for_profiles(schema: Document, profiles: Sequence[Profile]) -> Document:
+    """What holds for all served profiles: how many labels they tell apart, and whether these may be left out."""
+    properties, classes = schema["properties"], {profile.classes for profile in profiles}
+    if len(classes) == 1 and (number := classes.pop()) is not None:
         labels, null = properties["labels"]["anyOf"]
-        exactly = {**labels, "minItems": profile.classes, "maxItems": profile.classes}
+        exactly = {**labels, "minItems": number, "maxItems": number}
         properties = {**properties, "labels": {**properties["labels"], "anyOf": [exactly, null]}}
-    some_task = [] if profile.class_names is not None else [{"anyOf": [given(labels=ANY), given(task=ANY)]}]
+    may_be_left_out = any(profile.class_names is not None for profile in profiles)
+    some_task = [] if may_be_left_out else [{"anyOf": [given(labels=ANY), given(task=ANY)]}]
     return {**schema, "properties": properties, "allOf": [*schema["allOf"], *some_task]}
 
 
@@ -119,15 +125,30 @@ def json_body(model: type[BaseModel]) -> Document:
     return {"requestBody": {"required": True, "content": content}}
 
 
+def choosing_body(model: type[BaseModel]) -> Document:
+    """Likewise, of what asks one of the profiles."""
+    content = {JSON: {"schema": or_null(chosen(model.model_json_schema(ref_template=REFERENCE)))}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def notified_body(model: type[BaseModel]) -> Document:
     """Likewise, of a submission, which may have a webhook."""
-    content = {JSON: {"schema": or_null(notified(model.model_json_schema(ref_template=REFERENCE)))}}
+    content = {JSON: {"schema": or_null(chosen(notified(model.model_json_schema(ref_template=REFERENCE))))}}
     return {"requestBody": {"required": True, "content": content}}
 
 
 def notified(schema: Document) -> Document:
     """With the webhook, which every submission may have."""
-    properties = Notified.model_json_schema(ref_template=REFERENCE)["properties"]
+    return with_fields_of(Notified, schema)
+
+
+def chosen(schema: Document) -> Document:
+    """With the choice of a profile."""
+    return with_fields_of(Choosing, schema)
+
+
+def with_fields_of(model: type[BaseModel], schema: Document) -> Document:
+    properties = model.model_json_schema(ref_template=REFERENCE)["properties"]
     return {**schema, "properties": {**schema["properties"], **properties}}
 
 

@@ -44,6 +44,11 @@ class Caller(Record):
     """What the operator calls the key."""
     scopes: frozenset[Scope] = USER_SCOPES
     allowance: Allowance = Allowance()
+    profiles: frozenset[str] | None = None
+    """Whose models may be asked; None for all that are served."""
+
+    def may_ask(self, profile: str) -> bool:
+        return self.profiles is None or profile in self.profiles
 
     @property
     def has_key(self) -> bool:

@@ -1,5 +1,6 @@
 """The profiles that there are: those of the installation and the user's, each a TOML file; and which one is served."""
 
+import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +20,8 @@ NAME = re.compile(PROFILE_NAME)
 USUAL = "mini"
 KEPT_READINGS = 256
 
+log = logging.getLogger(__name__)
+
 
 @cache
 def shipped_profiles() -> Mapping[str, Profile]:
@@ -29,7 +32,21 @@ def shipped_profiles() -> Mapping[str, Profile]:
 
 
 def profiles_of(settings: Settings) -> Mapping[str, Profile]:
-    """All that can be read by their names, the user's last; `unreadable` has the others."""
+    """All that can be read by their names, the user's last; the log has a line for each of the others."""
+    for error in unreadable(settings):
+        tell(error.path, changed_at(error.path), str(error))
+    return readable(settings)
+
+
+@lru_cache(KEPT_READINGS)
+def tell(path: Path, changed_at: int, error: str) -> None:
+    """Once for each change of the file: whoever asks for the profiles does not set the rate."""
+    # All of it is the template, so that the filter of repeats does not take one file for another.
+    log.warning(f"not listed: {error}")
+
+
+def readable(settings: Settings) -> Mapping[str, Profile]:
+    """All that can be read; `unreadable` has the others."""
     own = [found for found in own_files(settings) if isinstance(found, Profile)]
     return {**shipped_profiles(), **{profile.name: profile for profile in own}}
 
@@ -80,8 +97,18 @@ def path_of(name: str, settings: Settings) -> Path:
 
 
 def served_profile(settings: Settings) -> Profile:
-    """The profile of the settings with the folder of its files."""
+    """The profile of the settings with the folder of its files: a worker has no other, and the API usually asks it."""
     return located(find_profile(settings.profile, settings), settings)
+
+
+def served_profiles(settings: Settings) -> tuple[Profile, ...]:
+    """All that an API serves, the usual one first."""
+    names = dict.fromkeys([settings.profile, *further_names(settings)])
+    return tuple(located(find_profile(name, settings), settings) for name in names)
+
+
+def further_names(settings: Settings) -> Iterable[str]:
+    return [text.strip() for text in (settings.further_profiles or "").split(",") if text.strip()]
 
 
 def located(profile: Profile, settings: Settings) -> Profile:

@@ -91,10 +91,17 @@ class Asking:
         self.commit(admission)
         return admission.record
 
-    def admit(self, request: JobRequest, shard_samples: int, asked: Asked = NOBODY_IN_PARTICULAR) -> Admission:
+    def admit(
+        self,
+        request: JobRequest,
+        shard_samples: int,
+        asked: Asked = NOBODY_IN_PARTICULAR,
+        image_bytes: int | None = None,
+    ) -> Admission:
         """The job of this request: the one that its owner has, a done one if its outcome is known, a hold on one of the
         same request that is under way, or a new one.
 
+        `image_bytes`: what an image of the owner's counts as, by default what this one takes.
         A phase that may be settled early has a look after each of its shards; others are cut into `shard_samples`.
         Raises QueueFullError, AllowanceError, TooManyQuestionsError or ReusedKeyError where it is not accepted.
         """
@@ -105,7 +112,7 @@ class Asking:
         plan = self._plan(request, asked) | {
             "outcome": question,
             "image": request.image.sha256,
-            "image_bytes": stored_bytes(request.image.height, request.image.width),
+            "image_bytes": image_bytes or stored_bytes(request.image.height, request.image.width),
             "phases": _json([planned(phase, shard_samples) for phase in request.phases]),
             "samples_total": samples,
             "charge": samples,

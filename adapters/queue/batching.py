@@ -10,7 +10,7 @@ from adapters.contract.records import VoteKind
 from adapters.contract.usage import Limits
 from adapters.queue.asking import LATER_SECONDS, Asked
 from adapters.queue.board_script import BoardScript
-from adapters.queue.keys import new_job_id
+from adapters.queue.keys import new_job_id, queue_name
 from adapters.queue.reading import pairs
 from adapters.settings import Settings
 from robustify.errors import AllowanceError, QueueFullError, ReusedKeyError
@@ -24,16 +24,17 @@ class Batching:
     _call: BoardScript
     _settings: Settings
 
-    def check_room(self, kind: VoteKind, jobs: int, samples: int, asked: Asked) -> None:
-        """Whether so many more jobs may wait now, of so many samples together. Raises QueueFullError or AllowanceError.
+    def check_room(self, kind: VoteKind, engine: str, jobs: int, samples: int, asked: Asked) -> None:
+        """Whether so many more jobs of an engine may wait now, of so many samples together.
 
-        Nothing is reserved: what others take meanwhile is missing.
+        Nothing is reserved: what others take meanwhile is missing. Raises QueueFullError or AllowanceError.
         """
         caller, settings = asked.caller, self._settings
         limits = Limits.of(caller, settings)
         answer = self._call(
             "batch_room",
             kind=kind,
+            queue=queue_name(kind, engine),
             owner=caller.owner,
             jobs=jobs,
             charge=samples,

@@ -46,6 +46,7 @@ class ApiKey(Record):
     digest: str
     scopes: frozenset[Scope]
     allowance: Allowance = Allowance()
+    profiles: frozenset[str] | None = None
     created_at: float
     expires_at: float | None = None
     revoked_at: float | None = None
@@ -64,7 +65,9 @@ class ApiKey(Record):
 
     @property
     def caller(self) -> Caller:
-        return Caller(owner=self.id, name=self.name, scopes=self.scopes, allowance=self.allowance)
+        return Caller(
+            owner=self.id, name=self.name, scopes=self.scopes, allowance=self.allowance, profiles=self.profiles
+        )
 
 
 class StoredKeys(Record):
@@ -134,6 +137,7 @@ class ApiKeyStore:
         scopes: frozenset[Scope] = USER_SCOPES,
         allowance: Allowance | None = None,
         expires_at: float | None = None,
+        profiles: frozenset[str] | None = None,
     ) -> NewKey:
         """A new key. Raises InvalidInputError for a name that cannot be shown on a line."""
         secret = new_secret()
@@ -143,6 +147,7 @@ class ApiKeyStore:
             digest=digest_of(secret),
             scopes=scopes,
             allowance=allowance or Allowance(),
+            profiles=profiles,
             created_at=now,
             expires_at=expires_at,
         )

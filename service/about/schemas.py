@@ -30,7 +30,14 @@ class ModelDescription(BaseModel):
         description="Of each part.",
         examples=[[{"part": "denoiser", "name": "MIT", "business": "yes", "url": None, "read": None}]],
     )
-    served: bool = Field(description="Whether this service uses it.", examples=[True])
+    served: bool = Field(description="Whether requests to this service may ask it.", examples=[True])
+    workers: int | None = Field(
+        description="Live workers that can answer; null where it is not served, or the queue does not tell.",
+        examples=[1, None],
+    )
+    samples_per_second: float | None = Field(
+        description="What they count together; null where none has measured it.", examples=[180.5, None]
+    )
     available: bool = Field(description="Whether its files are on this machine.", examples=[True])
     side: int = Field(description="Height and width of the canonical tensor, in pixels.", examples=[32])
     preprocessing: ResizeMode = Field(
@@ -41,7 +48,7 @@ class ModelDescription(BaseModel):
     default_sigma: float = Field(description="The `sigma` of a request that has none.", examples=[0.25])
     classes: int | None = Field(description="How many labels it needs; null for any number.", examples=[None, 2])
     class_names: Sequence[str] | None = Field(
-        description="Of the served one: what labels have to be among; null where they are free.",
+        description="Of a served one: what labels have to be among; null where they are free.",
         examples=[None, ["tench", "goldfish"]],
     )
     can_adapt: bool = Field(description="Whether it has a text-to-image model to make references.", examples=[True])
@@ -51,7 +58,7 @@ class ModelDescription(BaseModel):
 
 
 class Models(BaseModel):
-    """The served one first."""
+    """The served ones first, and of these the one that answers where a request names none."""
 
     models: Sequence[ModelDescription]
 
@@ -66,7 +73,11 @@ class Readiness(BaseModel):
     """Requests can be answered."""
 
     status: Literal["ready"] = "ready"
-    workers: int = Field(description="Live workers that can answer what this service submits.", examples=[1])
+    profile: str = Field(description="Which was asked about; by default the usual one.", examples=["mini"])
+    workers: int = Field(description="Live workers that can answer for it.", examples=[1])
+    profiles: Mapping[str, int] = Field(
+        description="Live workers for each of the served profiles.", examples=[{"mini": 1}]
+    )
     queued: Mapping[str, int] = Field(
         description="Parts of jobs that wait for a worker, by kind.",
         examples=[{"predict": 0, "adapt": 0, "certify": 0}],

@@ -23,6 +23,8 @@ from adapters.contract.jobs import JobError
 from adapters.contract.records import VoteKind
 from adapters.images import CanonicalImage
 from adapters.preparation import CheckedRequest, checked, deciding_samples
+from adapters.profiles.fingerprint import engine_digest
+from adapters.profiles.profile import Profile
 from adapters.queue.asking import Admission, Asked
 from robustify.errors import QueueUnavailableError, RobustifyError
 from service.batches.received import BatchImage, ReceivedBatch, digest_of
@@ -72,19 +74,22 @@ async def admit_batch(service: Service, batch: AskedBatch) -> tuple[BatchRecord,
     return await in_thread(lambda: service.board.add_batch(batch.kind, entries, digest, batch.asked))
 
 
-def check_batch(service: Service, kind: VoteKind, received: ReceivedBatch, asked: Asked) -> AskedBatch:
+def check_batch(
+    service: Service, kind: VoteKind, profile: Profile, received: ReceivedBatch, asked: Asked
+) -> AskedBatch:
     """What is asked; raises one problem with all that is wrong with the fields."""
     with store_failures():
         tasks = service.tasks_of(asked.caller.owner)
-        request = checked(kind, received.values, received.strict, service.profile, tasks, received.problems)
+        request = checked(kind, received.values, received.strict, profile, tasks, received.problems)
     return AskedBatch(request, tuple(received.images), asked)
 
 
 def check_room(service: Service, batch: AskedBatch) -> None:
     parameters = batch.request.parameters
-    n0 = deciding_samples(parameters, service.profile, service.settings).n0
-    count = len(batch.images)
-    service.board.check_room(batch.kind, count, count * (n0 + parameters.n), batch.asked)
+    profile, count = batch.request.profile, len(batch.images)
+    n0 = deciding_samples(parameters, profile, service.settings).n0
+    engine = engine_digest(profile, service.settings)
+    service.board.check_room(batch.kind, engine, count, count * (n0 + parameters.n), batch.asked)
 
 
 async def admitted(service: Service, request: CheckedRequest, image: BatchImage, asked: Asked) -> BatchEntry:
@@ -117,7 +122,7 @@ async def taken(service: Service, request: CheckedRequest, data: bytes, asked: A
 
 
 async def taken_now(service: Service, request: CheckedRequest, data: bytes, asked: Asked) -> str:
-    profile, owner = service.profile, asked.caller.owner
+    profile, owner = request.profile, asked.caller.owner
     canonical = await service.decoders.decode(request.noise, data, profile.side, owner, profile.preprocessing)
     admission = await in_thread(lambda: enqueue_where_there_is_room(service, request, canonical, asked))
     return admission.record.id
@@ -140,7 +145,8 @@ def digest_of_batch(batch: AskedBatch) -> str:
     """Tells one batch from another: by what is asked of the images, and by the images in their order."""
     request = batch.request
     asked = request.asked
-    about = [request.kind, request.parameters.model_dump(mode="json"), asked.version, asked.task.adaptation]
+    parameters = request.parameters.model_dump(mode="json")
+    about = [request.kind, request.profile.name, parameters, asked.version, asked.task.adaptation]
     return text_digest(json.dumps(["batch", about, [[image.name, file_digest(image)] for image in batch.images]]))
 
 

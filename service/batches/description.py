@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from adapters.contract.example import SMALL_PICTURE, SMALL_PICTURE_BASE64
 from adapters.contract.records import JobKind
 from adapters.preparation import PARAMETERS
-from adapters.profiles.library import served_profile
+from adapters.profiles.library import served_profiles
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
 from service.batches.receive import batch_limits
@@ -22,10 +22,9 @@ from service.openapi import (
     FORM_ENCODING,
     IMAGE_TYPES,
     NULL,
-    for_profile,
+    asked_of,
     image_schema,
     never_null,
-    notified,
     or_null,
     referenced,
 )
@@ -49,13 +48,13 @@ def accepted_batch() -> Document:
 
 def describe_batches(document: Document, settings: Settings) -> None:
     """Gives the batch its body, as a form and as JSON."""
-    profile = served_profile(settings)
+    profiles = served_profiles(settings)
     form_encoding = {**FORM_ENCODING, IMAGES: {"contentType": IMAGE_TYPES}}
     form_encoding.pop("image", None)
     file = image_schema(FILE, batch_limits(settings, is_json=False), SMALL_PICTURE)
     text = image_schema(FILE_AS_TEXT, batch_limits(settings, is_json=True), SMALL_PICTURE_BASE64)
-    form = body_of([never_null(asked(kind, profile)) for kind in PARAMETERS], file, nothing={"not": {}})
-    text_form = body_of([or_null(asked(kind, profile)) for kind in PARAMETERS], text_or_named(text), nothing=NULL)
+    form = body_of([never_null(asked(kind, profiles)) for kind in PARAMETERS], file, nothing={"not": {}})
+    text_form = body_of([or_null(asked(kind, profiles)) for kind in PARAMETERS], text_or_named(text), nothing=NULL)
     content = {FORM: {"schema": form, "encoding": form_encoding}, JSON: {"schema": text_form}}
     document["paths"][PATH]["post"]["requestBody"] = {"required": True, "content": content}
 
@@ -76,10 +75,9 @@ def text_or_named(text: Document) -> Document:
     return {"anyOf": [text, named], "examples": text["examples"], "description": "In base64, with a name or without."}
 
 
-def asked(kind: JobKind, profile: Profile) -> Document:
+def asked(kind: JobKind, profiles: Sequence[Profile]) -> Document:
     """What may be asked of each image, by this kind."""
-    schema = notified(for_profile(PARAMETERS[kind].model_json_schema(ref_template=REFERENCE), profile))
-    return {**schema, KIND: kind}
+    return {**asked_of(PARAMETERS[kind], profiles), KIND: kind}
 
 
 def body_of(kinds: Sequence[Document], image: Document, nothing: Document) -> Document:

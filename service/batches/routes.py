@@ -20,6 +20,7 @@ from service.batches.received import BAD_KIND, KIND, ReceivedBatch
 from service.batches.results import NDJSON, result_lines
 from service.batches.schemas import BATCH_ID, Batch, BatchPage, batch_path, describe_batch, kind_of
 from service.body.presence import while_present
+from service.choosing import with_profile
 from service.dependencies import JOB_ID, NeedsRoom, Service, ServiceDependency
 from service.errors import UNKNOWN_BATCH, ProblemError
 from service.jobs.asking import asked_of, with_webhook
@@ -70,8 +71,9 @@ async def taken(service: Service, received: ReceivedBatch, asked: Asked) -> tupl
     asked, values, wrong = with_webhook(asked, received.values, service.receivers)
     kind = asked_kind(values.pop(KIND, None), [*received.problems, *wrong])
     check_allowed(asked.caller, ("POST", f"/{kind}"))
-    checked = ReceivedBatch(received.images, values, received.strict, [*received.problems, *wrong])
-    batch = await anyio.to_thread.run_sync(check_batch, service, kind, checked, asked)
+    profile, values, strange = with_profile(service, asked.caller, values)
+    checked = ReceivedBatch(received.images, values, received.strict, [*received.problems, *wrong, *strange])
+    batch = await anyio.to_thread.run_sync(check_batch, service, kind, profile, checked, asked)
     return await admit_batch(service, batch)
 
 

@@ -64,6 +64,7 @@ class UsageDescription(BaseModel):
     id: str = Field(description="Of the key; empty without one.", examples=["k3v9x2m7q4d1"])
     name: str = Field(description="What the operator calls it.", examples=["inspection line 4"])
     scopes: Sequence[Scope] = Field(description="What it may do.", examples=[["certify", "predict", "read"]])
+    profiles: Sequence[str] = Field(description="Of those that are served, which it may ask.", examples=[["mini"]])
     limits: UsageLimits
     stored: StoredImages
     waiting: Mapping[str, int] = Field(

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query
 from adapters.contract.access import Caller, Scope
 from adapters.contract.usage import Limits, Usage
 from adapters.settings import Settings
-from adapters.store.tensors import stored_bytes
 from service.dependencies import Service, ServiceDependency
 from service.openapi import problems
 from service.owned.caller import OwningCaller
@@ -32,13 +31,13 @@ def get_usage(service: ServiceDependency, caller: OwningCaller, days: Days = USU
 
 
 def describe_usage(service: Service, caller: Caller, usage: Usage) -> UsageDescription:
-    side = service.profile.side
     return UsageDescription(
         id=caller.owner,
         name=caller.name,
         scopes=[scope for scope in Scope if scope in caller.scopes],
+        profiles=[name for name in service.profiles if caller.may_ask(name)],
         limits=with_rest(Limits.of(caller, service.settings), usage),
-        stored=StoredImages(images=usage.images, bytes=usage.images * stored_bytes(side, side)),
+        stored=StoredImages(images=usage.images, bytes=usage.images * service.image_bytes),
         waiting=usage.waiting,
         days=usage.days,
         lifetimes=lifetimes_of(service.settings),

@@ -17,8 +17,9 @@ log = logging.getLogger(__name__)
 
 
 def is_served(service: Service, version: Version) -> bool:
-    """Whether requests can be answered with a version: it was adapted to the models that are served, or not at all."""
-    return version.adaptation is None or version.models == service.profile.model_digest
+    """Whether requests can be answered with a version: it was adapted to models that are served, or not at all."""
+    served = {profile.model_digest for profile in service.profiles.values()}
+    return version.adaptation is None or version.models in served
 
 
 def figures_of(service: Service, version: Version) -> Figures | None:

@@ -15,6 +15,7 @@ from adapters.store.tasks import check_same
 from adapters.traces.spans import Role
 from robustify.errors import UnknownTaskError
 from service.body.receive import receive_fields
+from service.choosing import with_profile
 from service.dependencies import NeedsRoom, Service, ServiceDependency
 from service.errors import store_failures
 from service.jobs.answering import answer
@@ -50,10 +51,11 @@ async def adapt(request: Request, response: Response, service: ServiceDependency
 
 def submit_adaptation(service: Service, values: Mapping[str, object], asked: Asked) -> Admission:
     """The job of this request; its task appears when it succeeds."""
-    profile, settings = service.profile, service.settings
+    settings = service.settings
     asked, values, problems = with_webhook(asked, values, service.receivers)
-    if problems:
-        raise FieldsError(problems)
+    profile, values, wrong = with_profile(service, asked.caller, values)
+    if problems or wrong:
+        raise FieldsError([*problems, *wrong])
     request = adapt_request(checked_adaptation(values, True, profile), profile, settings, asked.caller.owner)
     cost = checked_cost(request, profile, settings)
     check_name(service, request)

@@ -13,6 +13,7 @@ from adapters.contract.ledger import Ledger
 from adapters.contract.records import JobKind
 
 ENGINE_LETTERS = 8
+ENGINE_LABELS = ("engine", "profile")
 LIMITS = ("0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "30", "60", "300", "1800", "+Inf")
 """Of the board's distributions, in seconds, as the board's script writes them."""
 ENDS = ("failed", "canceled", "expired")
@@ -40,8 +41,10 @@ class BoardReading:
     memory: QueueMemory | None
 
 
-def board_families(reading: BoardReading, engine: str | None) -> Iterator[Metric]:
-    """All of them; `engine` is the one that this service asks, which is counted where it has no worker too."""
+def board_families(reading: BoardReading, asked: Mapping[str, str]) -> Iterator[Metric]:
+    """All of them; `asked` are the engines that this service asks, which are counted where they have no worker too, and
+    their profiles.
+    """
     figures = reading.figures
     yield from counter_families(figures.counters)
     yield from waiting_families(figures)
@@ -50,7 +53,7 @@ def board_families(reading: BoardReading, engine: str | None) -> Iterator[Metric
         ("compute", "robustify_job_compute_seconds", "From the beginning of a job to its end."),
     ):
         yield histogram_family(figures.counters, what, name, help_text)
-    yield from worker_families(figures.workers, engine)
+    yield from worker_families(figures.workers, asked)
     yield from ledger_families(reading.ledger)
     if reading.memory is not None:
         yield from memory_families(reading.memory)
@@ -128,18 +131,18 @@ def limit_label(limit: str) -> str:
     return limit if limit == "+Inf" else str(float(limit))
 
 
-def worker_families(workers: Sequence[WorkerRecord], engine: str | None) -> Iterator[Metric]:
+def worker_families(workers: Sequence[WorkerRecord], asked: Mapping[str, str]) -> Iterator[Metric]:
     """An engine is what workers compute alike: profile, models and settings. Eight letters of its digest tell it."""
-    alive = GaugeMetricFamily("robustify_workers_alive", "Workers that gave a sign lately.", labels=["engine"])
+    alive = GaugeMetricFamily("robustify_workers_alive", "Workers that gave a sign lately.", labels=ENGINE_LABELS)
     speed = GaugeMetricFamily(
-        "robustify_worker_samples_per_second", "What they count while they work, together.", labels=["engine"]
+        "robustify_worker_samples_per_second", "What they count while they work, together.", labels=ENGINE_LABELS
     )
     sign = GaugeMetricFamily(
-        "robustify_worker_last_sign_timestamp_seconds", "When one of them gave the last sign.", labels=["engine"]
+        "robustify_worker_last_sign_timestamp_seconds", "When one of them gave the last sign.", labels=ENGINE_LABELS
     )
-    for name in sorted({worker.engine for worker in workers} | ({engine} if engine else set())):
+    for name in sorted({worker.engine for worker in workers} | set(asked)):
         own = [worker for worker in workers if worker.engine == name]
-        label = [name[:ENGINE_LETTERS]]
+        label = [name[:ENGINE_LETTERS], asked.get(name) or own[0].profile]
         alive.add_metric(label, len(own))
         speed.add_metric(label, sum(worker.samples_per_second or 0.0 for worker in own))
         if own:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import anyio
@@ -51,7 +52,7 @@ class Scrape(Collector):
             "robustify_queue_up", "Whether the queue server answers.", value=float(self.reading is not None)
         )
         if self.reading is not None:
-            yield from board_families(self.reading, engine_of(self.service))
+            yield from board_families(self.reading, engines_of(self.service))
 
 
 def without_birth(family: Metric) -> Metric:
@@ -82,9 +83,10 @@ def read_board(service: Service) -> BoardReading | None:
         return None
 
 
-def engine_of(service: Service) -> str | None:
-    """The one that this service asks; None while its models are not in place."""
-    try:
-        return engine_digest(service.profile, service.settings)
-    except (ModelError, OSError):
-        return None
+def engines_of(service: Service) -> dict[str, str]:
+    """Those that this service asks, with the names of their profiles; without one whose models are not in place."""
+    found = {}
+    for name, profile in service.profiles.items():
+        with suppress(ModelError, OSError):
+            found[engine_digest(profile, service.settings)] = name
+    return found

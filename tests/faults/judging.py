@@ -60,7 +60,8 @@ class Findings:
         elif record.status is not JobStatus.SUCCEEDED or not isinstance(record.result, CertifyResult):
             self.other += 1
         else:
-            self.judge_result(record.result, undisturbed(job.request, lane.settings))
+            settings = lane.settings.model_copy(update={"profile": job.request.profile})
+            self.judge_result(record.result, undisturbed(job.request, settings))
 
     def judge_result(self, result: CertifyResult, expected: CertifyResult) -> None:
         """What was answered, beside what an undisturbed run answers."""

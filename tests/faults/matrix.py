@@ -15,6 +15,7 @@ from tests.faults.disk_rows import disk_full, disk_lane
 from tests.faults.judging import Findings
 from tests.faults.lanes import Lane, running_lane
 from tests.faults.percentiles import percentile
+from tests.faults.profile_rows import lane_with_profiles, profile_workers_killed
 from tests.faults.queue_rows import away, lane_with_api, partitioned, server_killed
 from tests.faults.worker_rows import delivered_again, frozen, killed_after_the_pop, killed_at_random
 
@@ -54,6 +55,7 @@ ROWS = (
     ),
     Row("F12", "a clock jumps by ten minutes or a day", 50, 4, clock_jumps, lane_with_clocks),
     Row("F13", "a worker is cut off while it computes", 100, 6, partitioned, needs="late commits refused"),
+    Row("F14", "workers of two profiles behind one API are killed", 100, 4, profile_workers_killed, lane_with_profiles),
 )  # fmt: skip
 LONG = "F6-300"
 """Its runs wait five minutes each."""

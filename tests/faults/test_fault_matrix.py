@@ -5,7 +5,7 @@ import pytest
 from tests.faults.matrix import Row, chosen, line, try_row, words
 
 SCALE = 0.004
-QUICK = ("F1", "F4", "F5", "F8", "F13")
+QUICK = ("F1", "F4", "F5", "F8", "F13", "F14")
 
 
 @pytest.mark.slow

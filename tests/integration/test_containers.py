@@ -26,6 +26,7 @@ SERVICE_IMAGE, WORKER_IMAGE = "robustify-service:test", "robustify-worker:test"
 MODEL_LIBRARIES = ("torch", "torchvision", "diffusers", "transformers", "open_clip", "timm")
 MUST_RUN = "CONTAINERS_MUST_RUN" in os.environ
 UID = 10001
+SECOND = "oracle-linear"
 BUILD_SECONDS, START_SECONDS, ANSWER_SECONDS = 3600.0, 600.0, 600.0
 SAMPLES = 1000
 
@@ -57,7 +58,7 @@ class Stack:
     key: str = ""
 
     def compose(self, *arguments: str, seconds: float = START_SECONDS) -> str:
-        files = ("-f", "docker-compose.yml", "-f", "compose.cpu.yaml")
+        files = ("-f", "docker-compose.yml", "-f", "compose.cpu.yaml", "--profile", "second")
         return run([str(KIT / "compose"), "-p", self.project, *files, *arguments], seconds, **self.environment)
 
     def container(self, service: str) -> dict[str, Any]:
@@ -102,6 +103,7 @@ def stack(engine: None, tmp_path_factory: pytest.TempPathFactory, free_port: Fre
         "WORKER_IMAGE": WORKER_IMAGE,
         "QUEUE_IMAGE": QUEUE_IMAGE,
         "QUEUE_USER": owner_of_the_data(QUEUE_IMAGE),
+        "SECOND_PROFILE": SECOND,
         "NOISE_KEY_FILE": str(secret_file(tmp_path_factory.mktemp("secrets"))),
         # So that a certificate has many shards, and a batch ends soon.
         "ROBUSTIFY_BATCH_SIZE": "25",
@@ -222,6 +224,15 @@ def test_a_worker_is_killed(stack: Stack, wait_until: WaitUntil) -> None:
     wait_until(lambda: stack.container("worker")["State"]["Health"]["Status"] == "healthy", START_SECONDS)
     restarted = stack.container("worker")
     assert (restarted["Id"], restarted["RestartCount"]) == (container["Id"], 1)
+
+
+def test_two_profiles(stack: Stack) -> None:
+    """Each has a worker of its own, and answers where a request names it."""
+    with stack.client as client:
+        assert client.get("/readyz", params={"profile": SECOND}).json()["profiles"] == {"mini": 1, SECOND: 1}
+        for profile, labels in (("mini", ["cat", "horse", "ship"]), (SECOND, ["left", "right"])):
+            job = submit(client, "predict", 60, n="60", labels=labels, profile=profile)
+            assert (job["status"], job["result"]["model"]["profile"]) == ("succeeded", profile)
 
 
 def test_the_queue_server_is_replaced(stack: Stack, wait_until: WaitUntil) -> None:

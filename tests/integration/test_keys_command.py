@@ -20,11 +20,12 @@ def test_key_when_it_is_made_rotated_and_revoked(tmp_path: Path) -> None:
     """Its text is printed when it is made and when it is rotated, and never again; the list shows what became of it."""
     limits = ("--samples-per-day", "1000", "--requests-per-minute", "30", "--queued-jobs", "2", "--stored-bytes", "99")
     made = run(tmp_path, "keys", "create", "Ada [x]", "--scope", "certify", "--scope", "read", *limits, "--days", "3",
-               "--json")  # fmt: skip
+               "--profile", "mini", "--profile", "oracle-coin", "--json")  # fmt: skip
     assert made.returncode == 0, made.stderr
     key = json.loads(made.stdout)
     assert key["key"].startswith(f"rk_{key['id']}_")
     assert key["scopes"] == ["certify", "read"]
+    assert key["profiles"] == ["mini", "oracle-coin"]
     assert key["allowance"] == {
         "samples_per_day": 1000, "requests_per_minute": 30, "queued_jobs": 2, "stored_bytes": 99,
     }  # fmt: skip
@@ -39,6 +40,13 @@ def test_key_when_it_is_made_rotated_and_revoked(tmp_path: Path) -> None:
     assert "rk_" not in listed.stdout
     document = json.loads(run(tmp_path, "keys", "list", "--json").stdout)
     assert [(found["id"], found["state"]) for found in document["keys"]] == [(key["id"], "revoked")]
+
+
+def test_key_when_it_is_for_a_profile_that_there_is_not(tmp_path: Path) -> None:
+    """It is not made: it would open nothing."""
+    ended = run(tmp_path, "keys", "create", "Ada", "--profile", "minni")
+    assert (ended.returncode, "unknown profile 'minni'" in ended.stderr) == (2, True)
+    assert not (tmp_path / "api_keys.json").exists()
 
 
 def test_key_when_there_is_none_of_that_id(tmp_path: Path) -> None:

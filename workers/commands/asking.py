@@ -120,7 +120,10 @@ def plan(
     """Say what a radius would cost in samples and seconds, without any image."""
     smoothing = given(target_radius=target_radius, sigma=sigma, n=n, n0=n0, alpha=alpha)
     fields = {**smoothing, **given(p=p, samples_per_second=samples_per_second)}
-    document = server_at(server).plan(fields) if server else planned(fields, settings_with(profile=profile))
+    if server:
+        document = server_at(server).plan({**fields, **given(profile=profile)})
+    else:
+        document = planned(fields, settings_with(profile=profile))
     show(document, as_json, print_plan)
 
 
@@ -128,7 +131,7 @@ def predicted(image: bytes, fields: Mapping[str, object], server: str | None, pr
     """The answer of a server, or of models loaded in this process."""
     with progress_bar("samples") as advance_to:
         if server:
-            return server_at(server, say).predict(image, fields, advance_to)
+            return server_at(server, say).predict(image, {**fields, **given(profile=profile)}, advance_to)
         return local_answer(JobKind.PREDICT, image, fields, profile, advance_to).prediction()
 
 
@@ -136,7 +139,7 @@ def certified(image: bytes, fields: Mapping[str, object], server: str | None, pr
     """Likewise."""
     with progress_bar("samples") as advance_to:
         if server:
-            return server_at(server, say).certify(image, fields, advance_to)
+            return server_at(server, say).certify(image, {**fields, **given(profile=profile)}, advance_to)
         return local_answer(JobKind.CERTIFY, image, fields, profile, advance_to).certificate()
 
 
@@ -147,8 +150,8 @@ def local_answer(
     settings = settings_with(profile=profile_name)
     profile = served_profile(settings)
     asked = checked(kind, fields, False, profile, TaskStore(settings.state.tasks))
-    canonical = canonical_image(asked, image, profile)
-    request = request_of(asked, canonical, profile, settings)
+    canonical = canonical_image(asked, image)
+    request = request_of(asked, canonical, settings)
     # Imported once the request is in order: the model libraries take seconds.
     from workers.commands.local import LocalAnswer
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.contract.access import USER_SCOPES, Allowance, Scope
+from adapters.profiles.library import find_profile
 from adapters.store.api_keys import ApiKey, ApiKeyStore, NewKey
 from workers.commands.app import AsJson, app, settings_with, show
 
@@ -29,6 +30,10 @@ SamplesPerDay = Annotated[int | None, typer.Option(help="Noisy samples that it m
 RequestsPerMinute = Annotated[int | None, typer.Option(help="Requests that it may send in a minute.", min=1)]
 QueuedJobs = Annotated[int | None, typer.Option(help="Jobs that it may have waiting.", min=1)]
 StoredBytes = Annotated[int | None, typer.Option(help="Bytes of images that it may have stored.", min=1)]
+Profiles = Annotated[
+    list[str] | None,
+    typer.Option("--profile", help="Whose models it may ask; repeat it. By default all that are served."),
+]
 Days = Annotated[int | None, typer.Option(help="Days after which it holds no longer; by default it holds.", min=1)]
 GraceHours = Annotated[float, typer.Option(help="Hours for which the secret of before holds too.", min=0)]
 
@@ -41,6 +46,7 @@ class KeyDescription(BaseModel):
     state: str
     scopes: tuple[Scope, ...]
     allowance: Allowance
+    profiles: tuple[str, ...] | None
     created_at: str
     expires_at: str | None
     revoked_at: str | None
@@ -66,6 +72,7 @@ def create_command(
     requests_per_minute: RequestsPerMinute = None,
     queued_jobs: QueuedJobs = None,
     stored_bytes: StoredBytes = None,
+    profile: Profiles = None,
     days: Days = None,
     as_json: AsJson = False,
 ) -> None:
@@ -78,7 +85,8 @@ def create_command(
         stored_bytes=stored_bytes,
     )
     expires_at = None if days is None else now + days * DAY_SECONDS
-    made = store().create(name, now, frozenset(scope or USER_SCOPES), allowance, expires_at)
+    profiles = known_profiles(profile)
+    made = store().create(name, now, frozenset(scope or USER_SCOPES), allowance, expires_at, profiles)
     show(described_with_text(made), as_json, print_text)
 
 
@@ -102,6 +110,14 @@ def revoke_command(key_id: KeyId, as_json: AsJson = False) -> None:
     show(revoked, as_json, lambda console, key: console.print(Text(f"key {key.id} ({key.name}) is revoked")))
 
 
+def known_profiles(names: list[str] | None) -> frozenset[str] | None:
+    """Raises InvalidInputError for a profile that there is not: a key for a misspelt one would open nothing."""
+    if not names:
+        return None
+    settings = settings_with()
+    return frozenset(find_profile(name, settings).name for name in names)
+
+
 def store() -> ApiKeyStore:
     """Of the environment's state folder."""
     return ApiKeyStore(settings_with().state.api_keys)
@@ -114,6 +130,7 @@ def described(key: ApiKey) -> KeyDescription:
         state=state_of(key, time.time()),
         scopes=tuple(scope for scope in Scope if scope in key.scopes),
         allowance=key.allowance,
+        profiles=None if key.profiles is None else tuple(sorted(key.profiles)),
         created_at=iso_time(key.created_at),
         expires_at=None if key.expires_at is None else iso_time(key.expires_at),
         revoked_at=None if key.revoked_at is None else iso_time(key.revoked_at),
@@ -141,9 +158,11 @@ def print_text(console: Console, created: CreatedKey) -> None:
 
 
 def print_keys(console: Console, listed: Keys) -> None:
-    table = Table("id", "name", "state", "scopes", "allowance", "created", "expires", box=None, pad_edge=False)
+    columns = ("id", "name", "state", "scopes", "profiles", "allowance", "created", "expires")
+    table = Table(*columns, box=None, pad_edge=False)
     for key in listed.keys:
         allowed = ", ".join(f"{name} {value}" for name, value in key.allowance.model_dump(exclude_none=True).items())
-        scopes, days = " ".join(key.scopes), (key.created_at[:10], (key.expires_at or NOTHING)[:10])
-        table.add_row(key.id, Text(key.name), key.state, scopes, allowed or NOTHING, *days)
+        days = (key.created_at[:10], (key.expires_at or NOTHING)[:10])
+        profiles = "all" if key.profiles is None else " ".join(key.profiles)
+        table.add_row(key.id, Text(key.name), key.state, " ".join(key.scopes), profiles, allowed or NOTHING, *days)
     console.print(table)

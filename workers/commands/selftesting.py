@@ -130,8 +130,8 @@ def own_certificate(settings: Settings, picture: bytes) -> JsonObject:
 
     profile, values = served_profile(settings), {"labels": ["above", "below"], "n": 100}
     asked = checked(JobKind.CERTIFY, values, False, profile, TaskStore(settings.state.tasks))
-    image = canonical_image(asked, picture, profile)
-    answer = LocalAnswer(request_of(asked, image, profile, settings), image.tensor, settings, lambda done, total: None)
+    image = canonical_image(asked, picture)
+    answer = LocalAnswer(request_of(asked, image, settings), image.tensor, settings, lambda done, total: None)
     certificate = answer.certificate().certificate
     assert certificate is not None
     return certificate

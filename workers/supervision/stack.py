@@ -1,7 +1,7 @@
 """The whole service on one machine: the queue server when none is given, one worker, and the API."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import get_args
 
@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from adapters.certificates.key_files import signing_key
 from adapters.certificates.public_keys import noise_key
 from adapters.profiles.availability import check_presence
-from adapters.profiles.library import served_profile
+from adapters.profiles.library import served_profiles
+from adapters.profiles.profile import Profile
 from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 from adapters.store.api_keys import check_listening
@@ -20,8 +21,12 @@ from workers.supervision.processes import Child, Supervisor
 
 @contextmanager
 def running_stack(settings: Settings, workers: int = 1) -> Iterator[Supervisor]:
-    """Start everything that `settings` do not name as running elsewhere; end it on the way out."""
-    check_presence(served_profile(settings), settings)
+    """Start everything that `settings` do not name as running elsewhere, with so many workers for each profile; end it
+    on the way out.
+    """
+    profiles = served_profiles(settings)
+    for profile in profiles:
+        check_presence(profile, settings)
     with key_failures():
         noise_key(settings)
         signing_key(settings)
@@ -31,8 +36,8 @@ def running_stack(settings: Settings, workers: int = 1) -> Iterator[Supervisor]:
         server = None if settings.redis_url else stack.enter_context(own_server(settings))
         url = server.url if server else settings.redis_url
         environment = environment_of(settings.model_copy(update={"redis_url": url}))
-        children = [worker_child(index, environment) for index in range(workers)]
-        yield stack.enter_context(Supervisor([*children, api_child(environment)], server))
+        children = [*worker_children(profiles, workers, environment), api_child(environment)]
+        yield stack.enter_context(Supervisor(children, server))
 
 
 @contextmanager
@@ -74,8 +79,13 @@ def secret_fields() -> set[str]:
     return {name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation)}
 
 
-def worker_child(index: int, environment: dict[str, str]) -> Child:
-    return Child(f"worker-{index}", ("-m", "workers"), environment)
+def worker_children(profiles: Sequence[Profile], workers: int, environment: dict[str, str]) -> list[Child]:
+    """So many for each profile: a worker has one."""
+    names = [profile.name for profile in profiles for _ in range(workers)]
+    return [
+        Child(f"worker-{index}", ("-m", "workers"), {**environment, "ROBUSTIFY_PROFILE": name})
+        for index, name in enumerate(names)
+    ]
 
 
 def api_child(environment: dict[str, str]) -> Child:

@@ -14,6 +14,7 @@
 --   once:OWNER:KEY     hash    an Idempotency-Key -> the request that it came with, and its ticket
 --   waiting:KIND       zset    job that nobody has begun -> since when
 --   waiting:KIND:OWNER zset    those of the owner who asked first
+--   waiting-in:QUEUE   zset    those of a queue: where one engine has no worker, its jobs shut out no other's
 --   lane:QUEUE:OWNER   list    an owner's jobs that wait for their turn
 --   rotation:QUEUE     list    the owners who have a lane, the next first: one job each in turn
 --   held:QUEUE         zset    every shard that is wanted and not recorded -> +inf while it waits in RQ's list, or else the
@@ -79,6 +80,7 @@ local function tickets_about_key(owner, image) return PREFIX .. 'tickets-about:'
 local function once_key(owner, name) return PREFIX .. 'once:' .. owner .. ':' .. name end
 local function waiting_key(kind) return PREFIX .. 'waiting:' .. kind end
 local function waiting_of_key(kind, owner) return PREFIX .. 'waiting:' .. kind .. ':' .. owner end
+local function waiting_in_key(queue) return PREFIX .. 'waiting-in:' .. queue end
 local function lane_key(queue, owner) return PREFIX .. 'lane:' .. queue .. ':' .. owner end
 local function rotation_key(queue) return PREFIX .. 'rotation:' .. queue end
 local function held_key(queue) return PREFIX .. 'held:' .. queue end

@@ -3,11 +3,12 @@
 local function is_of_votes(id) return call('HGET', job_key(id), 'phase') ~= 'adapt' end
 
 local function wait_no_longer(id)
-  local f = call('HMGET', job_key(id), 'kind', 'owner')
+  local f = call('HMGET', job_key(id), 'kind', 'owner', 'queue')
   call('ZREM', QUEUED, id)
   if f[1] then
     call('ZREM', waiting_key(f[1]), id)
     call('ZREM', waiting_of_key(f[1], f[2]), id)
+    call('ZREM', waiting_in_key(f[3]), id)
   end
 end
 

@@ -76,6 +76,7 @@ local function create_waiting()
   call('ZADD', QUEUED, stamp(now + STORING_SECONDS), a.job)
   call('ZADD', waiting_key(a.kind), stamp(now), a.job)
   call('ZADD', waiting_of_key(a.kind, a.owner), stamp(now), a.job)
+  call('ZADD', waiting_in_key(a.queue), stamp(now), a.job)
 end
 
 -- The owner's ticket of the same request, unless what it holds ended without a result, or with one that lacked votes.
@@ -141,7 +142,7 @@ local function refused(why, ...)
 end
 
 local function refusal_to_queue()
-  if call('ZCARD', waiting_key(a.kind)) >= a.max_queued then return refused('full') end
+  if call('ZCARD', waiting_in_key(a.queue)) >= a.max_queued then return refused('full') end
   local most = a.max_queued_of_owner
   if most > 0 and call('ZCARD', waiting_of_key(a.kind, a.owner)) >= most then return refused('owner-full') end
   return nil

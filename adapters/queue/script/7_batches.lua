@@ -17,7 +17,7 @@ end
 function commands.batch_room()
   drop_old_batches(a.owner)
   if call('ZCARD', batches_key(a.owner)) >= MOST_BATCHES then return refused('batches', MOST_BATCHES) end
-  if call('ZCARD', waiting_key(a.kind)) + a.jobs > a.max_queued then return refused('full') end
+  if call('ZCARD', waiting_in_key(a.queue)) + a.jobs > a.max_queued then return refused('full') end
   local most = a.max_queued_of_owner
   if most > 0 and call('ZCARD', waiting_of_key(a.kind, a.owner)) + a.jobs > most then return refused('owner-full', most) end
   if a.samples_per_day > 0 and charged_today(a.owner) + a.charge > a.samples_per_day then

@@ -21,7 +21,7 @@ def request(kind: VoteKind, settings: Settings | None = None, **values: Any) -> 
     parameters, problems = parse_parameters(kind, {"labels": ["cat", "dog"], **values}, strict=True)
     assert parameters is not None, problems
     asked = AskedTask(Task(("cat", "dog")))
-    return job_request(CheckedRequest(kind, parameters, asked), IMAGE, MINI, settings or Settings(profile="mini"))
+    return job_request(CheckedRequest(kind, parameters, asked, MINI), IMAGE, settings or Settings(profile="mini"))
 
 
 @pytest.mark.parametrize(

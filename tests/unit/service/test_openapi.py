@@ -188,7 +188,7 @@ def test_body_when_it_is_described(document: Schema, kind: JobKind, media: str) 
     schema = body_of(document, kind, media)
     assert schema["required"] == ["image"]
     assert schema["additionalProperties"] is False
-    assert schema["properties"].keys() - {"image", "webhook"} == PARAMETERS[kind].model_fields.keys()
+    assert schema["properties"].keys() - {"image", "webhook", "profile"} == PARAMETERS[kind].model_fields.keys()
     limits = json_limits(SETTINGS) if media == "application/json" else form_limits(SETTINGS)
     told = schema["properties"]["image"]["description"]
     of_jpegs = (MAX_SCANS, MAX_REDUCED_SIDE, MAX_REDUCED_PIXELS)
@@ -452,7 +452,7 @@ def test_submission_when_it_is_shown(document: Schema, kind: Any, media: str, tm
         data = decode_image(image, limits) if media == "application/json" else image.encode()
         fields = {name: value for name, value in values.items() if name != "image"}
         question = checked(kind, fields, media == "application/json", profile, TaskStore(tmp_path))
-        assert canonical_image(question, data, profile).tensor.shape == (3, 32, 32)
+        assert canonical_image(question, data).tensor.shape == (3, 32, 32)
 
 
 def test_request_when_it_is_shown(document: Schema) -> None:

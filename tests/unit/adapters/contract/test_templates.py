@@ -31,7 +31,7 @@ KINDS: list[VoteKind] = [JobKind.PREDICT, JobKind.CERTIFY]
 
 
 def asked(folder: Path, kind: VoteKind = JobKind.CERTIFY, profile: Profile = MINI, **values: Any) -> JobRequest:
-    return job_request(checked(kind, values, True, profile, TaskStore(folder)), IMAGE, profile, SETTINGS)
+    return job_request(checked(kind, values, True, profile, TaskStore(folder)), IMAGE, SETTINGS)
 
 
 def problems(folder: Path, **values: Any) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Batches, and who is told of what, on a real queue server."""
 
 import time
+from contextlib import nullcontext
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.queue_fixtures import MakeRequest
 
 __all__ = ["board", "question"]
 
+ENGINE = "e" * 64
 URL = "https://hooks.example.org/a"
 BROKEN = BatchEntry(name="broken.png", error=JobError(type="unreadable-image", title="No", detail="It is broken."))
 
@@ -128,10 +130,10 @@ class TestBatches:
         for _ in range(200):
             batch_of(board, job)
         with pytest.raises(AllowanceError, match="200 of your batches"):
-            board.check_room(JobKind.PREDICT, 1, 100, ANN)
-        board.check_room(JobKind.PREDICT, 1, 100, BOB)
+            board.check_room(JobKind.PREDICT, ENGINE, 1, 100, ANN)
+        board.check_room(JobKind.PREDICT, ENGINE, 1, 100, BOB)
         answer(board, job)
-        board.check_room(JobKind.PREDICT, 1, 100, ANN)
+        board.check_room(JobKind.PREDICT, ENGINE, 1, 100, ANN)
 
 
 class TestRoom:
@@ -140,24 +142,33 @@ class TestRoom:
         by = asked("ann", queued_jobs=3, samples_per_day=300)
         before = board.usage("ann", 1)
         for _ in range(2):
-            board.check_room(JobKind.PREDICT, 3, 300, by)
+            board.check_room(JobKind.PREDICT, ENGINE, 3, 300, by)
         assert board.usage("ann", 1) == before
 
     def test_when_more_jobs_would_wait_than_may(self, board: JobBoard, question: MakeRequest) -> None:
         """The refusal says how many may; those that wait count."""
         by = asked("ann", queued_jobs=3)
-        board.submit(question(), SAMPLES, by)
+        waiting = question()
+        board.submit(waiting, SAMPLES, by)
         with pytest.raises(AllowanceError, match="3 of your jobs may wait"):
-            board.check_room(JobKind.PREDICT, 3, 300, by)
+            board.check_room(JobKind.PREDICT, waiting.engine, 3, 300, by)
         with pytest.raises(QueueFullError):
-            board.check_room(JobKind.PREDICT, 1000, 1000, Asked())
+            board.check_room(JobKind.PREDICT, waiting.engine, 1000, 1000, Asked())
+
+    def test_when_jobs_of_another_engine_wait(self, board: JobBoard, question: MakeRequest) -> None:
+        """They take no room: where no worker has their models, nobody else's are shut out."""
+        most = question().model_copy(update={"engine": "f" * 64})
+        board.submit(most, SAMPLES)
+        for engine, has_room in ((ENGINE, True), (most.engine, False)):
+            with nullcontext() if has_room else pytest.raises(QueueFullError):
+                board.check_room(JobKind.PREDICT, engine, 1000, 1000, Asked())
 
     def test_when_the_quota_is_used(self, board: JobBoard, question: MakeRequest) -> None:
         """The refusal says how much is left."""
         by = asked("ann", samples_per_day=250)
         board.submit(question(), SAMPLES, by)
         with pytest.raises(AllowanceError, match="150 are left"):
-            board.check_room(JobKind.PREDICT, 2, 200, by)
+            board.check_room(JobKind.PREDICT, ENGINE, 2, 200, by)
 
 
 class TestDeliveries:

@@ -41,7 +41,7 @@ def test_distribution_when_the_board_counts_each_bucket() -> None:
         "queued:predict:+Inf": 1.0,
         "queued:predict:sum": 9.0,
     }
-    found = values(list(board_families(reading(counters), None)))
+    found = values(list(board_families(reading(counters), {})))
     name = "robustify_job_queue_seconds"
     limits = ("0.01", "0.05", "0.5", "1.0", "+Inf")
     assert [found[f"{name}_bucket", *sorted((limit, "predict"))] for limit in limits] == [0, 2, 2, 5, 6]
@@ -70,22 +70,22 @@ def test_limits_when_the_script_has_others() -> None:
 )
 def test_counter_when_it_was_counted(counter: str, sample: tuple[str, ...]) -> None:
     """It is there with its value, and before it happened with 0 where it is a known one."""
-    assert values(list(board_families(reading({counter: 3.0}), None)))[sample] == 3.0
-    assert values(list(board_families(reading({}), None))).get(sample, 0.0) == 0.0
+    assert values(list(board_families(reading({counter: 3.0}), {})))[sample] == 3.0
+    assert values(list(board_families(reading({}), {}))).get(sample, 0.0) == 0.0
 
 
 def test_workers_when_some_live() -> None:
-    """They are counted by the first letters of their engine, with the latest sign of them."""
-    found = values(list(board_families(reading({}, (worker("a", 10.0, 5.0), worker("b", None, 8.0))), "f" * 16)))
-    assert found["robustify_workers_alive", "01234567"] == 2
-    assert found["robustify_worker_samples_per_second", "01234567"] == 10
-    assert found["robustify_worker_last_sign_timestamp_seconds", "01234567"] == 8
-    assert found["robustify_workers_alive", "ffffffff"] == 0
+    """They are counted by the first letters of their engine and by their profile, with the latest sign of them."""
+    found = values(list(board_families(reading({}, (worker("a", 10.0, 5.0), worker("b", None, 8.0))), {"f" * 16: "q"})))
+    assert found["robustify_workers_alive", "01234567", "p"] == 2
+    assert found["robustify_worker_samples_per_second", "01234567", "p"] == 10
+    assert found["robustify_worker_last_sign_timestamp_seconds", "01234567", "p"] == 8
+    assert found["robustify_workers_alive", "ffffffff", "q"] == 0
 
 
 def test_ledger_when_something_was_given_out() -> None:
     """The number of outcomes, and the sum of their alphas."""
-    found = values(list(board_families(reading({}), None)))
+    found = values(list(board_families(reading({}), {})))
     assert found["robustify_ledger_outcomes_total", "certify"] == 4
     assert found["robustify_ledger_alpha", "certify"] == 0.004
     assert found["robustify_jobs_oldest_wait_seconds", "predict"] == 7.5

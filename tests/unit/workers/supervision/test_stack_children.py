@@ -1,0 +1,20 @@
+"""Which workers `robustify up` starts."""
+
+from adapters.profiles.library import served_profiles
+from adapters.settings import Settings
+from workers.supervision.stack import worker_children
+
+
+def test_workers_when_several_profiles_are_served() -> None:
+    """As many for each as were asked for, in the order of the profiles; a name that is given twice counts once."""
+    settings = Settings(profile="mini", further_profiles="oracle-coin, mini,,oracle-linear")
+    profiles = served_profiles(settings)
+    assert [profile.name for profile in profiles] == ["mini", "oracle-coin", "oracle-linear"]
+    children = worker_children(profiles, 2, {"ROBUSTIFY_PORT": "1"})
+    assert [child.name for child in children] == [f"worker-{index}" for index in range(6)]
+    assert [child.environment["ROBUSTIFY_PROFILE"] for child in children[::2]] == [
+        "mini",
+        "oracle-coin",
+        "oracle-linear",
+    ]
+    assert {child.environment["ROBUSTIFY_PORT"] for child in children} == {"1"}
