@@ -7,7 +7,7 @@ from functools import cache
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from adapters.contract.choice import Choosing
+from adapters.contract.choice import PROFILE, Choosing
 from adapters.contract.example import SMALL_PICTURE, SMALL_PICTURE_BASE64
 from adapters.contract.fields import ANY, given
 from adapters.contract.webhook import Notified
@@ -68,7 +68,7 @@ def complete_description(app: FastAPI, settings: Settings, *parts: Describe) -> 
 
 def completed(document: Document, settings: Settings, parts: Sequence[Describe] = ()) -> Document:
     """With the bodies of submissions, every schema that a body refers to, and examples."""
-    for describe in (describe_bodies, *parts):
+    for describe in (describe_bodies, *parts, describe_profiles):
         describe(document, settings)
     describe_access(document, settings, problem_response)
     schemas = document["components"]["schemas"]
@@ -135,6 +135,29 @@ def notified_body(model: type[BaseModel]) -> Document:
     """Likewise, of a submission, which may have a webhook."""
     content = {JSON: {"schema": or_null(chosen(notified(model.model_json_schema(ref_template=REFERENCE))))}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def describe_profiles(document: Document, settings: Settings) -> None:
+    """Says which profiles are served, wherever a request may name one."""
+    names = [profile.name for profile in served_profiles(settings)]
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            found = [parameter for parameter in operation.get("parameters", ()) if parameter["name"] == PROFILE]
+            bodies = operation.get("requestBody", {}).get("content", {}).values()
+            chosen_in = [
+                body["schema"]["properties"] for body in bodies if PROFILE in body["schema"].get("properties", ())
+            ]
+            for owner, key in [*((one, "schema") for one in found), *((one, PROFILE) for one in chosen_in)]:
+                owner[key] = one_of(owner[key], names)
+
+
+def one_of(schema: Document, names: Sequence[str]) -> Document:
+    """A text that is one of these."""
+    named = {"examples": names[:1]}
+    if "anyOf" in schema:
+        choices = [choice if choice == NULL else {**choice, "enum": [*names]} for choice in schema["anyOf"]]
+        return {**schema, "anyOf": choices, **named}
+    return {**schema, "enum": [*names], **named}
 
 
 def notified(schema: Document) -> Document:

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing import forkserver, get_context
@@ -76,8 +77,9 @@ def begun(function: Callable[..., None], *arguments: object) -> None:
 def end(process: BaseProcess) -> None:
     """At once, also if it was stopped."""
     if process.is_alive() and process.pid is not None:
-        os.kill(process.pid, signal.SIGCONT)
-        process.kill()
+        with suppress(ProcessLookupError):  # It may die by itself now, and the server of forks has buried it.
+            os.kill(process.pid, signal.SIGCONT)
+            process.kill()
     process.join()
 
 

@@ -8,6 +8,8 @@ from robustify.types import Noise
 
 RELATIVE_STEP = 1e-9
 MAX_STEPS = 60
+LARGEST_FRACTION = 2.0**52
+"""From here on, doubles are whole numbers."""
 
 
 def lower_confidence_bound(successes: int, trials: int, alpha: float) -> float:
@@ -79,6 +81,8 @@ def source_radius(radius: float | None, source_norm: float, noise: Noise) -> flo
 def rounded_down(radius: float, digits: int = 4) -> float:
     """The radius to so many decimal digits, never more than it is."""
     scale = 10.0**digits
+    if radius * scale > LARGEST_FRACTION:
+        return radius
     rounded = math.floor(radius * scale) / scale
     return rounded if rounded <= radius else (math.floor(radius * scale) - 1) / scale
 

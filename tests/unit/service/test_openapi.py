@@ -48,6 +48,8 @@ Schema = Mapping[str, Any]
 SETTINGS = Settings(profile="mini", state_dir=Path("/nowhere"), max_upload_bytes=12_345)
 SUBMISSIONS = [(kind, media) for kind in PARAMETERS for media in ("multipart/form-data", "application/json")]
 ROUTED = (jobs, listing, usage, planning, certificates, adapt, routes, references, models, health)
+BESIDE = ("image", "webhook", "profile")
+"""Fields of a submission that are no parameters of the question."""
 DOCUMENTED_BOUNDS = {
     "MIN_LABELS": ("labels", "minItems"),
     "MAX_LABELS": ("labels", "maxItems"),
@@ -153,7 +155,7 @@ def fitting(name: str, schema: Schema, value: Any) -> Any:
 def test_bound_when_a_value_is_at_it(document: Schema, kind: JobKind) -> None:
     """Whatever is just within the description is taken."""
     for name, schema in body_of(document, kind)["properties"].items():
-        for value in () if name in ("image", "webhook") else values_at(rules_of(schema)):
+        for value in () if name in BESIDE else values_at(rules_of(schema)):
             assert parse(kind, {name: fitting(name, schema, value)}) == [], name
 
 
@@ -162,7 +164,7 @@ def test_bound_when_a_value_is_beyond_it(document: Schema, kind: JobKind) -> Non
     """Whatever is just outside is refused; nearly every parameter has such values."""
     bounded = set()
     for name, schema in body_of(document, kind)["properties"].items():
-        for value in () if name in ("image", "webhook") else values_beyond(rules_of(schema)):
+        for value in () if name in BESIDE else values_beyond(rules_of(schema)):
             bounded.add(name)
             problems = parse(kind, {name: fitting(name, schema, value)})
             assert [problem.field for problem in problems] == [name], value
