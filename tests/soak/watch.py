@@ -1,6 +1,8 @@
 """What the processes of a stack take, over time."""
 
 import asyncio
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,12 +52,12 @@ def resident(pid: int) -> int:
 
 
 def disk_of(folder: Path) -> int:
+    """Folders and files may go while they are counted."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_blocks * 512 if path.is_file() else 0
-        except OSError:
-            continue
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += os.lstat(os.path.join(place, name)).st_blocks * 512
     return total
 
 
