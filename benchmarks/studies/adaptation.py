@@ -26,19 +26,21 @@ from adapters.child_process import end_with
 from adapters.contract.adapt import AdaptParameters, adapt_request
 from adapters.models.process import set_up
 from adapters.models.training.workshop import Workshop
-from adapters.profiles.library import find_profile
+from adapters.profiles.library import served_profile
 from adapters.settings import Settings
 from adapters.store.adaptations import CLASSIFIER, REFERENCES, AdaptationStore
 from robustify.smoothing.statistics import largest_radius
 from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
 from workers.adaptation.stages import AdaptationRun
-from workers.evaluation.datasets import Dataset, read_dataset
+from workers.evaluation.data.dataset import Dataset
+from workers.evaluation.data.reading import read_dataset
 from workers.evaluation.rows import ended_at_once, row_source
-from workers.evaluation.runs import Evaluation, Row, evaluate, read_rows
+from workers.evaluation.runs import Evaluation, Method, Row, evaluate, read_rows
 
 ALPHA = 0.001
-RADII = (0.0, 0.25, 0.5)
 NONE, DENOISER, BOTH = "none", "denoiser only", "both"
+PLAIN, SMOOTHED = "plain CLIP", "CLIP-Smooth"
+ACR = "ACR"
 say = Console(stderr=True).print
 
 
@@ -71,13 +73,14 @@ class Study:
     n0: int
     n: int
     workers: int
+    radii: Sequence[float]
 
-    def rows(self, adaptation: str | None, sigma: float) -> list[Row]:
+    def rows(self, adaptation: str | None, sigma: float, method: Method = "denoised") -> list[Row]:
         """A row for every image, certified with an adaptation."""
         evaluation = Evaluation(
             settings=self.settings,
             task=Task(self.dataset.class_names, DEFAULT_TEMPLATE, adaptation),
-            method="denoised",
+            method=method,
             parameters=SmoothingParameters(sigma, self.n0, self.n, ALPHA),
             dataset_digest=self.dataset.digest,
         )
@@ -95,7 +98,7 @@ class Study:
 
     def adapt_once(self, wanted: Wanted) -> dict[str, str]:
         """Adapts to the class names: the digests of the personalised denoiser alone, and of both models."""
-        profile = find_profile(self.settings.profile)
+        profile = served_profile(self.settings)
         set_up(profile, self.settings)
         request = adapt_request(wanted.parameters(self.dataset.class_names), profile, self.settings)
         folder = self.folder / f"{wanted.references}-weight-{request.guidance_weight:g}"
@@ -128,24 +131,33 @@ def certified_radius(row: Row) -> float:
     return row.radius if row.radius is not None and certified(row, 0.0) else 0.0
 
 
-def figures(rows: Rows) -> dict[str, float]:
+Measure = Callable[[Row], float]
+
+
+def measures(radii: Sequence[float]) -> dict[str, Measure]:
+    """What is counted of a row: whether it is certified at each radius, and its certified radius."""
+    return {
+        **{f"certified at {radius:g}": partial(certified, radius=radius) for radius in radii},
+        ACR: certified_radius,
+    }
+
+
+def figures(rows: Rows, radii: Sequence[float]) -> dict[str, float]:
     """Certified accuracy at each radius, ACR, and the share whose most voted class is right."""
-    values = {f"certified at {radius:g}": [certified(row, radius) for row in rows] for radius in RADII}
-    values["ACR"] = [certified_radius(row) for row in rows]
-    values["top class right"] = [float(row.answer == row.label) for row in rows]
-    return {name: statistics.fmean(value) for name, value in values.items()}
+    means = {name: statistics.fmean(map(measure, rows)) for name, measure in measures(radii).items()}
+    return {**means, "top class right": statistics.fmean(row.answer == row.label for row in rows)}
 
 
-def difference(rows: Sequence[Rows], base: Rows) -> dict[str, dict[str, Any]]:
-    """The difference to `base` on the same images: its mean, the standard error of that over the images (each averaged
-    over the seeds), and the mean of every seed.
+def difference(rows: Sequence[Rows], bases: Sequence[Rows], radii: Sequence[float]) -> dict[str, dict[str, Any]]:
+    """The difference of each seed to its base on the same images: its mean, the standard error of that over the images
+    (each averaged over the seeds), and the mean of every seed.
     """
     found = {}
-    measures: dict[str, Callable[[Row], float]] = {
-        f"certified at {radius:g}": partial(certified, radius=radius) for radius in RADII
-    }
-    for name, measure in {**measures, "ACR": certified_radius}.items():
-        gains = [[measure(after) - measure(before) for after, before in zip(run, base, strict=True)] for run in rows]
+    for name, measure in measures(radii).items():
+        gains = [
+            [measure(after) - measure(before) for after, before in zip(run, base, strict=True)]
+            for run, base in zip(rows, bases, strict=True)
+        ]
         of_images = [statistics.fmean(of_image) for of_image in zip(*gains, strict=True)]
         found[name] = {
             "mean": statistics.fmean(of_images),
@@ -155,24 +167,38 @@ def difference(rows: Sequence[Rows], base: Rows) -> dict[str, dict[str, Any]]:
     return found
 
 
+def classifiers(study: Study, sigmas: Sequence[float]) -> Iterator[dict[str, Any]]:
+    """The rivals of Table 2, a record each: the classifier as it is, and smoothed without a denoiser."""
+    yield record(study, 0, 0, PLAIN, [study.rows(None, sigmas[0], "no-smoothing")], None)
+    for sigma in sigmas:
+        yield record(study, sigma, 0, SMOOTHED, [study.rows(None, sigma, "no-denoiser")], None)
+
+
 def components(study: Study, sigmas: Sequence[float], shots: Sequence[int], seeds: int) -> Iterator[dict[str, Any]]:
-    """Table 6, a record for each (sigma, shots, variant)."""
+    """Table 6, a record for each (sigma, shots, variant); what both gain over the denoiser alone is a record too."""
     wanted = [Wanted(count, seed) for count in shots for seed in range(seeds)]
     made = dict(zip(wanted, study.adapt(wanted), strict=True))
     for sigma in sigmas:
-        base = study.rows(None, sigma)
-        yield {"sigma": sigma, "shots": 0, "variant": NONE, "figures": [figures(base)], "difference": None}
+        none = [study.rows(None, sigma)]
+        yield record(study, sigma, 0, NONE, none, None)
         for count in shots:
-            for variant in (DENOISER, BOTH):
-                rows = [study.rows(made[Wanted(count, seed)][variant], sigma) for seed in range(seeds)]
-                say(f"sigma {sigma:g}, {count} shots, {variant}: {[figures(run) for run in rows]}")
-                yield {
-                    "sigma": sigma,
-                    "shots": count,
-                    "variant": variant,
-                    "figures": [figures(run) for run in rows],
-                    "difference": difference(rows, base),
-                }
+            alone, both = (
+                [study.rows(made[Wanted(count, seed)][variant], sigma) for seed in range(seeds)]
+                for variant in (DENOISER, BOTH)
+            )
+            yield record(study, sigma, count, DENOISER, alone, none * seeds)
+            yield record(study, sigma, count, BOTH, both, none * seeds)
+            yield record(study, sigma, count, f"{BOTH}, over {DENOISER}", both, alone)
+
+
+def record(
+    study: Study, sigma: float, shots: int, variant: str, rows: Sequence[Rows], bases: Sequence[Rows] | None
+) -> dict[str, Any]:
+    """One line of Table 6: the figures of every seed, and what is gained over the bases."""
+    found = [figures(run, study.radii) for run in rows]
+    say(f"sigma {sigma:g}, {shots} shots, {variant}: {found}")
+    gain = None if bases is None else difference(rows, bases, study.radii)
+    return {"sigma": sigma, "shots": shots, "variant": variant, "figures": found, "difference": gain}
 
 
 def weights(study: Study, sigmas: Sequence[float], shots: int, values: Sequence[float]) -> Iterator[dict[str, Any]]:
@@ -181,7 +207,7 @@ def weights(study: Study, sigmas: Sequence[float], shots: int, values: Sequence[
     for weight, adaptation in zip(values, adaptations, strict=True):
         for sigma in sigmas:
             rows = study.rows(adaptation[DENOISER], sigma)
-            yield {"sigma": sigma, "weight": weight, "shots": shots, "figures": [figures(rows)]}
+            yield {"sigma": sigma, "weight": weight, "shots": shots, "figures": [figures(rows, study.radii)]}
 
 
 def table(records: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
@@ -207,7 +233,7 @@ def gained(name: str, gain: dict[str, Any]) -> str:
 
 
 def shown(name: str, value: float) -> str:
-    return f"{value:.4f}" if name == "ACR" else f"{100 * value:.1f}"
+    return f"{value:.4f}" if name == ACR else f"{100 * value:.1f}"
 
 
 def main(
@@ -221,6 +247,8 @@ def main(
     shots: Annotated[list[int] | None, typer.Option(help="By default 1 and 4.")] = None,
     seeds: int = 3,
     sigma: Annotated[list[float] | None, typer.Option(help="By default .25 and .5.")] = None,
+    radius: Annotated[list[float] | None, typer.Option(help="By default 0, .25 and .5.")] = None,
+    rivals: Annotated[bool, typer.Option("--rivals", help="Plain CLIP and CLIP-Smooth too, as in Table 2.")] = False,
     weight: Annotated[list[float] | None, typer.Option(help="lambda, for Table 8.")] = None,
     n0: int = 100,
     n: int = 200,
@@ -229,11 +257,12 @@ def main(
     settings = Settings(
         profile=profile, dtype=dtype, state_dir=work.absolute() / "state", threads=1 if workers > 1 else None
     )
-    chosen = find_profile(profile)
+    chosen = served_profile(settings)
     images = read_dataset(dataset, split, chosen.side, limit, chosen.preprocessing)
-    study = Study(images, settings, work, n0, n, workers)
+    study = Study(images, settings, work, n0, n, workers, radius or [0.0, 0.25, 0.5])
     counts, sigmas = shots or [1, 4], sigma or [0.25, 0.5]
-    parts = {"components": list(components(study, sigmas, counts, seeds))}
+    rows = list(classifiers(study, sigmas)) if rivals else []
+    parts = {"components": [*rows, *components(study, sigmas, counts, seeds)]}
     if weight:
         parts["weights"] = list(weights(study, sigmas, max(counts), weight))
     limits = " or ".join(f"{largest_radius(n, ALPHA, value):.3f} (sigma {value:g})" for value in sigmas)

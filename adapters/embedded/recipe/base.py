@@ -6,6 +6,8 @@ Cost: 100 images/s on one core (bf16 autocast), 96 images a step: 3,300 steps ar
 Adaptation draws its reference images from this stage and enlarges them with the super-resolution stage.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,13 +18,14 @@ from torch import nn
 
 from adapters.embedded.recipe.cascade import (
     TIMESTEPS,
+    TextRows,
     encode_prompts,
     eps_loss,
     noise_schedule,
     scale_to_signed,
     stage_unet,
 )
-from adapters.embedded.recipe.data import random_flip, read_training_set
+from adapters.embedded.recipe.data import DrawBatch, random_flip, read_training_set
 from adapters.embedded.recipe.names import synonyms
 from adapters.embedded.recipe.training import TrainingOptions, train
 from adapters.models.training.checkpoints import Checkpoint
@@ -44,19 +47,27 @@ def create_unet(text_width: int) -> UNet2DConditionModel:
 def build(data_folder: Path, text: Path, work: Path, steps: int) -> dict[str, torch.Tensor]:
     data = read_training_set(data_folder)
     text_rows = encode_prompts(text, synonyms(data_folder / "tiny_imagenet_32", data.class_names))
-    schedule = noise_schedule()
     torch.manual_seed(0)
     unet = create_unet(text_rows.empty.shape[-1]).to(memory_format=torch.channels_last)
+    draw = partial(data.draw, BATCH_SIZE, CIFAR10_SHARE)
+    return train(unet, diffusion_step(unet, draw, text_rows), options(steps), Checkpoint(work / "training.safetensors"))
+
+
+def diffusion_step(
+    unet: UNet2DConditionModel, draw: DrawBatch, text_rows: TextRows
+) -> Callable[[int, torch.Generator], torch.Tensor]:
+    """The loss of a step on a batch of `draw`."""
+    schedule = noise_schedule()
 
     def loss_of_step(step: int, generator: torch.Generator) -> torch.Tensor:
-        images, labels = data.draw(BATCH_SIZE, CIFAR10_SHARE, generator)
+        images, labels = draw(generator)
         clean = nn.functional.avg_pool2d(random_flip(scale_to_signed(images), generator), 2)
-        timesteps = torch.randint(TIMESTEPS, (BATCH_SIZE,), generator=generator)
+        timesteps = torch.randint(TIMESTEPS, (len(images),), generator=generator)
         noise = torch.randn(clean.shape, generator=generator)
         rows = text_rows.draw(labels, EMPTY_PROMPTS, generator)
         return eps_loss(unet, schedule.add_noise(clean, noise, timesteps), timesteps, rows, noise)
 
-    return train(unet, loss_of_step, options(steps), Checkpoint(work / "training.safetensors"))
+    return loss_of_step
 
 
 def main(

@@ -10,7 +10,8 @@ synonym in a random template. Ordinary augmentation: flips, crops, brightness an
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ import torch
 import typer
 from torch import nn
 
-from adapters.embedded.recipe.data import LabelledImages, read_training_set
+from adapters.embedded.recipe.data import DrawBatch, LabelledImages, TrainingSet, read_training_set
 from adapters.embedded.recipe.names import TEMPLATES, synonyms
 from adapters.embedded.recipe.training import TrainingOptions, train
 from adapters.models.training.checkpoints import Checkpoint
@@ -147,12 +148,26 @@ def build(data_folder: Path, work: Path, steps: int) -> dict[str, torch.Tensor]:
     data = read_training_set(data_folder)
     held_back = read_training_set(data_folder, held_back=True)
     texts = ClassTexts(synonyms(data_folder / "tiny_imagenet_32", data.class_names))
-    cifar10_classes = len(data.cifar10.class_names)
     torch.manual_seed(0)
     model = open_clip.CLIP(**MODEL_CONFIG).to(memory_format=torch.channels_last)
+    draw = partial(data.draw, BATCH_SIZE, CIFAR10_SHARE)
+    validate = partial(accuracies, held_back=held_back, texts=texts)
+    return train(
+        model,
+        contrastive_step(model, draw, texts, len(data.cifar10.class_names)),
+        options(steps),
+        Checkpoint(work / "training.safetensors"),
+        validate,
+    )
+
+
+def contrastive_step(
+    model: open_clip.CLIP, draw: DrawBatch, texts: ClassTexts, cifar10_classes: int
+) -> Callable[[int, torch.Generator], torch.Tensor]:
+    """The loss of a step on a batch of `draw`."""
 
     def loss_of_step(step: int, generator: torch.Generator) -> torch.Tensor:
-        images, labels = data.draw(BATCH_SIZE, CIFAR10_SHARE, generator)
+        images, labels = draw(generator)
         views = normalise(augment(images.float() / 255, generator)).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             image_features = model.encode_image(views, normalize=True)
@@ -160,12 +175,15 @@ def build(data_folder: Path, work: Path, steps: int) -> dict[str, torch.Tensor]:
             logits = model.logit_scale.exp().clamp(max=100) * image_features @ text_features.T
         return contrastive_loss(logits.float(), labels, cifar10_classes)
 
-    def validate(_: nn.Module) -> str:
-        cifar10 = zero_shot_accuracy(model, held_back.cifar10, torch.cat(texts.plain[:cifar10_classes]))
-        tiny = zero_shot_accuracy(model, held_back.tiny_imagenet, torch.cat(texts.plain[cifar10_classes:]))
-        return f"held back: CIFAR-10 {cifar10:.3f}, Tiny-ImageNet {tiny:.3f}"
+    return loss_of_step
 
-    return train(model, loss_of_step, options(steps), Checkpoint(work / "training.safetensors"), validate)
+
+def accuracies(model: nn.Module, held_back: TrainingSet, texts: ClassTexts) -> str:
+    """On the held-back images of each data set, among its own names."""
+    first = len(held_back.cifar10.class_names)
+    cifar10 = zero_shot_accuracy(model, held_back.cifar10, torch.cat(texts.plain[:first]))
+    other = zero_shot_accuracy(model, held_back.other, torch.cat(texts.plain[first:]))
+    return f"held back: CIFAR-10 {cifar10:.3f}, the other set {other:.3f}"
 
 
 def main(

@@ -1,6 +1,7 @@
 """The training images: sheets of 500 pictures of 32 x 32 pixels and their labels, as in `../shared/data`."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ HELD_BACK_CIFAR_SHEETS = 2
 """The last sheets of the train split, never trained on: settings are chosen there."""
 HELD_BACK_TINY_IMAGENET_IMAGES = 5
 """The last images of each class, likewise."""
+DrawBatch = Callable[[torch.Generator], tuple[torch.Tensor, torch.Tensor]]
+"""A batch of images (B, 3, 32, 32) uint8 and their labels (B,)."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +60,14 @@ def read_tiny_imagenet(folder: Path, *, held_back: bool = False) -> LabelledImag
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Both data sets side by side; labels of the second follow those of the first."""
+    """CIFAR-10 and another data set side by side; labels of the second follow those of the first."""
 
     cifar10: LabelledImages
-    tiny_imagenet: LabelledImages
+    other: LabelledImages
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        return self.cifar10.class_names + self.tiny_imagenet.class_names
+        return self.cifar10.class_names + self.other.class_names
 
     def draw(self, count: int, cifar10_share: float, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """A batch with replacement: images (count, 3, 32, 32) uint8, CIFAR-10 first, and labels into `class_names`."""
@@ -73,7 +76,7 @@ class TrainingSet:
             (source, torch.randint(len(source), (size,), generator=generator), offset)
             for source, size, offset in (
                 (self.cifar10, first, 0),
-                (self.tiny_imagenet, count - first, len(self.cifar10.class_names)),
+                (self.other, count - first, len(self.cifar10.class_names)),
             )
         ]
         images = torch.cat([source.images[index] for source, index, _ in parts])

@@ -17,6 +17,20 @@ CIFAR10_SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "truck": ("truck", "lorry", "fire truck"),
 }
 
+FASHION_MNIST_SYNONYMS: Mapping[str, tuple[str, ...]] = {
+    "t-shirt/top": ("t-shirt/top", "t-shirt", "top"),
+    "trouser": ("trouser", "pair of trousers"),
+    "pullover": ("pullover", "sweater"),
+    "dress": ("dress",),
+    "coat": ("coat",),
+    "sandal": ("sandal",),
+    "shirt": ("shirt",),
+    "sneaker": ("sneaker", "trainer"),
+    "bag": ("bag", "handbag"),
+    "ankle boot": ("ankle boot", "boot"),
+}
+"""In the order of the data set's labels; the names are its own, in small letters."""
+
 TEMPLATES = (
     "{}",
     "a {}",
