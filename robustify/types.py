@@ -13,6 +13,8 @@ class Phase(StrEnum):
     PREDICT = "predict"
     SELECT = "select"
     ESTIMATE = "estimate"
+    ATTACK = "attack"
+    """What an attack averages over: no votes, and never under a question's seed."""
     ADAPT = "adapt"
     """The work of an adaptation: no samples."""
 

@@ -122,6 +122,7 @@ class RemoteVotes:
     classifier: BlackBox
     labels: tuple[str, ...]
     asked: Asked
+    has_gradients: bool = False
 
     def __call__(self, x0: torch.Tensor) -> torch.Tensor:
         pixels = (x0.float().clamp(0, 1) * LEVELS).round().byte().permute(0, 2, 3, 1).cpu().numpy()

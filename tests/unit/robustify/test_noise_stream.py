@@ -52,7 +52,7 @@ def test_words_when_they_are_compared_with_those_of_this_project(phase: str, ind
 
 def test_codes_of_the_phases() -> None:
     """They are what they have always been, and no two phases have one."""
-    assert PHASE_CODES == {"predict": 1, "select": 2, "estimate": 3}
+    assert PHASE_CODES == {"predict": 1, "select": 2, "estimate": 3, "attack": 4}
     assert set(PHASE_CODES) == set(Phase) - {Phase.ADAPT}
 
 

@@ -1,0 +1,221 @@
+"""`robustify attack`: adversarial images, kept, and what is answered for them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from adapters.profiles.library import served_profile
+from robustify.errors import InvalidInputError
+from robustify.types import Noise, PredictTest, SmoothingParameters
+from workers.commands.app import (
+    AsJson,
+    Labels,
+    ProfileName,
+    TaskName,
+    Template,
+    app,
+    progress_bar,
+    say,
+    settings_with,
+    show,
+)
+from workers.commands.attack_presentation import print_attack, print_checks
+from workers.commands.measuring import (
+    SOME_UNREADABLE,
+    ClassMap,
+    Correction,
+    KnownSigma,
+    Limit,
+    NoDenoiser,
+    NoSmoothing,
+    PromptsOfSet,
+    RowAlpha,
+    SetName,
+    Split,
+    asked_images,
+    evaluation_of,
+    method_of,
+    report_of,
+    set_of,
+)
+from workers.commands.presentation import report_lines
+from workers.evaluation.attacks.plan import AttackMethod, AttackMode, AttackPlan, plan_of
+from workers.evaluation.data.dataset import DataReport, Dataset
+from workers.evaluation.data.names import Known
+from workers.evaluation.data.paper_sets import Prompts
+from workers.evaluation.data.reading import read_dataset
+from workers.evaluation.procedure import Procedure
+from workers.evaluation.runs import Evaluation, Method
+
+if TYPE_CHECKING:
+    from workers.evaluation.attacks.attacker import Attack
+
+CHECKED_IMAGES = 8
+"""Of `--check`, by default."""
+PROOF_IMAGES = 4
+ORACLE = "oracle-linear"
+
+AttackedData = Annotated[
+    Path | None, typer.Argument(metavar="[DATASET]", help="As `robustify evaluate` takes it; --check needs none.")
+]
+MethodName = Annotated[
+    AttackMethod | None, typer.Option("--method", help="By default smooth-adv, or pgd with --no-smoothing.")
+]
+ModeName = Annotated[AttackMode, typer.Option("--mode", help="As published, or as strong as we know how.")]
+Eps = Annotated[float, typer.Option(help="L2 distance for pixels in [0, 1].", min=1e-6)]
+Steps = Annotated[int | None, typer.Option(help="Gradients of one run, 100; queries of square, 1000.", min=1)]
+Restarts = Annotated[int, typer.Option(help="Random starts of a strong attack, for each of its losses.", min=1)]
+Copies = Annotated[int | None, typer.Option("--m", help="Noisy copies of the image at each step; 32.", min=1)]
+AnswerSamples = Annotated[int, typer.Option("--n", help="Samples of PREDICT, before and after.", min=1)]
+Transfer = Annotated[Path | None, typer.Option(help="Folder of another attack, whose images are tried instead.")]
+AlsoWrong = Annotated[bool, typer.Option("--all", help="Attack images too that are answered wrongly already.")]
+Check = Annotated[bool, typer.Option("--check", help="The seven checks of the attack, instead of a run.")]
+AttackFolder = Annotated[
+    Path | None, typer.Option("--output", help="Folder of rows, images and report; resumed if it exists.")
+]
+
+
+@app.command()
+def attack(
+    dataset: AttackedData = None,
+    split: Split = None,
+    set_name: SetName = None,
+    class_map: ClassMap = None,
+    prompts: PromptsOfSet = None,
+    labels: Labels = None,
+    task: TaskName = None,
+    template: Template = None,
+    method: MethodName = None,
+    mode: ModeName = AttackMode.STRONG,
+    eps: Eps = 0.5,
+    sigma: KnownSigma = 0.25,
+    steps: Steps = None,
+    restarts: Restarts = 1,
+    m: Copies = None,
+    n: AnswerSamples = 100,
+    alpha: RowAlpha = 0.001,
+    transfer: Transfer = None,
+    also_wrong: AlsoWrong = False,
+    limit: Limit = None,
+    no_denoiser: NoDenoiser = False,
+    no_smoothing: NoSmoothing = False,
+    k: Correction = None,
+    check: Check = False,
+    output: AttackFolder = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Attack every image of a data set within an L2 distance, keep the images, and answer them.
+
+    Cost of one image, in forward passes of denoiser and classifier (a pass back is two), with m 32: smooth-adv 9,600 in
+    mode paper, at most 20,800 in mode strong; apgd 9,728; square at most 32,032; pgd 300 and 650, as it has one copy.
+    Two PREDICT with 100 samples each come on top. CERTIFY with n 10,000 takes 10,100.
+
+    Exit code 1 where --check finds an attack that is not to be trusted; 3 where some files could not be used.
+    """
+    defence = method_of(no_denoiser, no_smoothing, ())
+    plan = plan_of(method or default_method(defence), mode, eps, steps, restarts, m, defence)
+    chosen_set = set_of(set_name, prompts, template, task)
+    settings = settings_with(profile=profile or (ORACLE if dataset is None else None), k=k)
+    served = served_profile(settings)
+    images = opened(dataset, served.name, served.side, check, limit) or read_dataset(
+        needed(dataset),
+        split,
+        served.side,
+        limit or (CHECKED_IMAGES if check else None),
+        served.preprocessing,
+        Known(served.class_names, class_map),
+        chosen_set,
+    )
+    asked_with = template or (list(chosen_set.templates(prompts or Prompts.USUAL)) if chosen_set else None)
+    images, label_task = asked_images(images, task, labels, asked_with, settings)
+    report = report_of(images, label_task)
+    for line in report_lines(report):
+        say(line)
+    asked = SmoothingParameters(sigma, n0=100, n=n, alpha=alpha)
+    answering = Procedure() if defence == "no-smoothing" else Procedure(test=PredictTest.FIXED, noise=Noise.GAUSSIAN)
+    evaluation = evaluation_of(settings, label_task, defence, asked, images, None, answering)
+    if check:
+        show_checks(evaluation, plan, images, output, as_json)
+    else:
+        name = f"{dataset.name if dataset else ORACLE}-{split or 'all'}"
+        show_attack(Asked(evaluation, plan, images, report, transfer, also_wrong), name, output, as_json)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is attacked, and how."""
+
+    evaluation: Evaluation
+    plan: AttackPlan
+    images: Dataset
+    report: DataReport
+    transfer: Path | None
+    also_wrong: bool
+
+
+def default_method(defence: Method) -> AttackMethod:
+    return AttackMethod.PGD if defence == "no-smoothing" else AttackMethod.SMOOTH_ADV
+
+
+def opened(dataset: Path | None, profile: str, side: int, check: bool, limit: int | None) -> Dataset | None:
+    """The oracle's images where the oracle is attacked without a data set; None where there is one."""
+    if dataset is not None:
+        return None
+    from workers.evaluation.attacks.oracle_images import OracleImages
+
+    if profile != ORACLE:
+        raise InvalidInputError("name the data set; without one only the profile oracle-linear is attacked", "dataset")
+    return OracleImages(limit or CHECKED_IMAGES, side)
+
+
+def needed(dataset: Path | None) -> Path:
+    assert dataset is not None
+    return dataset
+
+
+def show_attack(asked: Asked, name: str, output: Path | None, as_json: bool) -> None:
+    """Runs it, writes the report beside its rows, and shows it."""
+    from workers.evaluation.attacks.attacker import Attack, Attacker
+    from workers.evaluation.attacks.checks import zero_gradient_check
+    from workers.evaluation.attacks.report import REPORT, AttackReport, keep_document, kept_checks, settings_of
+    from workers.evaluation.attacks.runs import attack_summary, run_attack
+    from workers.evaluation.attacks.transfer import KeptAttack
+
+    kept = KeptAttack(asked.transfer) if asked.transfer else None
+    plan = None if kept else asked.plan
+    attack = Attack(asked.evaluation, plan, kept.digest if kept else None, asked.also_wrong)
+    folder = output or Path("evaluations") / f"attack-{name}-{attack.digest}"
+    say_cost(attack, len(asked.images))
+    with progress_bar("images") as advance:
+        rows = run_attack(lambda: Attacker(attack, kept), attack.digest, asked.images, folder, advance)
+    checks = kept_checks(folder) or ((zero_gradient_check(rows),) if plan else ())
+    report = AttackReport(settings=settings_of(attack), summary=attack_summary(rows), checks=checks, data=asked.report)
+    keep_document(folder, REPORT, report)
+    say(f"rows, images and report are in {folder}")
+    show(report, as_json, print_attack)
+    if report.summary.unusable:
+        raise typer.Exit(SOME_UNREADABLE)
+
+
+def say_cost(attack: "Attack", images: int) -> None:
+    if attack.plan is not None:
+        forwards = attack.plan.forwards
+        say(f"at most {forwards:,} forward passes for an image, {forwards * images:,} for {images} images")
+
+
+def show_checks(evaluation: Evaluation, plan: AttackPlan, images: Dataset, output: Path | None, as_json: bool) -> None:
+    """Makes the checks, keeps them where a folder is named, and ends with 1 where one fails."""
+    from workers.evaluation.attacks.attacker import Attack
+    from workers.evaluation.attacks.checks import Checked, run_checks
+    from workers.evaluation.attacks.report import CHECKS, keep_document
+
+    with progress_bar("checks") as advance:
+        checks = run_checks(Checked(Attack(evaluation, plan), images, PROOF_IMAGES), advance)
+    if output is not None:
+        keep_document(output, CHECKS, checks)
+    show(checks, as_json, print_checks)
+    if not checks.passed:
+        raise typer.Exit(1)
