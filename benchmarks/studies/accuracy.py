@@ -17,7 +17,8 @@ from rich.progress import track
 from adapters.profiles.library import find_profile
 from adapters.settings import Settings
 from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
-from workers.evaluation.datasets import Dataset, read_dataset
+from workers.evaluation.data.dataset import Dataset
+from workers.evaluation.data.reading import read_dataset
 from workers.evaluation.rows import row_source
 from workers.evaluation.runs import Evaluation, Method, Summary, evaluate
 

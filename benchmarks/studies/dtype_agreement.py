@@ -25,7 +25,8 @@ from benchmarks.studies.batch_shapes import run
 from robustify.smoothing.seeds import public_seed
 from robustify.types import Phase, Task
 from workers.counting import VoteMaker, samples_of
-from workers.evaluation.datasets import Dataset, read_dataset
+from workers.evaluation.data.dataset import Dataset, stacked
+from workers.evaluation.data.reading import read_dataset
 
 FIRST = "float32 as it is"
 VARIANTS: Mapping[str, Mapping[str, object]] = {
@@ -44,7 +45,7 @@ def votes_of(settings: Settings, dataset: Dataset, sigma: float, samples: int) -
     models = load_models(profile, settings)
     model = VoteMaker(profile, engine_digest(profile, settings), models, settings)
     rows = []
-    for image in track(dataset.images, f"{settings.dtype}, {'folded' if settings.folded else 'as it is'}"):
+    for image in track(stacked(dataset), f"{settings.dtype}, {'folded' if settings.folded else 'as it is'}"):
         seed = public_seed(PURPOSE, hashlib.sha256(image.tobytes()).hexdigest())
         count = model.votes(task, sigma, samples_of(image, sigma, seed), Phase.ESTIMATE)
         rows.append(run(count, samples).votes)

@@ -32,7 +32,8 @@ from robustify.smoothing.certify_rules import certify_rule
 from robustify.smoothing.predict_rules import predict_rule
 from robustify.smoothing.rules import CertifyRule, Outcome, PredictRule
 from robustify.types import DEFAULT_TEMPLATE, Bound, PredictTest, SmoothingParameters, Task
-from workers.evaluation.datasets import Dataset, read_dataset
+from workers.evaluation.data.dataset import Dataset
+from workers.evaluation.data.reading import read_dataset
 from workers.evaluation.runs import Evaluation
 
 TARGETS = {0.25: (0.25, 0.5), 0.5: (0.5, 1.0)}

@@ -22,8 +22,8 @@ from robustify.smoothing.algorithms import Certified, certify
 from robustify.smoothing.rules import CertifyRule
 from robustify.smoothing.votes import NO_VOTE, NoisyVotes, votes_of_rows
 from robustify.types import Phase
-from workers.evaluation.datasets import Dataset
-from workers.evaluation.rows import Evaluator, ended_at_once
+from workers.evaluation.data.dataset import Dataset, Sample, usable
+from workers.evaluation.rows import AHEAD, Evaluator, ended_at_once, in_their_order
 from workers.evaluation.runs import Evaluation, Row, evaluate, read_rows
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -90,23 +90,23 @@ def record(evaluation: Evaluation, dataset: Dataset, path: Path, workers: int, a
 def recorded_rows(
     evaluation: Evaluation, dataset: Dataset, workers: int, asking: Asking, indices: Sequence[int]
 ) -> Iterable[Row]:
-    arguments = (evaluation, asking, os.getpid())
+    arguments = (evaluation, dataset, asking, os.getpid())
     with ended_at_once(ProcessPoolExecutor(workers, get_context("spawn"), _start_process, arguments)) as pool:
-        jobs = [pool.submit(_record_row, index, dataset.images[index], dataset.labels[index]) for index in indices]
-        for job in jobs:
-            yield job.result()
+        yield from in_their_order(lambda index: pool.submit(_record_row, index), indices, AHEAD * workers)
 
 
-def recorded_row(evaluator: Evaluator, asking: Asking, index: int, image: np.ndarray, label: int) -> Row:
+def recorded_row(evaluator: Evaluator, asking: Asking, sample: Sample) -> Row:
     """The votes that were asked for, and nothing of what they say."""
-    started = time.perf_counter()
+    started, image = time.perf_counter(), usable(sample)
     classes = len(evaluator.evaluation.task.labels)
     select, estimate = (evaluator.counter(image, phase) for phase in (Phase.SELECT, Phase.ESTIMATE))
     votes = Votes(KeptVotes(classes, partial(each_vote, select)), KeptVotes(classes, partial(each_vote, estimate)))
     asking(votes)
     return Row(
-        index=index,
-        label=label,
+        index=sample.index,
+        label=sample.label,
+        file=sample.file,
+        sha256=sample.sha256,
         answer=None,
         radius=None,
         votes_for_each_sample=votes.digits,
@@ -144,16 +144,18 @@ def tally(votes: np.ndarray, classes: int) -> np.ndarray:
 
 
 _evaluator: Evaluator | None = None
+_dataset: Dataset | None = None
 _asking: Asking | None = None
 
 
-def _start_process(evaluation: Evaluation, asking: Asking, parent: int) -> None:
-    global _evaluator, _asking
+def _start_process(evaluation: Evaluation, dataset: Dataset, asking: Asking, parent: int) -> None:
+    global _evaluator, _dataset, _asking
     end_with(parent)  # Its work is for nobody else.
-    _evaluator, _asking = Evaluator(evaluation), asking
+    _evaluator, _dataset, _asking = Evaluator(evaluation), dataset, asking
 
 
-def _record_row(index: int, image: np.ndarray, label: int) -> Row:
+def _record_row(index: int) -> Row:
     assert _evaluator is not None
+    assert _dataset is not None
     assert _asking is not None
-    return recorded_row(_evaluator, _asking, index, image, label)
+    return recorded_row(_evaluator, _asking, _dataset.sample(index))

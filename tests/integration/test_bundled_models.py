@@ -27,7 +27,8 @@ from robustify.smoothing.noise import SeededNoise
 from robustify.smoothing.seeds import public_seed
 from robustify.types import Task
 from workers.counting import VoteMaker
-from workers.evaluation.datasets import Dataset, read_dataset
+from workers.evaluation.data.dataset import Dataset, stacked, usable
+from workers.evaluation.data.reading import read_dataset
 
 IMAGES = Path(__file__).parents[1] / "data" / "cifar10"
 SYNONYMS = {"automobile": "car", "ship": "boat", "airplane": "plane"}
@@ -62,13 +63,13 @@ def test_plain_clip_names_most_images(models: Models, dataset: Dataset) -> None:
     """Zero-shot with the ten class names."""
     classifier = models.classifier_for(Task(dataset.class_names))
 
-    assert accuracy(classifier, torch.from_numpy(dataset.images), list(dataset.labels)) >= PLAIN_ACCURACY
+    assert accuracy(classifier, torch.from_numpy(stacked(dataset)), list(dataset.labels)) >= PLAIN_ACCURACY
 
 
 @torch.inference_mode()
 def test_synonyms_give_the_same_answer(models: Models, dataset: Dataset) -> None:
     """Nine of ten images keep their class when it is called by another name that CLIP was trained on."""
-    images = torch.from_numpy(dataset.images)
+    images = torch.from_numpy(stacked(dataset))
     other = tuple(SYNONYMS.get(name, name) for name in dataset.class_names)
     answers = [models.classifier_for(Task(names))(images).argmax(1) for names in (dataset.class_names, other)]
 
@@ -81,7 +82,7 @@ def test_denoiser_removes_noise_in_one_step(
     models: Models, dataset: Dataset, noise: torch.Tensor, sigma: float, gain_db: float
 ) -> None:
     """The mean squared error falls by at least so many decibels."""
-    clean = torch.from_numpy(dataset.images)
+    clean = torch.from_numpy(stacked(dataset))
     error = (models.denoiser_for(Task(("cat", "dog")))(clean + sigma * noise, sigma) - clean).square().mean()
 
     assert 10 * torch.log10(sigma**2 / error) >= gain_db
@@ -89,7 +90,7 @@ def test_denoiser_removes_noise_in_one_step(
 
 def test_denoising_makes_noisy_images_readable(models: Models, dataset: Dataset, noise: torch.Tensor) -> None:
     """Under noise of .25 denoise-and-classify reads far more images than the bare classifier."""
-    noisy, labels = torch.from_numpy(dataset.images) + 0.25 * noise, list(dataset.labels)
+    noisy, labels = torch.from_numpy(stacked(dataset)) + 0.25 * noise, list(dataset.labels)
     denoised = accuracy(models.base_classifier(Task(dataset.class_names), 0.25), noisy, labels)
     bare = accuracy(models.classifier_for(Task(dataset.class_names)), noisy, labels)
 
@@ -101,7 +102,7 @@ def test_votes_hardly_depend_on_the_batch_shape(models: Models, dataset: Dataset
     """The noise is the same bits, and at most one of 300 votes differs, between batches of 64 and of 32, 7 and 1."""
     profile, settings = find_profile("mini"), Settings(profile="mini")
     model = VoteMaker(profile, engine_digest(profile, settings), models, settings)
-    compared = compare(model, dataset.images[3], Task(dataset.class_names), 0.25, 300)
+    compared = compare(model, usable(dataset.sample(3)), Task(dataset.class_names), 0.25, 300)
 
     assert [found.batch_size for found in compared] == [32, 7, 1]
     assert [found.noises_that_differ for found in compared] == [0, 0, 0]

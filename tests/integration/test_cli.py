@@ -48,7 +48,10 @@ def test_predict_and_certify_without_a_server(command: Command) -> None:
         (("evaluate", IMAGES, "--labels", "one"), "10 labels"),
         (("evaluate", IMAGES, "--no-denoiser", "--no-smoothing"), "exclude"),
         (("evaluate", IMAGES, "--split", "typo"), "dataset must be"),
-        (("evaluate", IMAGES, "--server", "http://127.0.0.1:9", "--k", "3"), "leave them out"),
+        (("evaluate", IMAGES, "--server", "http://127.0.0.1:9", "--k", "3"), "leave it out"),
+        (("evaluate", IMAGES, "--set", "CIFAR11"), "one of ImageNet, STL10"),
+        (("evaluate", IMAGES, "--prompts", "clip"), "--prompts chooses among the templates of --set"),
+        (("evaluate", IMAGES, "--class-map", IMAGES / "none.json"), "no map of folders to labels"),
         (("evaluate", IMAGES, "--template", "no slot"), "must have {} exactly once"),
         (("predict", SHIP, *LABELS, "--server", "localhost:8000"), "begin it with http://"),
         (("up", "--workers", "0"), "workers"),
@@ -106,35 +109,57 @@ def test_evaluate_prints_one_document_and_resumes(command: Command, tmp_path: Pa
     assert set(first) >= {"clean_accuracy", "certified_accuracy", "acr", "abstained", "samples", "seconds"}
 
 
-def test_evaluate_with_a_higher_limit_goes_on(command: Command, tmp_path: Path) -> None:
-    """The rows of a lower one stay, and both are of all classes."""
+def test_evaluate_with_a_limit_is_of_all_classes(command: Command, tmp_path: Path) -> None:
+    """Its images lie at even distances, each row names its file, and another limit has rows of its own."""
     rows = tmp_path / "rows.jsonl"
     options = ("--no-smoothing", "--output", rows, "--json")
-    command("evaluate", IMAGES, "--limit", "10", *options)
-    first = rows.read_text()
     summary = json.loads(command("evaluate", IMAGES, "--limit", "20", *options).stdout)
+    found = [json.loads(line) for line in rows.read_text().splitlines()]
+    more = command("evaluate", IMAGES, "--limit", "30", *options)
 
-    assert [json.loads(line)["label"] for line in first.splitlines()] == list(range(10))
-    assert rows.read_text().startswith(first)
-    assert [json.loads(line)["label"] for line in rows.read_text().splitlines()] == 2 * list(range(10))
-    assert summary["images"] == 20
+    assert [row["label"] for row in found] == 2 * list(range(10))
+    assert all((IMAGES / row["file"]).is_file() for row in found)
+    assert (summary["images"], summary["data"]["images"], summary["data"]["total"]) == (20, 20, 50)
+    assert more.returncode == 2
+    assert "other settings" in more.stderr
 
 
-def test_evaluate_names_an_image_that_is_broken(command: Command, tmp_path: Path) -> None:
-    """With exit code 1; the rows that are there stay as they are."""
+def test_evaluate_goes_on_after_an_image_that_is_broken(command: Command, tmp_path: Path) -> None:
+    """Its row says so, all such files are listed at the end, and the exit code is 3."""
     images, rows = tmp_path / "images", tmp_path / "rows.jsonl"
     shutil.copytree(IMAGES, images)
-    options = ("--no-smoothing", "--limit", "2", "--output", rows)
-    assert command("evaluate", images, *options).returncode == 0
-    done_before = rows.read_text()
     broken = sorted((images / "dog").iterdir())[2]
     broken.write_bytes(broken.read_bytes()[:100])
+    (images / "dog" / "notes.txt").touch()
+    options = ("--no-smoothing", "--output", rows)
     done = command("evaluate", images, *options)
+    again = command("evaluate", images, *options, "--json")
+    summary = json.loads(again.stdout)
 
-    assert done.returncode == 1
-    assert f"dog/{broken.name} cannot be used" in done.stderr
+    assert (done.returncode, again.returncode) == (3, 3)
+    assert f"unreadable: dog/{broken.name}: " in done.stdout
+    assert "dog/notes.txt" in done.stderr
     assert "Traceback" not in done.stderr
-    assert rows.read_text() == done_before
+    assert len(rows.read_text().splitlines()) == 50
+    assert summary["images"] == 49
+    assert [found["file"] for found in summary["unreadable"]] == [f"dog/{broken.name}"]
+    assert summary["data"]["left_out"][0]["names"] == ["dog/notes.txt"]
+
+
+def test_evaluate_with_numbered_folders_shows_the_labels(command: Command, tmp_path: Path) -> None:
+    """Folder 10 has the eleventh label: the map is printed and stands in the report."""
+    names = [path.name for path in sorted(IMAGES.iterdir())]
+    for number, name in enumerate([*names, names[0]]):
+        (tmp_path / "numbered" / str(number)).mkdir(parents=True)
+        for file in (IMAGES / name).iterdir():
+            shutil.copy(file, tmp_path / "numbered" / str(number))
+    labels = [*names, "tractor"]
+    options = ("--no-smoothing", "--output", tmp_path / "rows.jsonl", "--json")
+    done = command("evaluate", tmp_path / "numbered", *options, *(f"--labels={label}" for label in labels))
+    classes = json.loads(done.stdout)["data"]["classes"]
+
+    assert [(found["folder"], found["label"]) for found in classes] == [(str(n), name) for n, name in enumerate(labels)]
+    assert "class 10: 'tractor'" in done.stderr.replace('"', "'")
 
 
 def test_selftest_passes_through_real_workers(command: Command) -> None:

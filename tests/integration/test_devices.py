@@ -13,7 +13,8 @@ from adapters.settings import Settings
 from robustify.smoothing.seeds import public_seed
 from robustify.types import Phase, Task
 from workers.counting import VoteMaker, samples_of
-from workers.evaluation.datasets import read_dataset
+from workers.evaluation.data.dataset import stacked
+from workers.evaluation.data.reading import read_dataset
 
 IMAGES = Path(__file__).parents[1] / "data" / "cifar10"
 TASK = Task(("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"))
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", mark
 
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
-    return read_dataset(IMAGES, None, 32).images
+    return stacked(read_dataset(IMAGES, None, 32))
 
 
 def settings_for(device: str, **others: object) -> Settings:

@@ -1,6 +1,7 @@
 """The command line `robustify`. Options are the HTTP field names with dashes.
 
-Exit 0 done, 2 bad usage, 1 failed, 130 after Ctrl-C, 143 after SIGTERM; `up` and `worker` end with 0 after both.
+Exit 0 done, 1 failed, 2 bad usage, 3 done but for files that could not be used (`evaluate`, `attack`), 130 after
+Ctrl-C, 143 after SIGTERM; `up` and `worker` end with 0 after both.
 """
 
 import sys
@@ -9,6 +10,7 @@ from robustify.errors import InvalidInputError, RobustifyError
 from workers.commands import (
     adapting,
     asking,
+    attacking,
     certificates,
     demo,
     keys,
@@ -32,6 +34,7 @@ COMMANDS = (
     certificates,
     adapting,
     measuring,
+    attacking,
     selftesting,
     profiles,
     tasks,

@@ -1,8 +1,9 @@
 """`robustify evaluate`: many answers, summed up."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from pydantic_core import PydanticCustomError
@@ -34,36 +35,61 @@ from workers.commands.app import (
     settings_with,
     show,
 )
-from workers.commands.presentation import print_evaluation
-from workers.evaluation.datasets import Dataset, read_dataset, relabelled
+from workers.commands.attacked import check_attack, show_attacked
+from workers.commands.presentation import print_evaluation, report_lines
+from workers.evaluation.data.dataset import DataReport, Dataset
+from workers.evaluation.data.images import named_classes, relabelled
+from workers.evaluation.data.names import Known
+from workers.evaluation.data.paper_sets import PaperSet, Prompts, paper_set
+from workers.evaluation.data.reading import read_dataset
 from workers.evaluation.procedure import Procedure, procedure_of
 from workers.evaluation.runs import Evaluation, Method, Summary
 
-if TYPE_CHECKING:
-    pass
-
 PREDICTION_SAMPLES, CERTIFICATE_SAMPLES = 100, 1000
 """Of `evaluate`, by default."""
+SOME_UNREADABLE = 3
+"""Exit code of a run that is done, but for files that could not be used."""
 
-DatasetFolder = Annotated[Path, typer.Argument(help="Folder of sheets with labels.json, or one folder for each class.")]
+DatasetFolder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATASET",
+        help="Folder with a folder for each class, with labels.csv, parquet files or tar shards, or of sheets.",
+    ),
+]
+SetName = Annotated[
+    str | None, typer.Option("--set", help="One of the paper's sets, as it is published: ImageNet, STL10, Food101, ...")
+]
+ClassMap = Annotated[
+    Path | None, typer.Option("--class-map", help="File that says which label each class folder has: JSON, or lines.")
+]
+PromptsOfSet = Annotated[
+    Prompts | None, typer.Option("--prompts", help="With --set: the usual template, the paper's, or CLIP's ensemble.")
+]
 Split = Annotated[str | None, typer.Option(help="Split of the data set.")]
 KnownSigma = Annotated[float, typer.Option(help="Standard deviation of the noise.", min=0.05, max=1.0)]
 RowSamples = Annotated[int | None, typer.Option("--n", help="Samples; 1000, or 100 with --test.", min=1)]
 KnownSelectionSamples = Annotated[int, typer.Option("--n0", help="Selection samples.", min=1)]
 RowAlpha = Annotated[float, typer.Option(help="Accepted probability of a wrong row.", min=1e-12, max=0.05)]
 PredictInstead = Annotated[PredictTest | None, typer.Option("--test", help="Predict instead of certifying.")]
-Limit = Annotated[int | None, typer.Option(help="Only so many images, of all classes.", min=1)]
+Limit = Annotated[int | None, typer.Option(help="Only so many images, at even distances over all classes.", min=1)]
 NoDenoiser = Annotated[bool, typer.Option("--no-denoiser", help="Smooth the bare classifier (CLIP-Smooth).")]
 NoSmoothing = Annotated[bool, typer.Option("--no-smoothing", help="The bare classifier on the clean image.")]
 Correction = Annotated[float | None, typer.Option("--k", help="Correction factor of Eq. 8.", min=0.0, max=10.0)]
 OneThreadProcesses = Annotated[int, typer.Option(help="Processes of one thread each.", min=1)]
 RowsFile = Annotated[Path | None, typer.Option("--output", help="JSONL file of the rows; resumed if it exists.")]
+AttackBeside = Annotated[
+    Path | None, typer.Option("--attack", help="Folder of `robustify attack`, whose images are answered beside.")
+]
 
 
 @app.command()
 def evaluate(
     dataset: DatasetFolder,
     split: Split = None,
+    set_name: SetName = None,
+    class_map: ClassMap = None,
+    prompts: PromptsOfSet = None,
     labels: Labels = None,
     task: TaskName = None,
     template: Template = None,
@@ -82,37 +108,117 @@ def evaluate(
     k: Correction = None,
     workers: OneThreadProcesses = 1,
     rows: RowsFile = None,
+    attack: AttackBeside = None,
     profile: ProfileName = None,
     server: ServerUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Certify every image of a data set; one JSON row an image, resumed where it stopped."""
+    """Certify every image of a data set; one JSON row an image, resumed where it stopped.
+
+    Exit code 3: done, but some files could not be used; 1 where --attack contradicts a certificate.
+    """
     method = method_of(no_denoiser, no_smoothing, (target_radius, tolerance, bound, test))
     samples = n or (PREDICTION_SAMPLES if test else CERTIFICATE_SAMPLES)
     asked = SmoothingParameters(sigma, n0, samples, alpha)
     procedure = procedure_of(asked, bound, target_radius, tolerance, test, noise or Noise.GAUSSIAN)
-    check_server(server, k, profile, task, labels, template)
-    settings = settings_with(profile=profile, k=k, threads=1 if workers > 1 else None)
+    data = AskedData(dataset, split, limit, set_name, class_map, prompts, labels, task, template)
+    measure(data, AskedRun(method, asked, procedure, k, workers, rows, attack, profile, server, as_json))
+
+
+@dataclass(frozen=True)
+class AskedData:
+    """What the command line says of images and labels."""
+
+    dataset: Path
+    split: str | None
+    limit: int | None
+    set_name: str | None
+    class_map: Path | None
+    prompts: Prompts | None
+    labels: list[str] | None
+    task: str | None
+    template: list[str] | None
+
+    @property
+    def name(self) -> str:
+        """For a file of rows."""
+        return f"{self.dataset.name}-{self.split or 'all'}"
+
+
+@dataclass(frozen=True)
+class AskedRun:
+    """What it says of the run."""
+
+    method: Method
+    parameters: SmoothingParameters
+    procedure: Procedure
+    k: float | None
+    workers: int
+    rows: Path | None
+    attack: Path | None
+    profile: str | None
+    server: str | None
+    as_json: bool
+
+
+def measure(data: AskedData, run: AskedRun) -> None:
+    """Says what of the data is taken, evaluates it, and shows what came out."""
+    check_server(run.server, run.k, data.task, data.labels, data.template)
+    check_attack(run.attack, run.server, run.procedure.test, run.method)
+    settings = settings_with(profile=run.profile, k=run.k, threads=1 if run.workers > 1 else None)
+    check_sent(run.server, served_profile(settings))
+    images, task = read_data(data, settings)
+    report = report_of(images, task)
+    for line in report_lines(report):
+        say(line)
+    evaluation = evaluation_of(settings, task, run.method, run.parameters, images, run.server, run.procedure)
+    evaluation = replace(evaluation, asked_profile=run.profile if run.server else None)
+    rows_file = run.rows or Path("evaluations") / f"{data.name}-{evaluation.digest}.jsonl"
+    summary = evaluated(evaluation, images, run.workers, rows_file).model_copy(update={"data": report})
+    if run.attack:
+        show_attacked(evaluation, summary, images, rows_file, run.attack, run.as_json)
+    else:
+        show(summary, run.as_json, print_evaluation)
+    if summary.unreadable:
+        raise typer.Exit(SOME_UNREADABLE)
+
+
+def read_data(data: AskedData, settings: Settings) -> tuple[Dataset, Task]:
+    """The images, of which none is read yet, and what is asked about them."""
+    chosen_set = set_of(data.set_name, data.prompts, data.template, data.task)
     served = served_profile(settings)
-    check_sent(server, served)
-    images = read_dataset(dataset, split, served.side, limit, served.preprocessing)
-    images, label_task = asked_images(images, task, labels, template, settings)
-    evaluation = evaluation_of(settings, label_task, method, asked, images, server, procedure)
-    name = f"{dataset.name}-{split or 'all'}-{evaluation.digest}.jsonl"
-    show(evaluated(evaluation, images, workers, rows or Path("evaluations") / name), as_json, print_evaluation)
+    known = Known(served.class_names, data.class_map)
+    images = read_dataset(data.dataset, data.split, served.side, data.limit, served.preprocessing, known, chosen_set)
+    of_set = list(chosen_set.templates(data.prompts or Prompts.USUAL)) if chosen_set else None
+    return asked_images(images, data.task, data.labels, data.template or of_set, settings)
+
+
+def set_of(
+    name: str | None, prompts: Prompts | None, template: Sequence[str] | None, task: str | None
+) -> PaperSet | None:
+    """Raises InvalidInputError for a set that there is not, and for templates from two places."""
+    if prompts and (template or task or not name):
+        raise InvalidInputError(
+            "--prompts chooses among the templates of --set: give the one, and no --template or --task", field="prompts"
+        )
+    return paper_set(name) if name else None
+
+
+def report_of(images: Dataset, task: Task) -> DataReport:
+    """What was taken, with the label of each class where that is not its name."""
+    return replace(images.report, classes=named_classes(images, task.labels))
 
 
 def check_server(
     server: str | None,
     k: float | None,
-    profile: str | None,
     task: str | None,
     labels: Sequence[str] | None,
     template: Sequence[str] | None,
 ) -> None:
     """Raises InvalidInputError for what a server decides itself, and for a task with labels beside it."""
-    if server and (k is not None or profile):
-        raise InvalidInputError("--k and --profile are the server's own: leave them out with --server", field="server")
+    if server and k is not None:
+        raise InvalidInputError("--k is the server's own: leave it out with --server", field="server")
     if task and (labels or template or server):
         raise InvalidInputError(
             "--task has its labels and its template, and is read here: no --labels, --template or --server", "task"

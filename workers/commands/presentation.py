@@ -15,9 +15,12 @@ from adapters.contract.results import AdaptResult, CertifyResult, LabelVotes, Pr
 from adapters.contract.verification import VerificationResult
 from robustify.smoothing.rules import Outcome
 from robustify.smoothing.statistics import rounded_down
+from workers.evaluation.data.dataset import DataReport, LeftOut
 from workers.evaluation.runs import Summary
 from workers.server_client import ListedModels
 
+MOST_CLASSES = 100
+"""Are shown with their labels."""
 UNCERTIFIED = {
     Outcome.ABSTAINED: "abstained: no radius can be certified",
     Outcome.NOT_CERTIFIED: "not certified: the radius is out of reach for this image",
@@ -147,8 +150,25 @@ def print_evaluation(console: Console, summary: Summary) -> None:
     by_radius = {
         f"certified_accuracy at {radius}": f"{share:.1%}" for radius, share in summary.certified_accuracy.items()
     }
-    rest = summary.model_dump(exclude={"certified_accuracy", *shares})
-    console.print(figures_table({"images": rest.pop("images"), **shares, **by_radius, **rest}))
+    rest = summary.model_dump(exclude={"certified_accuracy", "unreadable", "data", *shares})
+    figures = {"images": rest.pop("images"), "unreadable": len(summary.unreadable)}
+    console.print(figures_table({**figures, **shares, **by_radius, **rest}))
+    for found in summary.unreadable:
+        console.print(Text(f"unreadable: {found.file}: {found.problem}"), soft_wrap=True)
+
+
+def report_lines(report: DataReport) -> list[str]:
+    """What of a data set is taken, and what is not, for people; `--json` has all of it."""
+    classes = [f"class {found.folder}: {quoted(found.label)}" for found in report.classes[:MOST_CLASSES]]
+    if len(report.classes) > MOST_CLASSES:
+        classes.append(f"and {len(report.classes) - MOST_CLASSES} classes more: see --json")
+    taken = f"{report.images} of {report.total} images, read as {report.layout}"
+    return [taken, *map(left_out_line, report.left_out), *report.notes, *classes]
+
+
+def left_out_line(left_out: LeftOut) -> str:
+    more = ", ..." if left_out.count > len(left_out.names) else ""
+    return f"left out, {left_out.reason}: {left_out.count} ({', '.join(left_out.names)}{more})"
 
 
 def figures_table(figures: Mapping[str, object]) -> Table:

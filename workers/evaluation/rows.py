@@ -4,8 +4,9 @@ import hashlib
 import io
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +19,7 @@ import torch
 from PIL import Image
 
 from adapters.child_process import end_with
+from adapters.contract.choice import PROFILE
 from adapters.contract.results import PredictResult, Voted
 from adapters.contract.templates import prompt_fields
 from adapters.models.catalogue import load_models
@@ -34,12 +36,14 @@ from robustify.smoothing.seeds import public_seed
 from robustify.smoothing.votes import NoisyVotes
 from robustify.types import Phase, PredictTest
 from workers.counting import VoteMaker, samples_of
-from workers.evaluation.datasets import Dataset
-from workers.evaluation.runs import Evaluation, Row, RowSource
+from workers.evaluation.data.dataset import Dataset, Sample
+from workers.evaluation.runs import UNREADABLE, Evaluation, Row, RowSource
 from workers.server_client import Server, server_at
 
 PURPOSE = b"robustify evaluate"
 """Anyone can repeat the figures: rows are measurements, not certificates. All methods meet an image with one noise."""
+AHEAD = 4
+"""So many images for each process are under way at most: 50,000 at once would fill the memory."""
 
 
 def row_source(
@@ -58,20 +62,28 @@ def row_source(
 def local_rows(evaluation: Evaluation, dataset: Dataset, indices: list[int]) -> Iterable[Row]:
     """Rows from models loaded in this process."""
     evaluator = Evaluator(evaluation)
-    return (evaluator.row(index, dataset.images[index], dataset.labels[index]) for index in indices)
+    return (evaluator.row(dataset.sample(index)) for index in indices)
 
 
 def parallel_rows(evaluation: Evaluation, dataset: Dataset, workers: int, indices: list[int]) -> Iterable[Row]:
-    """Rows in the order of the images from several processes, each with models of its own."""
-    with ended_at_once(
-        ProcessPoolExecutor(workers, get_context("spawn"), _start_process, (evaluation, os.getpid()))
-    ) as pool:
-        jobs = [pool.submit(_process_row, index, dataset.images[index], dataset.labels[index]) for index in indices]
+    """Rows in the order of the images from several processes, each with models of its own; each reads its images."""
+    arguments = (evaluation, dataset, os.getpid())
+    with ended_at_once(ProcessPoolExecutor(workers, get_context("spawn"), _start_process, arguments)) as pool:
         try:
-            for job in jobs:
-                yield job.result()
+            yield from in_their_order(lambda index: pool.submit(_process_row, index), indices, AHEAD * workers)
         except BrokenProcessPool as error:
             raise RobustifyError("a process of the evaluation died: use fewer --workers, or more memory") from error
+
+
+def in_their_order(submit: Callable[[int], Future[Row]], indices: Iterable[int], most: int) -> Iterator[Row]:
+    """The rows of jobs, of which at most so many are under way."""
+    waiting: deque[Future[Row]] = deque()
+    for index in indices:
+        waiting.append(submit(index))
+        if len(waiting) >= most:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 @contextmanager
@@ -90,21 +102,34 @@ def ended_at_once(pool: ProcessPoolExecutor) -> Iterator[ProcessPoolExecutor]:
 def server_rows(evaluation: Evaluation, dataset: Dataset, server: Server, indices: list[int]) -> Iterable[Row]:
     """Rows from a running server, with its own secret noise; images are sent as 8-bit PNG of the canonical size."""
     fields = {
+        **({PROFILE: evaluation.asked_profile} if evaluation.asked_profile else {}),
         "labels": list(evaluation.task.labels),
         **prompt_fields(evaluation.task.all_templates),
         **evaluation.procedure.fields(evaluation.parameters),
     }
     ask = server.predict if evaluation.procedure.test else server.certify
     for index in indices:
-        result = ask(png_of(dataset.images[index]), fields, no_progress)
-        yield Row(
-            index=index,
-            label=dataset.labels[index],
-            **said_by(result),
-            seconds=result.seconds,
-            fingerprint=result.model.fingerprint,
-            run=evaluation.digest,
+        sample = dataset.sample(index)
+        if sample.tensor is None:
+            yield unreadable_row(sample, evaluation.digest)
+            continue
+        result = ask(png_of(sample.tensor), fields, no_progress)
+        fingerprint = result.model.fingerprint
+        yield row_of(sample, evaluation.digest, result.seconds, said_by(result)).model_copy(
+            update={"fingerprint": fingerprint}
         )
+
+
+def row_of(sample: Sample, run: str, seconds: float, found: "Found") -> Row:
+    """The row of an image that was read."""
+    named = {"index": sample.index, "label": sample.label, "file": sample.file, "sha256": sample.sha256}
+    return Row.model_validate({**named, **found, "seconds": seconds, "run": run})
+
+
+def unreadable_row(sample: Sample, run: str) -> Row:
+    """The row of an image that was not, which says why."""
+    found: Found = {"answer": None, "radius": None, "outcome": UNREADABLE}
+    return row_of(sample, run, 0.0, found).model_copy(update={"problem": sample.problem})
 
 
 def said_by(result: Voted) -> "Found":
@@ -152,15 +177,16 @@ class Evaluator:
         models = load_models(profile, settings)
         if evaluation.method != "denoised":
             models = replace(models, denoiser_for=lambda task: identity_denoiser)
-        self.device = models.device
+        self.models, self.device = models, models.device
         self.model = VoteMaker(profile, engine_digest(profile, settings), models, settings)
 
-    def row(self, index: int, image: np.ndarray, label: int) -> Row:
+    def row(self, sample: Sample) -> Row:
         """One image's row."""
+        if sample.tensor is None:
+            return unreadable_row(sample, self.evaluation.digest)
         started = time.perf_counter()
-        found = self.answer(image)
-        seconds = round(time.perf_counter() - started, 3)
-        return Row(index=index, label=label, seconds=seconds, run=self.evaluation.digest, **found)
+        found = self.answer(sample.tensor)
+        return row_of(sample, self.evaluation.digest, round(time.perf_counter() - started, 3), found)
 
     def answer(self, image: np.ndarray) -> Found:
         if self.evaluation.method == "no-smoothing":
@@ -215,14 +241,16 @@ class Evaluator:
 
 
 _evaluator: Evaluator | None = None
+_dataset: Dataset | None = None
 
 
-def _start_process(evaluation: Evaluation, parent: int) -> None:
-    global _evaluator
+def _start_process(evaluation: Evaluation, dataset: Dataset, parent: int) -> None:
+    global _evaluator, _dataset
     end_with(parent)  # Its work is for nobody else.
-    _evaluator = Evaluator(evaluation)
+    _evaluator, _dataset = Evaluator(evaluation), dataset
 
 
-def _process_row(index: int, image: np.ndarray, label: int) -> Row:
+def _process_row(index: int) -> Row:
     assert _evaluator is not None
-    return _evaluator.row(index, image, label)
+    assert _dataset is not None
+    return _evaluator.row(_dataset.sample(index))

@@ -1,8 +1,10 @@
 """`robustify evaluate`: certify (or predict) every image of a data set, one JSON row an image; summarise the rows."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -26,10 +28,13 @@ from robustify.evaluation.metrics import (
 from robustify.smoothing.certify_rules import certify_rule
 from robustify.smoothing.rules import CertifyRule
 from robustify.types import SmoothingParameters, Task
+from workers.evaluation.data.dataset import DataReport
 from workers.evaluation.procedure import Procedure
 
 Method = Literal["denoised", "no-denoiser", "no-smoothing"]
 """Denoised smoothing; smoothing of the bare classifier (CLIP-Smooth); the bare classifier on the clean image."""
+UNREADABLE = "unreadable"
+"""The outcome of an image whose file cannot be used."""
 
 
 class Row(BaseModel):
@@ -45,6 +50,12 @@ class Row(BaseModel):
     seconds: float
     run: str
     """Digest of the settings."""
+    file: str | None = None
+    """Its path in the data set; none in rows of earlier releases."""
+    sha256: str | None = None
+    """Of the file's bytes."""
+    problem: str | None = None
+    """Why the file cannot be used; then there is no answer, and the row is not among the figures."""
     p_lower: float | None = None
     p_value: float | None = None
     selection_votes: tuple[int, ...] | None = None
@@ -62,8 +73,17 @@ class Row(BaseModel):
         return self.model_dump_json(exclude_unset=True) + "\n"
 
 
+class UnreadableFile(BaseModel):
+    """A file of the data set that cannot be used."""
+
+    file: str
+    problem: str
+
+
 class Summary(BaseModel):
-    """A run in numbers; `samples` and `seconds` are those of all rows together."""
+    """A run in numbers; `images`, and all figures, are of those that could be read. `samples` and `seconds` are those
+    of all rows together. `data` says what of the data set was taken.
+    """
 
     images: int
     clean_accuracy: float
@@ -73,6 +93,8 @@ class Summary(BaseModel):
     distinct_answers: int
     samples: int
     seconds: float
+    unreadable: tuple[UnreadableFile, ...] = ()
+    data: DataReport | None = None
 
 
 RowSource = Callable[[list[int]], Iterable[Row]]
@@ -90,6 +112,8 @@ class Evaluation:
     dataset_digest: str
     server: str | None = None
     procedure: Procedure = Procedure()
+    asked_profile: str | None = None
+    """What a server is asked for by name; without it, it takes its first."""
 
     @property
     def rule(self) -> CertifyRule:
@@ -99,7 +123,7 @@ class Evaluation:
         aims = (procedure.target_radius, procedure.tolerance)
         return certify_rule(self.parameters, procedure.bound, *aims, planned.looks, planned.selection_looks)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Rows of one file carry one digest: a run is never continued with other settings."""
         profile, settings = served_profile(self.settings), self.settings
@@ -113,11 +137,24 @@ class Evaluation:
             "method": self.method,
             "parameters": asdict(self.parameters),
         }
+        if self.asked_profile:
+            parts["asked_profile"] = self.asked_profile
         if self.task.templates:
             parts["templates"] = self.task.templates
         if self.procedure != Procedure():
             parts["procedure"] = {**asdict(self.procedure), "shard_samples": profile.samples_per_shard(settings)}
         return text_digest(json.dumps(parts, sort_keys=True))[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the summary needs of a row; the votes of 50,000 rows of 1,000 classes would fill the memory."""
+
+    outcome: ImageOutcome
+    samples: int | None
+    seconds: float
+    fingerprint: str | None
+    unreadable: UnreadableFile | None
 
 
 def evaluate(
@@ -128,28 +165,42 @@ def evaluate(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Summary:
     """Append a row for each of the first images that `rows_file` does not have yet, then summarise them all."""
-    rows = {row.index: row for row in read_rows(rows_file, evaluation.digest)}
+    rows = {row.index: kept(row) for row in read_rows(rows_file, evaluation.digest)}
     missing = [index for index in range(images) if index not in rows]
     rows_file.parent.mkdir(parents=True, exist_ok=True)
     with rows_file.open("a", encoding="utf-8") as file:
         for row in new_rows(missing) if missing else ():
             file.write(row.line)
             file.flush()
-            rows[row.index] = row
+            rows[row.index] = kept(row)
             on_progress(len(rows), images)
     return summary(evaluation, [rows[index] for index in range(images)])
+
+
+def kept(row: Row) -> Kept:
+    is_read = row.outcome != UNREADABLE
+    unreadable = None if is_read else UnreadableFile(file=row.file or str(row.index), problem=row.problem or "")
+    return Kept(ImageOutcome(row.label, row.answer, row.radius), row.samples, row.seconds, row.fingerprint, unreadable)
 
 
 def read_rows(path: Path, digest: str) -> Iterator[Row]:
     """The rows of an earlier run with the same settings; a last line that was cut off is dropped from the file."""
     if not path.exists():
         return
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        path.write_text("".join(lines[:-1]), encoding="utf-8")
-        lines.pop()
-    for number, line in enumerate(lines, start=1):
-        yield read_row(line, f"line {number} of {path}", path, digest)
+    drop_cut_line(path)
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            yield read_row(line, f"line {number} of {path}", path, digest)
+
+
+def drop_cut_line(path: Path) -> None:
+    """In one step, so that whoever is killed in it loses no row."""
+    whole = 0
+    with path.open("rb") as file:
+        for line in file:
+            whole += len(line) if line.endswith(b"\n") else 0
+    if whole < path.stat().st_size:
+        os.truncate(path, whole)
 
 
 def read_row(line: str, where: str, path: Path, digest: str) -> Row:
@@ -163,24 +214,26 @@ def read_row(line: str, where: str, path: Path, digest: str) -> Row:
         raise InvalidInputError(f"{where} is no row: name another --output", "output") from error
 
 
-def summary(evaluation: Evaluation, rows: list[Row]) -> Summary:
+def summary(evaluation: Evaluation, rows: Sequence[Kept]) -> Summary:
     """The run in numbers; refuses rows of several functions.
 
     A classifier that is not smoothed certifies nothing and never abstains.
     """
-    if len({row.fingerprint for row in rows}) > 1:
+    read = [row for row in rows if row.unreadable is None]
+    if len({row.fingerprint for row in read}) > 1:
         raise InvalidInputError("the server changed its models during the run: name another --output", field="output")
-    outcomes = [ImageOutcome(row.label, row.answer, row.radius) for row in rows]
+    outcomes = [row.outcome for row in read]
     parameters, smoothed = evaluation.parameters, evaluation.method != "no-smoothing"
     certifies = smoothed and evaluation.procedure.test is None
     samples = parameters.n0 + parameters.n if smoothed else 1
     return Summary(
-        images=len(rows),
+        images=len(read),
         clean_accuracy=clean_accuracy(outcomes),
         certified_accuracy=certified_accuracies(outcomes, parameters) if certifies else {},
         acr=average_certified_radius(outcomes),
         abstained=abstention_rate(outcomes) if certifies else silence_rate(outcomes),
         distinct_answers=distinct_answers(outcomes),
-        samples=sum(samples if row.samples is None else row.samples for row in rows),
-        seconds=round(sum(row.seconds for row in rows), 1),
+        samples=sum(samples if row.samples is None else row.samples for row in read),
+        seconds=round(sum(row.seconds for row in read), 1),
+        unreadable=tuple(row.unreadable for row in rows if row.unreadable is not None),
     )
