@@ -36,16 +36,17 @@ from workers.commands.app import (
     show,
 )
 from workers.commands.attacked import check_attack, show_attacked
-from workers.commands.presentation import print_evaluation, report_lines
+from workers.commands.presentation import print_cascade, print_evaluation, report_lines
+from workers.evaluation.cascades import RowsOfSigma, cascade_summary, evaluations_of
 from workers.evaluation.data.dataset import DataReport, Dataset
 from workers.evaluation.data.images import named_classes, relabelled
 from workers.evaluation.data.names import Known
 from workers.evaluation.data.paper_sets import PaperSet, Prompts, paper_set
 from workers.evaluation.data.reading import read_dataset
 from workers.evaluation.procedure import Procedure, procedure_of
-from workers.evaluation.runs import Evaluation, Method, Summary
+from workers.evaluation.runs import Evaluation, Method, Summary, all_rows
 
-PREDICTION_SAMPLES, CERTIFICATE_SAMPLES = 100, 1000
+PREDICTION_SAMPLES, CERTIFICATE_SAMPLES, USUAL_SIGMA = 100, 1000, 0.25
 """Of `evaluate`, by default."""
 SOME_UNREADABLE = 3
 """Exit code of a run that is done, but for files that could not be used."""
@@ -68,6 +69,16 @@ PromptsOfSet = Annotated[
 ]
 Split = Annotated[str | None, typer.Option(help="Split of the data set.")]
 KnownSigma = Annotated[float, typer.Option(help="Standard deviation of the noise.", min=0.05, max=1.0)]
+Sigmas = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--sigma",
+        help="Standard deviation of the noise, by default .25. Repeat it for a cascade: of each image the largest "
+        "radius, with alpha for all of them together.",
+        min=0.05,
+        max=1.0,
+    ),
+]
 RowSamples = Annotated[int | None, typer.Option("--n", help="Samples; 1000, or 100 with --test.", min=1)]
 KnownSelectionSamples = Annotated[int, typer.Option("--n0", help="Selection samples.", min=1)]
 RowAlpha = Annotated[float, typer.Option(help="Accepted probability of a wrong row.", min=1e-12, max=0.05)]
@@ -93,7 +104,7 @@ def evaluate(
     labels: Labels = None,
     task: TaskName = None,
     template: Template = None,
-    sigma: KnownSigma = 0.25,
+    sigma: Sigmas = None,
     n: RowSamples = None,
     n0: KnownSelectionSamples = 100,
     alpha: RowAlpha = 0.001,
@@ -119,10 +130,11 @@ def evaluate(
     """
     method = method_of(no_denoiser, no_smoothing, (target_radius, tolerance, bound, test))
     samples = n or (PREDICTION_SAMPLES if test else CERTIFICATE_SAMPLES)
-    asked = SmoothingParameters(sigma, n0, samples, alpha)
+    sigmas = tuple(sorted(set(sigma or [USUAL_SIGMA])))
+    asked = SmoothingParameters(sigmas[0], n0, samples, alpha)
     procedure = procedure_of(asked, bound, target_radius, tolerance, test, noise or Noise.GAUSSIAN)
     data = AskedData(dataset, split, limit, set_name, class_map, prompts, labels, task, template)
-    measure(data, AskedRun(method, asked, procedure, k, workers, rows, attack, profile, server, as_json))
+    measure(data, AskedRun(method, asked, sigmas, procedure, k, workers, rows, attack, profile, server, as_json))
 
 
 @dataclass(frozen=True)
@@ -151,6 +163,7 @@ class AskedRun:
 
     method: Method
     parameters: SmoothingParameters
+    sigmas: tuple[float, ...]
     procedure: Procedure
     k: float | None
     workers: int
@@ -165,6 +178,7 @@ def measure(data: AskedData, run: AskedRun) -> None:
     """Says what of the data is taken, evaluates it, and shows what came out."""
     check_server(run.server, run.k, data.task, data.labels, data.template)
     check_attack(run.attack, run.server, run.procedure.test, run.method)
+    check_cascade(run)
     settings = settings_with(profile=run.profile, k=run.k, threads=1 if run.workers > 1 else None)
     check_sent(run.server, served_profile(settings))
     images, task = read_data(data, settings)
@@ -173,6 +187,8 @@ def measure(data: AskedData, run: AskedRun) -> None:
         say(line)
     evaluation = evaluation_of(settings, task, run.method, run.parameters, images, run.server, run.procedure)
     evaluation = replace(evaluation, asked_profile=run.profile if run.server else None)
+    if len(run.sigmas) > 1:
+        return measure_cascade(data, run, evaluation, images)
     rows_file = run.rows or Path("evaluations") / f"{data.name}-{evaluation.digest}.jsonl"
     summary = evaluated(evaluation, images, run.workers, rows_file).model_copy(update={"data": report})
     if run.attack:
@@ -180,6 +196,32 @@ def measure(data: AskedData, run: AskedRun) -> None:
     else:
         show(summary, run.as_json, print_evaluation)
     if summary.unreadable:
+        raise typer.Exit(SOME_UNREADABLE)
+
+
+def check_cascade(run: AskedRun) -> None:
+    """Raises InvalidInputError for what a cascade does not have: one file of rows, or one radius to aim at."""
+    if len(run.sigmas) == 1:
+        return
+    if run.method == "no-smoothing" or run.procedure.test is not None:
+        raise InvalidInputError("a cascade certifies: give one --sigma with --no-smoothing or --test", field="sigma")
+    if run.attack or run.rows:
+        raise InvalidInputError("a cascade has a file of rows for each sigma: no --attack or --output", field="sigma")
+
+
+def measure_cascade(data: AskedData, run: AskedRun, evaluation: Evaluation, images: Dataset) -> None:
+    """A run for each sigma, each resumed by itself, and what all of them together say."""
+    from workers.evaluation.rows import row_source
+
+    found = []
+    for one in evaluations_of(evaluation, run.sigmas, served_profile(evaluation.settings).side):
+        with progress_bar(f"images at sigma {one.parameters.sigma:g}") as advance:
+            source, path = row_source(one, images, run.workers, say), f"{data.name}-{one.digest}.jsonl"
+            rows = all_rows(one, len(images), Path("evaluations") / path, source, advance)
+        found.append(RowsOfSigma(one, rows))
+    summary = cascade_summary(found, evaluation.parameters.alpha)
+    show(summary, run.as_json, print_cascade)
+    if summary.cascade.unreadable:
         raise typer.Exit(SOME_UNREADABLE)
 
 

@@ -15,6 +15,7 @@ from adapters.contract.results import AdaptResult, CertifyResult, LabelVotes, Pr
 from adapters.contract.verification import VerificationResult
 from robustify.smoothing.rules import Outcome
 from robustify.smoothing.statistics import rounded_down
+from workers.evaluation.cascades import CascadeSummary
 from workers.evaluation.data.dataset import DataReport, LeftOut
 from workers.evaluation.runs import Summary
 from workers.server_client import ListedModels
@@ -155,6 +156,24 @@ def print_evaluation(console: Console, summary: Summary) -> None:
     console.print(figures_table({**figures, **shares, **by_radius, **rest}))
     for found in summary.unreadable:
         console.print(Text(f"unreadable: {found.file}: {found.problem}"), soft_wrap=True)
+
+
+def print_cascade(console: Console, found: CascadeSummary) -> None:
+    """The cascade first, then each of its runs in a column."""
+    columns = {"cascade": found.cascade, **{f"sigma {sigma}": run for sigma, run in found.runs.items()}}
+    table = Table("figure", *columns, box=None, pad_edge=False)
+    radii = sorted({radius for run in columns.values() for radius in run.certified_accuracy}, key=float)
+    for name in ("clean_accuracy", "abstained"):
+        table.add_row(name.replace("_", " "), *(f"{getattr(run, name):.1%}" for run in columns.values()))
+    for radius in radii:
+        shares = (f"{run.certified_accuracy.get(radius, 0.0):.1%}" for run in columns.values())
+        table.add_row(f"certified accuracy at {radius}", *shares)
+    table.add_row("acr", *(f"{run.acr:.4f}" for run in columns.values()))
+    table.add_row("samples", *(str(run.samples) for run in columns.values()))
+    console.print(table)
+    console.print(f"{found.cascade.images} images; with alpha {found.alpha:g} for all sigmas together")
+    for unreadable in found.cascade.unreadable:
+        console.print(Text(f"unreadable: {unreadable.file}: {unreadable.problem}"), soft_wrap=True)
 
 
 def report_lines(report: DataReport) -> list[str]:

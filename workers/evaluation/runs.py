@@ -165,6 +165,17 @@ def evaluate(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Summary:
     """Append a row for each of the first images that `rows_file` does not have yet, then summarise them all."""
+    return summary(evaluation, all_rows(evaluation, images, rows_file, new_rows, on_progress))
+
+
+def all_rows(
+    evaluation: Evaluation,
+    images: int,
+    rows_file: Path,
+    new_rows: RowSource,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Kept]:
+    """What the summary needs of the rows of all images, of which those that `rows_file` does not have are appended."""
     rows = {row.index: kept(row) for row in read_rows(rows_file, evaluation.digest)}
     missing = [index for index in range(images) if index not in rows]
     rows_file.parent.mkdir(parents=True, exist_ok=True)
@@ -174,7 +185,7 @@ def evaluate(
             file.flush()
             rows[row.index] = kept(row)
             on_progress(len(rows), images)
-    return summary(evaluation, [rows[index] for index in range(images)])
+    return [rows[index] for index in range(images)]
 
 
 def kept(row: Row) -> Kept:
