@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from adapters.profiles.library import served_profile
+from adapters.settings import Settings
 from robustify.errors import InvalidInputError
-from robustify.types import Noise, PredictTest, SmoothingParameters
+from robustify.types import Noise, PredictTest, SmoothingParameters, Task
 from workers.commands.app import (
     AsJson,
     Labels,
@@ -24,6 +25,7 @@ from workers.commands.app import (
 from workers.commands.attack_presentation import print_attack, print_checks
 from workers.commands.measuring import (
     SOME_UNREADABLE,
+    AskedData,
     ClassMap,
     Correction,
     KnownSigma,
@@ -37,15 +39,12 @@ from workers.commands.measuring import (
     asked_images,
     evaluation_of,
     method_of,
+    read_data,
     report_of,
-    set_of,
 )
 from workers.commands.presentation import report_lines
 from workers.evaluation.attacks.plan import AttackMethod, AttackMode, AttackPlan, plan_of
 from workers.evaluation.data.dataset import DataReport, Dataset
-from workers.evaluation.data.names import Known
-from workers.evaluation.data.paper_sets import Prompts
-from workers.evaluation.data.reading import read_dataset
 from workers.evaluation.procedure import Procedure
 from workers.evaluation.runs import Evaluation, Method
 
@@ -56,6 +55,13 @@ CHECKED_IMAGES = 8
 """Of `--check`, by default."""
 PROOF_IMAGES = 4
 ORACLE = "oracle-linear"
+
+COST = (
+    "Cost of one image, in forward passes of denoiser and classifier (a pass back is two), with m 32: smooth-adv 9,600 "
+    "in mode paper, at most 20,800 in mode strong; apgd 9,728; square at most 32,032; pgd 300 and 650, as it has one "
+    "copy. Two PREDICT with 100 samples each come on top. CERTIFY with n 10,000 takes 10,100.\n\n"
+    "Exit code 1 where --check finds an attack that is not to be trusted; 3 where some files could not be used."
+)
 
 AttackedData = Annotated[
     Path | None, typer.Argument(metavar="[DATASET]", help="As `robustify evaluate` takes it; --check needs none.")
@@ -77,7 +83,7 @@ AttackFolder = Annotated[
 ]
 
 
-@app.command()
+@app.command(epilog=COST)
 def attack(
     dataset: AttackedData = None,
     split: Split = None,
@@ -107,41 +113,60 @@ def attack(
     profile: ProfileName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Attack every image of a data set within an L2 distance, keep the images, and answer them.
-
-    Cost of one image, in forward passes of denoiser and classifier (a pass back is two), with m 32: smooth-adv 9,600 in
-    mode paper, at most 20,800 in mode strong; apgd 9,728; square at most 32,032; pgd 300 and 650, as it has one copy.
-    Two PREDICT with 100 samples each come on top. CERTIFY with n 10,000 takes 10,100.
-
-    Exit code 1 where --check finds an attack that is not to be trusted; 3 where some files could not be used.
-    """
+    """Attack every image of a data set within an L2 distance, keep the images, and answer them."""
     defence = method_of(no_denoiser, no_smoothing, ())
     plan = plan_of(method or default_method(defence), mode, eps, steps, restarts, m, defence)
-    chosen_set = set_of(set_name, prompts, template, task)
     settings = settings_with(profile=profile or (ORACLE if dataset is None else None), k=k)
-    served = served_profile(settings)
-    images = opened(dataset, served.name, served.side, check, limit) or read_dataset(
-        needed(dataset),
-        split,
-        served.side,
-        limit or (CHECKED_IMAGES if check else None),
-        served.preprocessing,
-        Known(served.class_names, class_map),
-        chosen_set,
-    )
-    asked_with = template or (list(chosen_set.templates(prompts or Prompts.USUAL)) if chosen_set else None)
-    images, label_task = asked_images(images, task, labels, asked_with, settings)
-    report = report_of(images, label_task)
+    most = limit or (CHECKED_IMAGES if check or dataset is None else None)
+    data = AskedData(dataset or Path(ORACLE), split, most, set_name, class_map, prompts, labels, task, template)
+    answered = SmoothingParameters(sigma, n0=100, n=n, alpha=alpha)
+    run = AskedAttack(defence, plan, answered, transfer, also_wrong, check, output, as_json)
+    attack_data(data, dataset is not None, run, settings)
+
+
+@dataclass(frozen=True)
+class AskedAttack:
+    """What the command line says of the attack and of the answers around it."""
+
+    defence: Method
+    plan: AttackPlan
+    parameters: SmoothingParameters
+    transfer: Path | None
+    also_wrong: bool
+    check: bool
+    output: Path | None
+    as_json: bool
+
+    @property
+    def answering(self) -> Procedure:
+        """Fresh noise and a fixed number of samples, where there is noise."""
+        smoothed = Procedure(test=PredictTest.FIXED, noise=Noise.GAUSSIAN)
+        return Procedure() if self.defence == "no-smoothing" else smoothed
+
+
+def attack_data(data: AskedData, is_named: bool, run: AskedAttack, settings: Settings) -> None:
+    """Says what of the data is taken, attacks it or checks the attack, and shows what came out."""
+    images, task = read_data(data, settings) if is_named else oracle_data(data, settings)
+    report = report_of(images, task)
     for line in report_lines(report):
         say(line)
-    asked = SmoothingParameters(sigma, n0=100, n=n, alpha=alpha)
-    answering = Procedure() if defence == "no-smoothing" else Procedure(test=PredictTest.FIXED, noise=Noise.GAUSSIAN)
-    evaluation = evaluation_of(settings, label_task, defence, asked, images, None, answering)
-    if check:
-        show_checks(evaluation, plan, images, output, as_json)
+    evaluation = evaluation_of(settings, task, run.defence, run.parameters, images, None, run.answering)
+    if run.check:
+        show_checks(evaluation, run.plan, images, run.output, run.as_json)
     else:
-        name = f"{dataset.name if dataset else ORACLE}-{split or 'all'}"
-        show_attack(Asked(evaluation, plan, images, report, transfer, also_wrong), name, output, as_json)
+        asked = Asked(evaluation, run.plan, images, report, run.transfer, run.also_wrong)
+        show_attack(asked, data.name, run.output, run.as_json)
+
+
+def oracle_data(data: AskedData, settings: Settings) -> tuple[Dataset, Task]:
+    """Images whose exact radius is known, where the oracle is attacked without a data set."""
+    from workers.evaluation.attacks.oracle_images import OracleImages
+
+    served = served_profile(settings)
+    if served.name != ORACLE:
+        raise InvalidInputError("name the data set; without one only the profile oracle-linear is attacked", "dataset")
+    images = OracleImages(data.limit or CHECKED_IMAGES, served.side)
+    return asked_images(images, data.task, data.labels, data.template, settings)
 
 
 @dataclass(frozen=True)
@@ -158,22 +183,6 @@ class Asked:
 
 def default_method(defence: Method) -> AttackMethod:
     return AttackMethod.PGD if defence == "no-smoothing" else AttackMethod.SMOOTH_ADV
-
-
-def opened(dataset: Path | None, profile: str, side: int, check: bool, limit: int | None) -> Dataset | None:
-    """The oracle's images where the oracle is attacked without a data set; None where there is one."""
-    if dataset is not None:
-        return None
-    from workers.evaluation.attacks.oracle_images import OracleImages
-
-    if profile != ORACLE:
-        raise InvalidInputError("name the data set; without one only the profile oracle-linear is attacked", "dataset")
-    return OracleImages(limit or CHECKED_IMAGES, side)
-
-
-def needed(dataset: Path | None) -> Path:
-    assert dataset is not None
-    return dataset
 
 
 def show_attack(asked: Asked, name: str, output: Path | None, as_json: bool) -> None:
