@@ -18,7 +18,8 @@ QUICK_TESTS := tests/unit/robustify tests/unit/adapters/contract tests/unit/adap
 	--ignore tests/unit/adapters/profiles/test_availability.py --ignore tests/unit/robustify/test_schedule.py \
 	--ignore tests/unit/robustify/test_objectives.py --ignore tests/unit/robustify/test_votes.py \
 	--ignore tests/unit/robustify/test_device_noise.py --ignore tests/unit/service/webhooks \
-	--ignore tests/unit/service/watching --ignore tests/unit/service/test_openapi.py
+	--ignore tests/unit/service/watching --ignore tests/unit/service/test_openapi.py \
+	--ignore tests/unit/robustify/test_sigma_cascade.py --ignore tests/unit/robustify/attacks
 INSTALLED := .venv/.installed
 CACHES := .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build robustify.egg-info
 
