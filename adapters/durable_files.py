@@ -4,6 +4,7 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -37,6 +38,20 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
+def create_whole(path: Path, content: bytes) -> bool:
+    """As `write_whole`, but what is there stays; whether this call made the file."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY_PREFIX)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        os.link(name, path)
+    except FileExistsError:
+        return False
+    finally:
+        os.unlink(name)
+    return True
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """While the block runs, no other process is in such a block for the folder, which is made if need be."""
@@ -61,3 +76,9 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_together(*paths: Path) -> None:
+    """As `sync`, of all of them: a file system waits for its disk once where it would wait for each in turn."""
+    with ThreadPoolExecutor(len(paths)) as threads:
+        list(threads.map(sync, paths))

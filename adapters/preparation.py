@@ -16,12 +16,15 @@ from types import MappingProxyType
 from adapters.contract.certify import CertifyParameters, check_certificate
 from adapters.contract.fields import FieldProblem, FieldsError, accepted, parse_fields, sentence
 from adapters.contract.jobs import InputImage, JobRequest
+from adapters.contract.label_sets import check_label_sets, sets_task
 from adapters.contract.labels import class_indices
 from adapters.contract.looks import certificate_looks, sequential_looks
 from adapters.contract.predict import PredictParameters
 from adapters.contract.prompts import check_prompts
 from adapters.contract.records import JobKind, VoteKind
-from adapters.contract.smoothing import SmoothedParameters, check_enough, check_label_count
+from adapters.contract.sigmas import FIELD as SIGMAS
+from adapters.contract.sigmas import check_votes
+from adapters.contract.smoothing import AskedParameters, SmoothedParameters, check_enough, check_label_count
 from adapters.contract.templates import check_templates_fit, task_of
 from adapters.images import CanonicalImage, canonicalise_for
 from adapters.profiles.fingerprint import engine_digest, function_digest
@@ -79,7 +82,10 @@ def checked(
     if parameters is not None:
         wrong = list(check_fit(parameters, profile))
     found = accepted(parameters, [*problems, *unless_named(wrong, problems)])
-    return CheckedRequest(kind, found, asked_task(found, profile, tasks), profile)
+    task = asked_task(found, profile, tasks)
+    if too_many := list(check_votes(copies_of(found), len(task.task.labels))):
+        raise FieldsError(too_many)
+    return CheckedRequest(kind, found, task, profile)
 
 
 def unless_named(wrong: Sequence[FieldProblem], named: Sequence[FieldProblem]) -> list[FieldProblem]:
@@ -114,16 +120,19 @@ def input_image(image: CanonicalImage) -> InputImage:
 def job_request(asked: CheckedRequest, image: InputImage, settings: Settings) -> JobRequest:
     """The request with all defaults filled in and the fingerprint of the function that will answer it."""
     parameters, task, profile = asked.parameters, asked.asked.task, asked.profile
-    sigma = profile.default_sigma if parameters.sigma is None else parameters.sigma
+    sigmas = sigmas_of(parameters)
+    sigma = sigmas[-1] if sigmas else parameters.sigma or profile.default_sigma
     engine = engine_digest(profile, settings)
     decides = deciding_samples(parameters, profile, settings)
     return JobRequest(
         kind=asked.kind,
         image=image,
-        labels=task.labels,
+        labels=() if task.set_sizes else task.labels,
+        label_sets=task.label_sets if task.set_sizes else (),
         template=task.template,
         templates=task.templates,
         sigma=sigma,
+        sigmas=sigmas,
         n0=decides.n0,
         n=parameters.n,
         alpha=parameters.alpha,
@@ -136,7 +145,7 @@ def job_request(asked: CheckedRequest, image: InputImage, settings: Settings) ->
         selection_looks=decides.selection_looks,
         profile=profile.name,
         engine=engine,
-        fingerprint=function_digest(engine, task, sigma, asked.noise),
+        fingerprint=function_digest(engine, task, sigma, asked.noise, sigmas),
         task=asked.asked.name,
         version=asked.asked.version,
         adaptation=task.adaptation,
@@ -170,10 +179,12 @@ def deciding_samples(parameters: SmoothedParameters, profile: Profile, settings:
     return DecidingSamples(test=PredictTest.FIXED if looks is None else PredictTest.SEQUENTIAL, looks=looks)
 
 
-def asked_task(parameters: SmoothedParameters, profile: Profile, tasks: TaskStore) -> AskedTask:
+def asked_task(parameters: AskedParameters, profile: Profile, tasks: TaskStore) -> AskedTask:
     """Raises UnknownTaskError, TaskConflictError when the task was adapted to models that are not served, and
     InvalidInputError when the profile tells another number of labels apart, or cannot read their prompts.
     """
+    if (label_sets := label_sets_of(parameters)) is not None:
+        return AskedTask(sets_task(label_sets, parameters, profile.templates))
     if parameters.task is None:
         return AskedTask(task_of(parameters.labels or profile.class_names or (), parameters, profile.templates))
     stored, version = named_version(parameters.task, tasks)
@@ -190,6 +201,21 @@ def asked_task(parameters: SmoothedParameters, profile: Profile, tasks: TaskStor
     if wrong := list(check_prompts(task, profile, field="task")):
         raise FieldsError(wrong)
     return AskedTask(task, stored.name, version.number)
+
+
+def label_sets_of(parameters: AskedParameters) -> Sequence[Sequence[str]] | None:
+    """Of a certificate that is asked about several."""
+    return parameters.label_sets if isinstance(parameters, CertifyParameters) else None
+
+
+def sigmas_of(parameters: SmoothedParameters) -> tuple[float, ...]:
+    """Of a certificate that is asked at several, the smallest first; of any other none."""
+    return tuple(parameters.sigmas or ()) if isinstance(parameters, CertifyParameters) else ()
+
+
+def copies_of(parameters: SmoothedParameters) -> int:
+    """Noisy copies of each sample."""
+    return len(sigmas_of(parameters)) or 1
 
 
 def named_version(text: str, tasks: TaskStore) -> tuple[StoredTask, Version]:
@@ -217,19 +243,26 @@ def parse_parameters(
     return parse_fields(f"/{kind}", model, values, strict, known=("image", *model.model_fields))
 
 
-def check_noise(sigma: float | None, profile: Profile) -> Iterator[FieldProblem]:
+def check_noise(sigma: float | None, profile: Profile, field: str = "sigma") -> Iterator[FieldProblem]:
     """Whether the denoiser was trained for it; the profile's own was looked at when its file was read."""
     try:
         check_sigma(profile, profile.default_sigma if sigma is None else sigma)
     except InvalidInputError as error:
-        yield FieldProblem(field="sigma", detail=sentence(str(error)))
+        yield FieldProblem(field=field, detail=sentence(str(error)))
 
 
 def check_fit(parameters: SmoothedParameters, profile: Profile) -> Iterator[FieldProblem]:
     """What is wrong with parameters that are each in range."""
-    yield from check_label_count(parameters, profile)
-    yield from check_noise(parameters.sigma, profile)
-    if parameters.labels is not None:
+    label_sets = label_sets_of(parameters)
+    if label_sets is not None:
+        yield from check_label_sets(label_sets, parameters, profile)
+    else:
+        yield from check_label_count(parameters, profile)
+    if not (sigmas := sigmas_of(parameters)):
+        yield from check_noise(parameters.sigma, profile)
+    for place, sigma in enumerate(sigmas):
+        yield from check_noise(sigma, profile, f"{SIGMAS}.{place}")
+    if parameters.labels is not None and label_sets is None:
         yield from check_templates_fit(parameters.labels, parameters, profile.templates)
         yield from check_prompts(task_of(parameters.labels, parameters, profile.templates), profile)
     if isinstance(parameters, CertifyParameters):

@@ -3,17 +3,33 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1 << 20
+STORE_SCHEMES = ("s3", "gs", "az")
+STORE_OPTIONS = frozenset({"endpoint", "region"})
 NumberFormat = Literal["float32", "bfloat16"]
 
 
 def checked_address(text: str) -> str:
     """As it was written, if it is an address of HTTP."""
     HttpUrl(text)
+    return text
+
+
+def checked_store(text: str) -> str:
+    """As it was written, if it is the address of a bucket, and has no secrets in it."""
+    parts = urlsplit(text)
+    if parts.scheme not in STORE_SCHEMES or not parts.hostname:
+        raise ValueError(f"it must be one of {', '.join(f'{scheme}://bucket/prefix' for scheme in STORE_SCHEMES)}")
+    if parts.username or parts.password:
+        raise ValueError("credentials do not belong in it: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role")
+    known = STORE_OPTIONS if parts.scheme == "s3" else frozenset[str]()
+    if unknown := set(parse_qs(parts.query, keep_blank_values=True)) - known:
+        raise ValueError(f"it knows no option {min(unknown)}: s3:// has {', '.join(sorted(STORE_OPTIONS))}")
     return text
 
 
@@ -36,6 +52,13 @@ class Settings(BaseSettings):
     )
     profiles_dir: Annotated[Path, AfterValidator(Path.expanduser), AfterValidator(Path.absolute)] | None = Field(
         None, description="Folder of your own profiles, one TOML file each; by default `profiles` in the state folder."
+    )
+    store: Annotated[str, AfterValidator(checked_store)] | None = Field(
+        None,
+        description="Object store of all that is stored, such as s3://bucket/prefix; by default the state folder.",
+    )
+    store_cache_bytes: int = Field(
+        2048 * MEBIBYTE, ge=MEBIBYTE, description="Disk for copies of what is in the object store; the oldest go first."
     )
     redis_url: str | None = Field(None, description="Queue server; without it `robustify up` starts an embedded one.")
     queue_bytes: int = Field(
@@ -75,8 +98,8 @@ class Settings(BaseSettings):
         None, ge=1, description="Noisy samples that one key may ask for; by default any number."
     )
     kinds: str = Field(
-        "predict,certify,adapt",
-        pattern=r"^(predict|certify|adapt)(,(predict|certify|adapt))*$",
+        "predict,preview,certify,adapt",
+        pattern=r"^(predict|preview|certify|adapt)(,(predict|preview|certify|adapt))*$",
         description="Kinds of job that the worker takes.",
     )
     device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?|mps)$", description="Torch device of the worker.")
@@ -86,7 +109,10 @@ class Settings(BaseSettings):
     folded: bool = Field(
         True, description="Denoise with the folded UNet, an equal and faster one; part of the fingerprint."
     )
-    threads: int | None = Field(None, ge=1, description="Threads of one worker; by default torch chooses.")
+    cuda_graphs: bool = Field(
+        False, description="Launch the folded network as one CUDA graph; needs a GPU; part of the fingerprint."
+    )
+    threads: int | None = Field(None, ge=1, description="Threads of one worker; by default all cores, or a share.")
     batch_size: int | None = Field(
         None, ge=1, description="Samples of one forward pass; part of the fingerprint; by default the profile's."
     )
@@ -236,6 +262,11 @@ class StateFolder:
         return self.root / "api_keys.json"
 
     @property
+    def previews(self) -> Path:
+        """The pictures of previews, by owner and job (`adapters/store/previews.py`)."""
+        return self.root / "previews"
+
+    @property
     def outcomes(self) -> Path:
         """What was answered, by question (`adapters/store/outcomes.py`)."""
         return self.root / "outcomes"
@@ -244,6 +275,16 @@ class StateFolder:
     def adaptations(self) -> Path:
         """What was adapted, in folders named by digest (`adapters/store/adaptations.py`)."""
         return self.root / "adaptations"
+
+    @property
+    def ledger(self) -> Path:
+        """What was given out, one entry each until they are added up (`adapters/store/ledger.py`)."""
+        return self.root / "ledger"
+
+    @property
+    def cache(self) -> Path:
+        """Copies of what is in an object store (`adapters/store/disk_cache.py`)."""
+        return self.root / "cache"
 
     @property
     def adapting(self) -> Path:

@@ -18,7 +18,9 @@ COPY LICENSE README.md pyproject.toml ./
 COPY robustify robustify
 COPY adapters adapters
 COPY workers workers
-RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
+# The command line asks other servers with it.
+COPY client client
+RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . ./client
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="robustify-worker" \

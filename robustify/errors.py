@@ -9,6 +9,7 @@ RobustifyError
         HubError
     QueueUnavailableError
     QueueFullError
+    StoreUnavailableError       what is stored cannot be reached; an OSError too
     ReusedKeyError              an Idempotency-Key of another request
     AllowanceError              a caller asks for more than it may
     TooManyQuestionsError       an operator allows no more about this image
@@ -60,6 +61,10 @@ class QueueUnavailableError(RobustifyError):
 
 class QueueFullError(RobustifyError):
     """More jobs wait than the settings allow; the client may try again later."""
+
+
+class StoreUnavailableError(RobustifyError, OSError):
+    """What is stored cannot be reached or written now: to who reads and writes, it is a disk that fails from afar."""
 
 
 class ReusedKeyError(RobustifyError):

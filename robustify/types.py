@@ -1,8 +1,9 @@
 """The records of the method: plain data, no torch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import accumulate, pairwise
 
 DEFAULT_TEMPLATE = "This is a photo of a {}"
 
@@ -15,6 +16,8 @@ class Phase(StrEnum):
     ESTIMATE = "estimate"
     ATTACK = "attack"
     """What an attack averages over: no votes, and never under a question's seed."""
+    PREVIEW = "preview"
+    """What a preview shows: no votes, and never under a question's seed."""
     ADAPT = "adapt"
     """The work of an adaptation: no samples."""
 
@@ -58,11 +61,29 @@ class Task:
     """The digest that names it in the store of adaptations."""
     templates: tuple[str, ...] = ()
     """Of a prompt ensemble, two or more of which `template` is the first; empty where `template` is the only one."""
+    set_sizes: tuple[int, ...] = ()
+    """Where several label sets are asked about at once: how many of `labels` each has, in order; empty for one set."""
 
     @classmethod
     def of(cls, labels: Sequence[str], templates: Sequence[str], adaptation: str | None = None) -> "Task":
         """With one template or several; one alone makes the same task wherever it came from."""
         return cls(tuple(labels), templates[0], adaptation, tuple(templates) if len(templates) > 1 else ())
+
+    @classmethod
+    def of_sets(cls, label_sets: Sequence[Sequence[str]], templates: Sequence[str]) -> "Task":
+        """Several label sets, whose labels stand one set after the other; the same label may stand in several."""
+        labels = tuple(label for labels in label_sets for label in labels)
+        return replace(cls.of(labels, templates), set_sizes=tuple(len(labels) for labels in label_sets))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The number of labels of each set, of which there is one or more."""
+        return self.set_sizes or (len(self.labels),)
+
+    @property
+    def label_sets(self) -> tuple[tuple[str, ...], ...]:
+        """The labels of each set."""
+        return tuple(self.labels[start:end] for start, end in pairwise(accumulate(self.sizes, initial=0)))
 
     @property
     def all_templates(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ class AdaptationCache:
 
     def __init__(self, store: AdaptationStore) -> None:
         self._store = store
-        self._get = lru_cache(KEPT)(store.get)
+        self._get = lru_cache(KEPT)(store.about)
 
     def get(self, digest: str) -> StoredAdaptation:
         """Raises StoredTaskError when it is missing or damaged."""

@@ -10,8 +10,8 @@ from adapters.queue.board import JobBoard
 from adapters.queue.changes import Changes
 from adapters.queue.connection import connect
 from adapters.settings import Settings
-from adapters.store.adaptations import AdaptationStore
 from adapters.store.api_keys import check_listening
+from adapters.store.places import places_of
 from adapters.store.tensors import ImageStore
 from adapters.traces.choose import traces_of
 from adapters.traces.spans import NO_TRACES, Traces
@@ -31,6 +31,9 @@ from service.lifespan import running
 from service.methods import HeadAsGet
 from service.openapi import complete_description
 from service.owned import forgetting, listing, usage
+from service.page import examples
+from service.page import routes as page
+from service.previews import routes as previews
 from service.shapes import huggingface
 from service.shapes.huggingface import describe_labels
 from service.stopping import CutOff, Stopping
@@ -43,7 +46,8 @@ from service.webhooks.delivering import Deliveries
 
 ROUTES = (
     batches, huggingface, webhooks,
-    jobs, listing, forgetting, plan, certificates, adapt, tasks, references, models, usage, health, docs, watching,
+    jobs, previews, listing, forgetting, plan, certificates, adapt, tasks, references, models, usage, health, docs,
+    watching, page, examples,
 )  # fmt: skip
 TITLE = "robustify"
 SUMMARY = "Certified image classification with labels you name: denoised smoothing."
@@ -74,7 +78,7 @@ def create_app(settings: Settings, board: JobBoard, store: ImageStore, traces: T
         profile,
         board,
         store,
-        AdaptationCache(AdaptationStore(settings.state.adaptations)),
+        AdaptationCache(places_of(settings).adaptations),
         changes,
         receivers,
         traces=traces,
@@ -99,5 +103,5 @@ def app_of(settings: Settings) -> FastAPI:
     check_listening(settings)
     if settings.redis_url is None:
         raise QueueUnavailableError("no queue server is named: set ROBUSTIFY_REDIS_URL, or run `robustify up`")
-    board, store = JobBoard(connect(settings.redis_url), settings), ImageStore(settings.state.images)
+    board, store = JobBoard(connect(settings.redis_url), settings), places_of(settings).images
     return create_app(settings, board, store, traces_of("robustify-api"))

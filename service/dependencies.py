@@ -20,6 +20,8 @@ from adapters.queue.board import JobBoard
 from adapters.queue.changes import Changes
 from adapters.settings import Settings
 from adapters.store.adaptations import StoredAdaptation
+from adapters.store.places import Places, places_of
+from adapters.store.previews import PreviewStore
 from adapters.store.tasks import StoredTask, TaskStore, Version
 from adapters.store.tensors import ImageStore, stored_bytes
 from adapters.traces.spans import NO_TRACES, Traces
@@ -36,6 +38,7 @@ from service.errors import (
     ProblemError,
     store_failures,
 )
+from service.kept import Kept
 from service.lines import Lines
 from service.notes import notes_of
 
@@ -72,14 +75,29 @@ class Service:
         """What a stored image counts as: that of the largest canonical tensor."""
         return max(stored_bytes(profile.side, profile.side) for profile in self.profiles.values())
 
+    @property
+    def previews(self) -> PreviewStore:
+        """The pictures of previews."""
+        return self.places.previews
+
+    @cached_property
+    def places(self) -> Places:
+        """Where everything is stored."""
+        return places_of(self.settings)
+
     @cached_property
     def in_flight(self) -> BytesInFlight:
         """The bytes of bodies that are in memory."""
         return BytesInFlight(self.settings.max_body_bytes_in_flight)
 
+    @cached_property
+    def kept(self) -> Kept:
+        """Whether what was accepted stays."""
+        return Kept(self.board.look_whether_kept)
+
     def tasks_of(self, owner: str) -> TaskStore:
         """The tasks of one owner."""
-        return TaskStore.of(owner, self.settings.state.tasks)
+        return self.places.tasks_of(owner)
 
     async def job(self, job_id: str, owner: str) -> JobRecord | None:
         """A job's present state as its owner sees it, read without holding up other requests."""

@@ -26,6 +26,7 @@ from robustify.errors import (
     ReusedKeyError,
     RobustifyError,
     StoredTaskError,
+    StoreUnavailableError,
     TaskConflictError,
     TooManyQuestionsError,
     UnknownTaskError,
@@ -119,6 +120,15 @@ NO_CERTIFICATE = ProblemKind(
     404,
     "No such certificate",
     "This job has no certificate: a job of /certify has one once it has succeeded.",
+)
+
+
+UNKNOWN_PICTURE = ProblemKind(
+    "unknown-picture",
+    404,
+    "No such picture",
+    "This job has no picture of this name, or it is not kept any more: a job of /preview that has succeeded has some, "
+    "and the same request makes them again.",
 )
 
 
@@ -310,6 +320,7 @@ PROBLEM_KINDS = (
     IMPORTED,
     UNKNOWN_REFERENCE,
     NO_CERTIFICATE,
+    UNKNOWN_PICTURE,
     METHOD_NOT_ALLOWED,
     TASK_CONFLICT,
     BODY_TIMEOUT,
@@ -426,6 +437,8 @@ def client_problem(error: RobustifyError) -> ProblemError:
             return ProblemError(QUEUE_FULL)
         case QueueUnavailableError():
             return ProblemError(QUEUE_UNAVAILABLE)
+        case StoreUnavailableError():
+            return ProblemError(STORE_UNAVAILABLE)
         case ModelError():
             return ProblemError(MODEL_UNAVAILABLE)
     raise error
@@ -444,7 +457,7 @@ def sentence(error: RobustifyError) -> str:
 
 @contextmanager
 def store_failures() -> Iterator[None]:
-    """Turns a disk that fails into a problem."""
+    """Turns a disk that fails, or an object store that is away, into a problem."""
     try:
         yield
     except OSError as error:

@@ -7,24 +7,27 @@ wants it; what takes long is done by one of them in turn.
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
 
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
-from adapters.store.outcomes import OutcomeStore
-from adapters.store.pruning import empty_folders, left_overs, longest_lifetime, remove
-from adapters.store.tensors import ImageStore
+from adapters.store.places import places_of
+from adapters.store.pruning import empty_folders, left_overs, longest_lifetime
+from adapters.store.tensors import ImageStore, sha256_of
+from adapters.store.walking import remove
 from robustify.errors import QueueUnavailableError, StoredImageError
 
 ROUND_SECONDS = 30.0
 LONGEST_SEARCH_SECONDS = 3600.0
 SEARCHES_IN_A_LIFETIME = 5
 """All of the disk is looked at so often while an outcome or an image is kept, and every hour at least."""
-SEARCH = "search-of-the-disk"
+SEARCH, LEDGER = "search-of-the-disk", "ledger"
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Janitor:
@@ -39,7 +42,8 @@ class Janitor:
         search_seconds: float | None = None,
     ) -> None:
         self._settings, self._board, self._store = settings, board, store
-        self._outcomes = OutcomeStore(settings.state.outcomes)
+        self._outcomes = places_of(settings).outcomes
+        self._previews = places_of(settings).previews
         self._round_seconds = round_seconds
         self._search_seconds = usual_search_seconds(settings) if search_seconds is None else search_seconds
         self._trouble: str | None = None
@@ -57,6 +61,8 @@ class Janitor:
             self._trouble, self._former_trouble = None, self._trouble
             self._board.tick()
             self._remove_old_images()
+            if self._board.take_turn(LEDGER, self._round_seconds):
+                self._board.agree_on_ledger()
             if self._board.take_turn(SEARCH, self._search_seconds):
                 self._search()
         except (QueueUnavailableError, StoredImageError, OSError) as error:
@@ -70,7 +76,7 @@ class Janitor:
 
     def _removed(self, image: str) -> bool:
         try:
-            return self._store.remove(image, lambda: self._board.drop_image(image))
+            return self._board.remove_image(image, self._store)
         except OSError as error:
             self._tell(error)
             return True  # The board has forgotten it: a search will find it.
@@ -80,17 +86,20 @@ class Janitor:
         state = self._settings.state
         for outcome in self._outcomes.older_than(self._settings.outcome_seconds):
             self._try(self._outcomes.remove, outcome)
+        for picture in self._previews.older_than(longest_lifetime(self._settings)):
+            self._try(self._previews.remove, picture)
         for image in self._store.older_than(longest_lifetime(self._settings)):
-            self._removed(image)
+            self._removed(sha256_of(image))
         for path in left_overs(state):
             self._try(remove, path)
-        for folder in empty_folders(state.outcomes):
-            self._try(Path.rmdir, folder)
+        for root in (state.outcomes, state.previews):
+            for folder in empty_folders(root):
+                self._try(Path.rmdir, folder)
 
-    def _try(self, removal: Callable[[Path], None], path: Path) -> None:
+    def _try(self, removal: Callable[[T], None], thing: T) -> None:
         """One that stays must not keep all others."""
         try:
-            removal(path)
+            removal(thing)
         except OSError as error:
             self._tell(error)
 

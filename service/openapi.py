@@ -1,6 +1,6 @@
 """What the generated API description cannot know: both kinds of request body, problem documents, and examples."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import cache
 
@@ -10,6 +10,10 @@ from pydantic import BaseModel
 from adapters.contract.choice import PROFILE, Choosing
 from adapters.contract.example import SMALL_PICTURE, SMALL_PICTURE_BASE64
 from adapters.contract.fields import ANY, given
+from adapters.contract.label_sets import FIELD as LABEL_SETS
+from adapters.contract.label_sets import has_words
+from adapters.contract.preview import PreviewParameters
+from adapters.contract.records import JobKind
 from adapters.contract.webhook import Notified
 from adapters.images import MAX_PIXELS, MAX_REDUCED_PIXELS, MAX_REDUCED_SIDE, MAX_SCANS, MAX_SIDE, MIN_SIDE
 from adapters.preparation import PARAMETERS
@@ -17,7 +21,7 @@ from adapters.profiles.library import served_profiles
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
 from service.access.description import describe_access
-from service.body.forms import LIST_FIELDS
+from service.body.forms import JSON_FIELDS, LIST_FIELDS
 from service.body.json_bodies import BASE64
 from service.body.receive import FORM, JSON
 from service.body.received import IMAGE
@@ -45,6 +49,8 @@ FORM_ENCODING: Document = {
     IMAGE: {"contentType": IMAGE_TYPES},
     # Without it, what is generated from the description joins all labels in one field.
     **{name: {"style": "form", "explode": True} for name in LIST_FIELDS},
+    # Each set is a part of its own, as JSON.
+    **{name: {"contentType": JSON} for name in JSON_FIELDS},
 }
 SUBMIT_PROBLEMS = (400, 403, 404, 408, 409, 413, 415, 422, 503)
 NOT_MODIFIED: Document = {"description": "The client has it already: `If-None-Match` named its `ETag`"}
@@ -87,7 +93,8 @@ def describe_bodies(document: Document, settings: Settings) -> None:
     """Gives every submission its body, as a form and as JSON."""
     file = image_schema(FILE, form_limits(settings), SMALL_PICTURE)
     text = image_schema(FILE_AS_TEXT, json_limits(settings), SMALL_PICTURE_BASE64)
-    for kind, model in PARAMETERS.items():
+    models: Mapping[JobKind, type[BaseModel]] = {**PARAMETERS, JobKind.PREVIEW: PreviewParameters}
+    for kind, model in models.items():
         parameters = asked_of(model, served_profiles(settings))
         form = {"schema": with_image(never_null(parameters), file), "encoding": dict(FORM_ENCODING)}
         content = {FORM: form, JSON: {"schema": with_image(or_null(parameters), text)}}
@@ -101,13 +108,16 @@ def asked_of(model: type[BaseModel], profiles: Sequence[Profile]) -> Document:
 
 def for_profiles(schema: Document, profiles: Sequence[Profile]) -> Document:
     """What holds for all served profiles: how many labels they tell apart, and whether these may be left out."""
-    properties, classes = schema["properties"], {profile.classes for profile in profiles}
+    properties, classes = dict(schema["properties"]), {profile.classes for profile in profiles}
+    if not any(map(has_words, profiles)):
+        properties.pop(LABEL_SETS, None)
     if len(classes) == 1 and (number := classes.pop()) is not None:
         labels, null = properties["labels"]["anyOf"]
         exactly = {**labels, "minItems": number, "maxItems": number}
         properties = {**properties, "labels": {**properties["labels"], "anyOf": [exactly, null]}}
     may_be_left_out = any(profile.class_names is not None for profile in profiles)
-    some_task = [] if may_be_left_out else [{"anyOf": [given(labels=ANY), given(task=ANY)]}]
+    tasks = [name for name in ("labels", "task", LABEL_SETS) if name in properties]
+    some_task = [] if may_be_left_out else [{"anyOf": [given(**{name: ANY}) for name in tasks]}]
     return {**schema, "properties": properties, "allOf": [*schema["allOf"], *some_task]}
 
 
@@ -180,6 +190,13 @@ def referenced(model: type[BaseModel]) -> Document:
     schema = model.model_json_schema(ref_template=REFERENCE)
     definitions = {**schema.pop(DEFINITIONS, {}), model.__name__: schema}
     return {"$ref": REFERENCE.format(model=model.__name__), DEFINITIONS: definitions}
+
+
+def any_of(*models: type[BaseModel]) -> Document:
+    """Likewise, of an answer that is one of several."""
+    references = [referenced(model) for model in models]
+    definitions = {name: schema for found in references for name, schema in found.pop(DEFINITIONS).items()}
+    return {"anyOf": references, DEFINITIONS: definitions}
 
 
 def image_schema(rules: Document, limits: UploadLimits, example: str) -> Document:

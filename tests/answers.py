@@ -4,10 +4,21 @@ from math import inf
 from typing import Any
 
 from adapters.contract.answer import answered_image, answering_model, label_votes
-from adapters.contract.jobs import JobRecord, JobRequest
+from adapters.contract.jobs import JobRecord, JobRequest, PreviewRequest
 from adapters.contract.next_step import Standing
 from adapters.contract.records import JobKind
-from adapters.contract.results import AdaptedFrom, AdaptResult, CertifyResult, MadeTask, PredictResult, Voted
+from adapters.contract.results import (
+    AdaptedFrom,
+    AdaptResult,
+    CertifyResult,
+    MadeTask,
+    Picture,
+    PictureName,
+    PredictResult,
+    PreviewResult,
+    Seen,
+    Voted,
+)
 from adapters.queue.board import JobBoard
 from robustify.smoothing.rules import Outcome
 from robustify.types import Phase
@@ -84,6 +95,19 @@ def adapted(name: str = "pets", **changes: object) -> AdaptResult:
         seconds=1.0,
     )
     return made.model_copy(update=changes)
+
+
+def preview_of(request: PreviewRequest) -> PreviewResult:
+    """What a worker says that has made a preview of an image that it did not change."""
+    size = {"width": request.image.width, "height": request.image.height}
+    return PreviewResult(
+        sigma=request.sigma,
+        seen=Seen(plain=request.labels[0], noisy=None, denoised=request.labels[0]),
+        pictures=tuple(Picture(name=name, **size) for name in list(PictureName)[:3]),
+        model=answering_model(request),
+        input=answered_image(request.image),
+        seconds=0.0,
+    )
 
 
 def shown(record: JobRecord | None) -> dict[str, Any]:

@@ -12,9 +12,11 @@ INTEGRATION = Path(__file__).with_name("integration")
 """All that is in it starts processes, which takes longer than many of its tests do: `slow` as a whole."""
 
 LONGEST_FIRST = (
-    "test_cli.py", "test_fault_matrix.py", "test_adaptation.py", "test_stack.py", "test_full_disk.py",
-    "test_models_command.py", "test_own_models.py", "test_http_day.py", "test_off_the_shelf.py",
-    "test_bundled_models.py", "test_worker_faults.py", "test_black_box.py", "test_adversary.py", "test_termination.py",
+    "test_cli.py", "test_fault_matrix.py", "test_stack.py", "test_full_disk.py", "test_adaptation.py",
+    "test_page_paths.py", "test_seven_hosts.py", "test_models_command.py", "test_own_models.py", "test_http_day.py",
+    "test_off_the_shelf.py", "test_bundled_models.py", "test_worker_faults.py", "test_termination.py",
+    "test_http_connections.py", "test_black_box.py", "test_adversary.py", "test_adaptation_memory.py",
+    "test_comparison_adaptations.py", "test_comparison_runs.py",
 )  # fmt: skip
 """Where files are run side by side these begin, so that no process is left alone with one of them in the end.
 

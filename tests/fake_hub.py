@@ -95,9 +95,10 @@ class Handler(BaseHTTPRequestHandler):
         headers = {"ETag": f'"{sha256(path)}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        self.answer(206 if start else 200, content[start:], headers)
         if self.command == "GET":
+            # Before the answer: who has the last byte may look at once.
             self.server.sent[path.name] = self.server.sent.get(path.name, 0) + len(content) - start
+        self.answer(206 if start else 200, content[start:], headers)
 
     def answer(self, status: int, content: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)

@@ -1,7 +1,7 @@
 """Processes of the service that start in a fraction of a second, because they are forked from one that has its imports.
 
-To import the libraries takes seconds, and the tests start hundreds of workers. One test of the worker's faults and the
-instances of other tests start theirs as they are shipped.
+To import the libraries takes seconds, and the tests start hundreds of workers, and dozens of whole instances. Some
+start theirs as they are shipped (see tests/forked_children.py).
 """
 
 import os
@@ -38,6 +38,10 @@ class Fork:
         assert self.process.pid is not None
         return self.process.pid
 
+    @property
+    def returncode(self) -> int | None:
+        return self.process.exitcode
+
     def poll(self) -> int | None:
         return self.process.exitcode
 
@@ -49,6 +53,9 @@ class Fork:
 
     def send_signal(self, number: int) -> None:
         os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.process.terminate()
 
     def kill(self) -> None:
         self.process.kill()

@@ -14,16 +14,18 @@ from adapters.certificates.issue import Issuer
 from adapters.certificates.key_files import signing_key
 from adapters.certificates.vrf import NoiseKey, seed_of
 from adapters.contract.certificate_parts import Hardware
-from adapters.contract.jobs import JobRequest
-from adapters.contract.results import CertifyResult, PredictResult
+from adapters.contract.jobs import JobRequest, PreviewRequest
+from adapters.contract.results import CertifyResult, PredictResult, TogetherResult
 from adapters.profiles.fingerprint import engine_digest, engine_parts, function_digest
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
+from robustify.counting import VoteCounter
 from robustify.errors import ModelFilesError
 from robustify.smoothing.lattice import SeededLatticeNoise, to_levels
 from robustify.smoothing.noise import SeededNoise
 from robustify.smoothing.samples import GaussianSamples, LatticeSamples, SampleSource
-from robustify.smoothing.votes import BaseClassifier, NoisyVotes
+from robustify.smoothing.seeds import seed_at
+from robustify.smoothing.votes import BaseClassifier, NoisyVotes, VotesAtEachSigma
 from robustify.types import Noise, Phase, Task
 
 BeforeBatch = Callable[[int], None]
@@ -60,6 +62,7 @@ class VoteMaker:
             samples=samples,
             phase=phase,
             classes=len(task.labels),
+            sizes=task.set_sizes,
             batch_size=self.profile.samples_per_batch(self.settings),
             device=torch.device(self.settings.device),
             before_batch=outside_inference(before_batch),
@@ -74,16 +77,29 @@ class LoadedModel(VoteMaker):
 
     def votes_of(
         self, request: JobRequest, image: np.ndarray, phase: Phase, before_batch: BeforeBatch = lambda done: None
-    ) -> NoisyVotes:
-        """The VoteCounter of a request."""
-        samples = samples_of(image, request.sigma, self.seed(request), request.noise)
-        return self.votes(request.label_task, request.sigma, samples, phase, before_batch)
+    ) -> VoteCounter:
+        """That of a request. `before_batch` is called with the number of noisy copies done, of which a sample has one
+        at each sigma."""
+        seed, task = self.seed(request), request.label_task
+        if not request.sigmas:
+            samples = samples_of(image, request.sigma, seed, request.noise)
+            return self.votes(task, request.sigma, samples, phase, before_batch)
 
-    def fingerprint_of(self, request: JobRequest) -> str:
-        """The fingerprint of the function that `votes_of` counts the votes of, whatever the request says."""
-        return function_digest(self.engine, request.label_task, request.sigma, request.noise)
+        def count_at(place: int, before: BeforeBatch) -> VoteCounter:
+            sigma = request.sigmas[place]
+            samples = samples_of(image, sigma, seed_at(seed, place), request.noise)
+            return self.votes(task, sigma, samples, phase, before)
 
-    def computes(self, request: JobRequest) -> bool:
+        return VotesAtEachSigma(count_at, request.copies, before_batch)
+
+    def fingerprint_of(self, request: JobRequest | PreviewRequest) -> str:
+        """The fingerprint of the function that `votes_of` counts the votes of, or that a preview looks through,
+        whatever the request says."""
+        if isinstance(request, PreviewRequest):
+            return function_digest(self.engine, request.label_task, request.sigma)
+        return function_digest(self.engine, request.label_task, request.sigma, request.noise, request.sigmas)
+
+    def computes(self, request: JobRequest | PreviewRequest) -> bool:
         """Whether that function is the one that the request was submitted for."""
         return (request.profile, request.fingerprint) == (self.profile.name, self.fingerprint_of(request))
 
@@ -106,6 +122,10 @@ class LoadedModel(VoteMaker):
     def certified(self, request: JobRequest, result: CertifyResult) -> CertifyResult:
         """The result of a certify job with its signed certificate."""
         return self.issuer.certified(request, result, time.time())
+
+    def certified_together(self, request: JobRequest, result: TogetherResult) -> TogetherResult:
+        """Likewise, of several label sets or sigmas."""
+        return self.issuer.certified_together(request, result, time.time())
 
     @property
     def is_current(self) -> bool:

@@ -15,8 +15,10 @@ from adapters.queue.server import take
 from adapters.settings import Settings
 from adapters.store import pruning
 from adapters.store.adapting import stale_work
-from adapters.store.outcomes import OutcomeStore
-from adapters.store.tensors import ImageStore
+from adapters.store.objects import Entry
+from adapters.store.places import ADAPTATIONS, IMAGES, OUTCOMES, PREVIEWS, Places, places_of
+from adapters.store.tensors import sha256_of
+from adapters.store.walking import bytes_of, remove
 from robustify.errors import QueueUnavailableError, RobustifyError
 
 SOCKET = "queue.sock"
@@ -29,6 +31,7 @@ class What(StrEnum):
     WORK = "work on an adaptation that nobody goes on with"
     IMAGE = "image that no job needs"
     OUTCOME = "outcome whose time is over"
+    PREVIEW = "picture of a preview whose time is over"
     PROMPT = "prompt of models that are gone"
     LEFT_OVER = "left over from a process that died"
     EARLIER_KEY = "key of an earlier release on the queue server"
@@ -72,14 +75,15 @@ def nothing_running(settings: Settings) -> Iterator[None]:
 
 def surplus(settings: Settings, board: JobBoard | None) -> Iterator[Surplus]:
     """All of it; without a board, what only that knows of is left out: images and keys of the queue server."""
-    state = settings.state
+    state, places = settings.state, places_of(settings)
     needed = needed_adaptations(board)
     if needed is not None:
-        yield from paths(What.ADAPTATION, pruning.orphaned_adaptations(state, needed.__contains__), state.root)
+        yield from adaptations(places, needed)
     yield from paths(What.WORK, stale_work(settings), state.root)
-    yield from outcomes(settings)
+    yield from outcomes(settings, places)
+    yield from previews(settings, places)
     if board is not None:
-        yield from images(settings, board)
+        yield from images(settings, places, board)
     yield from paths(What.PROMPT, pruning.prompts_of_gone_models(settings), state.root)
     yield from paths(What.LEFT_OVER, pruning.left_overs(state), state.root)
 
@@ -96,35 +100,56 @@ def needed_adaptations(board: JobBoard | None) -> frozenset[str] | None:
 
 def paths(what: What, found: Sequence[Path] | Iterator[Path], root: Path) -> Iterator[Surplus]:
     for path in found:
-        yield Surplus(what, path.relative_to(root).as_posix(), pruning.bytes_of(path), partial(removed, path))
+        yield Surplus(what, path.relative_to(root).as_posix(), bytes_of(path), partial(removed, path))
 
 
 def removed(path: Path) -> bool:
-    pruning.remove(path)
+    remove(path)
     return True
 
 
-def outcomes(settings: Settings) -> Iterator[Surplus]:
-    store = OutcomeStore(settings.state.outcomes)
-    for path in store.older_than(settings.outcome_seconds):
+def adaptations(places: Places, needed: frozenset[str]) -> Iterator[Surplus]:
+    store = places.adaptations
+    elsewhere = places.objects.below(ADAPTATIONS)
+    for found in pruning.orphaned_adaptations(elsewhere, places.all_tasks, needed.__contains__):
 
-        def remove(path: Path = path) -> bool:
-            store.remove(path)
+        def drop(digest: str = found.name) -> bool:
+            store.delete(digest)
             return True
 
-        name = path.relative_to(settings.state.root).as_posix()
-        yield Surplus(What.OUTCOME, name, pruning.bytes_of(path), remove)
+        yield Surplus(What.ADAPTATION, f"{ADAPTATIONS}/{found.name}", found.size, drop)
 
 
-def images(settings: Settings, board: JobBoard) -> Iterator[Surplus]:
+def previews(settings: Settings, places: Places) -> Iterator[Surplus]:
+    store = places.previews
+    for found in store.older_than(pruning.longest_lifetime(settings)):
+
+        def drop(picture: Entry = found) -> bool:
+            store.remove(picture)
+            return True
+
+        yield Surplus(What.PREVIEW, f"{PREVIEWS}/{found.name}", found.size, drop)
+
+
+def outcomes(settings: Settings, places: Places) -> Iterator[Surplus]:
+    store = places.outcomes
+    for found in store.older_than(settings.outcome_seconds):
+
+        def drop(outcome: Entry = found) -> bool:
+            store.remove(outcome)
+            return True
+
+        yield Surplus(What.OUTCOME, f"{OUTCOMES}/{found.name}", found.size, drop)
+
+
+def images(settings: Settings, places: Places, board: JobBoard) -> Iterator[Surplus]:
     """The board has the last word: an image may be sent again between the two."""
-    folder = settings.state.images
-    store = ImageStore(folder)
-    for sha256 in store.older_than(pruning.longest_lifetime(settings)):
+    store = places.images
+    for found in store.older_than(pruning.longest_lifetime(settings)):
+        sha256 = sha256_of(found)
         if not board.wants_image(sha256):
-            path = folder / sha256[:2] / sha256
-            remove = partial(store.remove, sha256, partial(board.drop_image, sha256))
-            yield Surplus(What.IMAGE, path.relative_to(settings.state.root).as_posix(), pruning.bytes_of(path), remove)
+            drop = partial(board.remove_image, sha256, store)
+            yield Surplus(What.IMAGE, f"{IMAGES}/{found.name}", found.size, drop)
 
 
 def earlier_keys(board: JobBoard, dry_run: bool) -> Iterator[Surplus]:

@@ -1,49 +1,37 @@
-"""A running server as the CLI uses it: submit, wait, show progress, return the result."""
+"""A running server as the command line uses it: the Python client, with the records and the errors of this project."""
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-import httpx
 from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr, ValidationError
 
-from adapters.canonical_json import canonical_bytes
 from adapters.contract.keys import PublicKeys
 from adapters.contract.plan import Plan
-from adapters.contract.records import JobKind, JsonObject
-from adapters.contract.results import AdaptResult, CertifyResult, PredictResult
+from adapters.contract.records import JobKind, VoteKind
+from adapters.contract.results import CERTIFIED, AdaptResult, AnyCertifyResult, CertifyResult, PredictResult
 from adapters.profiles.licences import Business
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError, RobustifyError
+from robustify_client import (
+    Client,
+    InsecureKeyWarning,
+    Job,
+    ProblemError,
+    Retries,
+    RobustifyClientError,
+    UsageError,
+)
 
-WAIT_SECONDS = 30
 CANCEL_SECONDS = 10
+# Whoever waits for a command wants to know at once that there is no server; one that is busy, or loses a connection, is
+# asked again.
+RETRIES = Retries(seconds=60.0, where_nobody_listens=False)
 Progress = Callable[[int, int], None]
-
-
-class JobLinks(BaseModel):
-    self: str
-    cancel: str
-
-
-class JobSteps(BaseModel):
-    done: int
-    total: int
-
-
-class Failure(BaseModel):
-    detail: str
-
-
-class FollowedJob(BaseModel):
-    """What of a job it takes to follow it."""
-
-    id: str
-    status: str
-    done: bool
-    progress: JobSteps
-    result: JsonValue = None
-    error: Failure | None = None
-    links: JobLinks
+AnyJob = Job[Any]
+"""Any: its result is checked by our records."""
 
 
 class ListedModel(BaseModel):
@@ -79,131 +67,134 @@ class Server:
     def __init__(self, url: str, say: Callable[[str], None] = lambda text: None, key: SecretStr | None = None) -> None:
         self.url = url
         self.say = say
-        headers = {} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"}
-        self.client = httpx.Client(base_url=url, timeout=WAIT_SECONDS + 30, headers=headers)
+        with in_our_words(), warnings.catch_warnings():
+            # Where a command sends a key is what its operator has set.
+            warnings.simplefilter("ignore", InsecureKeyWarning)
+            self.client = Client(url, None if key is None else key.get_secret_value(), retries=RETRIES)
+
+    def close(self) -> None:
+        """Its connections; nothing can be asked afterwards."""
+        self.client.close()
 
     def predict(self, image: bytes, fields: Mapping[str, object], on_progress: Progress) -> PredictResult:
         """Submits one image file and returns its result once the job is done.
 
         When the process is told to stop meanwhile (Ctrl-C, SIGTERM), so is the job.
         """
-        job = self.submit(JobKind.PREDICT, image_body(image, fields))
+        job = self.submit(JobKind.PREDICT, image, fields)
         return PredictResult.model_validate(self.follow(job, on_progress), extra="ignore")
 
     def certify(self, image: bytes, fields: Mapping[str, object], on_progress: Progress) -> CertifyResult:
         """As `predict`."""
-        job = self.submit(JobKind.CERTIFY, image_body(image, fields))
+        job = self.submit(JobKind.CERTIFY, image, fields)
         return CertifyResult.model_validate(self.follow(job, on_progress), extra="ignore")
+
+    def certify_together(self, image: bytes, fields: Mapping[str, object], on_progress: Progress) -> AnyCertifyResult:
+        """As `predict`, with `label_sets` or `sigmas` among the fields."""
+        job = self.submit(JobKind.CERTIFY, image, fields)
+        return CERTIFIED.validate_python(self.follow(job, on_progress), extra="ignore")
 
     def adapt(self, fields: Mapping[str, object], on_progress: Progress) -> AdaptResult:
         """Submits an adaptation and returns its result once it is done, likewise."""
-        job = self.submit(JobKind.ADAPT, {"json": dict(fields)})
+        with self.taking():
+            job = self.client.adapt(wait=False, **options({"labels": (), **fields}))
         return AdaptResult.model_validate(self.follow(job, on_progress), extra="ignore")
 
-    def follow(self, job: FollowedJob, on_progress: Progress) -> JsonValue:
+    def submit(self, kind: VoteKind, image: bytes, fields: Mapping[str, object]) -> AnyJob:
+        """The job, at once: until its id is known, nobody could cancel it."""
+        with self.taking():
+            ask = self.client.predict if kind is JobKind.PREDICT else self.client.certify
+            return ask(image, wait=False, **options(fields))
+
+    def answer(self, kind: VoteKind, image: bytes, fields: Mapping[str, object]) -> JsonValue:
+        """The result of a job that nobody cancels, mostly with the first request."""
+        with in_our_words():
+            ask = self.client.predict if kind is JobKind.PREDICT else self.client.certify
+            return json_of(ask(image, **options(fields)))
+
+    def follow(self, job: AnyJob, on_progress: Progress) -> JsonValue:
         """The result of a job, once it is done."""
         try:
-            while not job.done:
-                on_progress(job.progress.done, job.progress.total)
-                job = self.wait(job)
+            with in_our_words():
+                job.wait(on_progress=on_progress)
         except (KeyboardInterrupt, SystemExit):
             self.cancel(job)
             raise
-        if job.status != "succeeded":
-            raise RobustifyError(job.error.detail if job.error else f"the job was {job.status}")
-        return job.result
+        return job.record.result
 
-    def submit(self, kind: JobKind, body: Mapping[str, object]) -> FollowedJob:
-        """The job, at once: until its id is known, nobody could cancel it."""
+    def cancel(self, job: AnyJob) -> None:
+        """Cancel the job, for this caller, and tell people what became of it."""
         try:
-            return self.job("POST", f"/{kind}", headers={"Prefer": "respond-async"}, **body)
-        except (KeyboardInterrupt, SystemExit):
-            self.say("interrupted before the server answered: it may have taken the job")
-            raise
-
-    def cancel(self, job: FollowedJob) -> None:
-        """Cancel the job, for all who asked for the same, and tell people what became of it."""
-        try:
-            job = self.job("DELETE", job.links.cancel, timeout=CANCEL_SECONDS)
+            with in_our_words():
+                job.cancel(timeout=CANCEL_SECONDS)
         except RobustifyError as error:
             self.say(f"job {job.id} could not be canceled and may go on: {error}")
         else:
             self.say(fate(job))
 
-    def wait(self, job: FollowedJob) -> FollowedJob:
-        return self.job("GET", job.links.self, headers={"Prefer": "wait=0.5"})
+    @contextmanager
+    def taking(self) -> Iterator[None]:
+        """Tells people that an interrupted request may have been taken."""
+        try:
+            with in_our_words():
+                yield
+        except (KeyboardInterrupt, SystemExit):
+            self.say("interrupted before the server answered: it may have taken the job")
+            raise
 
     def models(self) -> ListedModels:
-        return ListedModels.model_validate(self.request("GET", "/models"))
+        return ListedModels.model_validate(self.document("/models"))
 
     def plan(self, fields: Mapping[str, object]) -> Plan:
-        return Plan.model_validate(self.request("POST", "/plan", json=dict(fields)))
+        with in_our_words():
+            return Plan.model_validate(json_of(self.client.plan(**options(fields))))
 
     def public_keys(self) -> PublicKeys:
         """What it signs certificates with, and what proves their noise."""
         try:
-            return PublicKeys.model_validate_json(canonical_bytes(self.request("GET", "/certificates/key")))
+            return PublicKeys.model_validate_json(json.dumps(self.document("/certificates/key")))
         except ValidationError as error:
             raise RobustifyError(f"the server {self.url} has keys of another release") from error
 
-    def job(self, method: str, path: str, **options: Any) -> FollowedJob:
-        """Any: the keywords are httpx's own."""
-        answered = self.request(method, path, **options)
-        if "done" not in answered:
-            raise RobustifyError(f"the server {self.url} is not a robustify server")
-        return FollowedJob.model_validate(answered)
-
-    def request(self, method: str, path: str, **options: Any) -> JsonObject:
-        """Any: the keywords are httpx's own."""
-        try:
-            return document(self.client.request(method, path, **options))
-        except httpx.UnsupportedProtocol as error:
-            raise InvalidInputError(f"{self.url} is no address of a server: begin it with http://", "server") from error
-        except httpx.TransportError as error:
-            raise RobustifyError(f"the server {self.url} cannot be reached: is it running?") from error
+    def document(self, path: str) -> JsonValue:
+        """What it answers at a path."""
+        with in_our_words():
+            found: JsonValue = json.loads(self.client.fetch(path))
+        return found
 
     def ready_workers(self) -> int:
         """How many can answer; 0 while the service is not ready."""
         try:
-            answer = self.client.get("/readyz")
-        except httpx.TransportError:
+            return self.client.ready().workers
+        except RobustifyClientError:
             return 0
-        return int(answer.json()["workers"]) if answer.status_code == httpx.codes.OK else 0
 
 
-def fate(job: FollowedJob) -> str:
+def fate(job: AnyJob) -> str:
     """What became of a job that was to be canceled."""
     canceled = job.status == "canceled"
     return f"job {job.id} is canceled" if canceled else f"job {job.id} was not canceled: it is {job.status}"
 
 
-def image_body(image: bytes, fields: Mapping[str, object]) -> dict[str, object]:
-    """The parts of a request that asks about an image."""
-    return {"files": {"image": ("image", image)}, "data": form_of(fields)}
+def options(fields: Mapping[str, object]) -> Any:
+    """Any: which fields there are is known when the command runs, and looked at by the server."""
+    return dict(fields)
 
 
-def form_of(fields: Mapping[str, object]) -> dict[str, str | list[str]]:
-    """Form fields of what was given; a sequence becomes a repeated field."""
-    form: dict[str, str | list[str]] = {}
-    for name, value in fields.items():
-        if isinstance(value, str):
-            form[name] = value
-        elif isinstance(value, Sequence):
-            form[name] = [str(item) for item in value]
-        elif value is not None:
-            form[name] = str(value)
-    return form
+def json_of(record: BaseModel) -> JsonValue:
+    """What the server wrote, also the fields that the client does not know."""
+    found: JsonValue = record.model_dump(mode="json")
+    return found
 
 
-def document(response: httpx.Response) -> JsonObject:
-    """The JSON body; a problem document becomes an error, of the client's input where the status says so."""
+@contextmanager
+def in_our_words() -> Iterator[None]:
+    """The errors of the client as those of this project: of the input where the server or the client says so."""
     try:
-        body = response.json()
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise RobustifyError(f"{response.url.copy_with(path='/')} is not a robustify server")
-    if response.is_success:
-        return body
-    text = body.get("detail") or body.get("title") or f"the server answered {response.status_code}"
-    raise InvalidInputError(text) if response.is_client_error else RobustifyError(text)
+        yield
+    except UsageError as error:
+        raise InvalidInputError(str(error), error.field) from error
+    except ProblemError as error:
+        raise (InvalidInputError(str(error)) if error.status < 500 else RobustifyError(str(error))) from error
+    except RobustifyClientError as error:
+        raise RobustifyError(str(error)) from error

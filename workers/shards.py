@@ -6,11 +6,11 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from adapters.contract.answer import certify_result, predict_result
-from adapters.contract.jobs import AdaptRequest, JobError, JobRecord, JobRequest, Shard
-from adapters.contract.next_step import Finish, Publish, Select, Standing, next_step
+from adapters.contract.answer import certify_result, predict_result, together_result
+from adapters.contract.jobs import AdaptRequest, JobError, JobRecord, JobRequest, PreviewRequest, Shard
+from adapters.contract.next_step import Finish, Publish, Select, Selected, Standing, next_step
 from adapters.contract.records import JobKind
-from adapters.contract.results import Voted
+from adapters.contract.results import AnyVoted
 from adapters.models.memory import forget_locals, give_back_memory, lacks_memory
 from adapters.queue.board import JobBoard
 from adapters.queue.working import VoteReceipt
@@ -21,14 +21,16 @@ from robustify.errors import (
     QueueUnavailableError,
     StoredImageError,
     StoredTaskError,
+    StoreUnavailableError,
     TaskConflictError,
 )
+from robustify.smoothing.label_sets import missing_votes
 from robustify.smoothing.looks import Tally
-from robustify.smoothing.rules import Selection
 from robustify.types import Phase
 from workers.counting import LoadedModel
 from workers.following import Followed, following
 from workers.heartbeat import Heartbeat, Holding
+from workers.previews import PreviewRunner
 from workers.problems import (
     DISK_IS_FULL,
     INPUT_LOST,
@@ -48,6 +50,8 @@ FAILURES = 3
 """A worker that fails so often in a row is given up."""
 RESTING_LEASES = 2
 """After a failure a worker takes nothing for so many times `lease_seconds`: others get the shard in the second."""
+STORE_REST_SECONDS = 5.0
+"""A worker that cannot reach the store takes nothing for so long."""
 OUTAGE_SECONDS = 600.0
 """How long a worker keeps the votes of a shard while the queue server is away."""
 FIRST_PAUSE_SECONDS = 0.1
@@ -83,10 +87,13 @@ class ShardRunner:
         self._stop = stop
         self._adaptations = adaptations
         self._traces = traces
+        self._previews = PreviewRunner(board, store, model, heartbeat, stop)
         self.serve_others: Callable[[], None] = lambda: None
         """Runs what waits for this worker, called between two steps of an adaptation; the RQ worker sets it."""
         self.serve_predictions: Callable[[], None] = lambda: None
         """Runs the predictions that wait, called between two batches of a certificate; likewise."""
+        self.serve_in_preview: Callable[[], None] = lambda: None
+        """The same, called between two steps of a preview; likewise."""
         self._away_seconds = 0.0
         """Time that the shard of a certificate spent on predictions of others."""
         self._failures = 0
@@ -120,6 +127,8 @@ class ShardRunner:
         except (InvalidInputError, TaskConflictError, StoredTaskError) as error:
             log.info("input_refused", job=job_id)  # Its message may quote a label: it is for the client only.
             self._fail(job_id, refusal_of(error))
+        except StoreUnavailableError as error:
+            self._give_back(job_id, shard, error)
         except OSError as error:
             if error.errno not in DISK_IS_FULL:
                 self._note_failure(job_id, shard, error)
@@ -149,6 +158,9 @@ class ShardRunner:
                 self._persistently(lambda: self._take_next_step(job_id, known.pop() if known else None))
         except QueueUnavailableError:
             raise
+        except StoreUnavailableError as error:
+            # The step stays due: somebody takes it again after a lease, and nobody reads what is not stored.
+            self._note_store_unavailable(job_id, error)
         except Exception as error:
             log.exception("next_step_failed", job=job_id)
             self._fail_after_attempts(job_id, "next-step", failure_of(error))
@@ -160,13 +172,16 @@ class ShardRunner:
             log.info("shard_dropped", job=job_id, shard=shard.key)
             return None
         followed.note_job(record)
-        if record.request.kind is not JobKind.ADAPT and not self._model.computes(record.vote_request):
+        if not isinstance(record.request, AdaptRequest) and not self._model.computes(record.request):
             log.error("other_function", job=job_id)
             self._fail(job_id, MODEL_CHANGED)
             return None
         with self._heartbeat.holding(job_id, shard) as holding:
             if isinstance(record.request, AdaptRequest):
                 self._adapt(record, record.request, holding)
+                return None
+            if isinstance(record.request, PreviewRequest):
+                self._previews.run(record, record.request, holding, lambda: self.serve_in_preview())
                 return None
             started, away = time.perf_counter(), self._away_seconds
             votes = self._count_votes(record.vote_request, holding)
@@ -218,11 +233,20 @@ class ShardRunner:
             receipt = self._persistently(offer)
             span.note(result=receipt.refusal or "counted")
         log.info("shard_recorded", job=record.id, shard=shard.key, refusal=receipt.refusal)
-        if missing := shard.count - sum(votes):
+        if missing := missing_votes(votes, record.vote_request.sizes, shard.count):
             log.warning("votes_missing", job=record.id, shard=shard.key, missing=missing, samples=shard.count)
-        self._heartbeat.count_shard(shard.count, seconds)
+        self._heartbeat.count_shard(shard.count * record.vote_request.copies, seconds)
         self._failures = 0
         return receipt
+
+    def _give_back(self, job_id: str, shard: Shard, error: StoreUnavailableError) -> None:
+        """Nothing is wrong with the shard: another worker, or this one after a rest, may reach the store."""
+        self._note_store_unavailable(job_id, error)
+        self._board.release(job_id, shard, self._heartbeat.owner)
+
+    def _note_store_unavailable(self, job_id: str, error: StoreUnavailableError) -> None:
+        log.warning("store_unavailable", job=job_id, error=str(error), cause=type(error.__cause__).__name__)
+        self._rests_until = time.monotonic() + min(STORE_REST_SECONDS, self._model.settings.lease_seconds)
 
     def _note_failure(self, job_id: str, shard: Shard, error: Exception) -> None:
         if lacks_memory(error):
@@ -277,17 +301,18 @@ class ShardRunner:
                 with self._traces.span("publish"):
                     self._board.publish(job_id)
 
-    def _finish(self, record: JobRecord, selection: Selection | None, tally: Tally) -> None:
+    def _finish(self, record: JobRecord, selection: Selected, tally: Tally) -> None:
         result = self._result(record, selection, tally)
         if self._board.finish(record.id, result):
             log.info("job_finished", job=record.id, samples=tally.samples)
 
-    def _result(self, record: JobRecord, selection: Selection | None, tally: Tally) -> Voted:
-        seconds = max(0.0, time.time() - (record.started_at or record.created_at))
+    def _result(self, record: JobRecord, selection: Selected, tally: Tally) -> AnyVoted:
+        request, seconds = record.vote_request, max(0.0, time.time() - (record.started_at or record.created_at))
         if selection is None:
-            return self._model.proven(record.vote_request, predict_result(record.vote_request, tally, seconds))
-        result = certify_result(record.vote_request, selection, tally, seconds)
-        return self._model.certified(record.vote_request, result)
+            return self._model.proven(request, predict_result(request, tally, seconds))
+        if isinstance(selection, tuple):
+            return self._model.certified_together(request, together_result(request, selection, tally, seconds))
+        return self._model.certified(request, certify_result(request, selection, tally, seconds))
 
     def _persistently(self, action: Callable[[], T]) -> T:
         """Repeats the action while the queue server is away; gives up when the worker is to stop."""

@@ -1,6 +1,9 @@
 """The wish to stop, as a flag that is looked at between two batches."""
 
+import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,13 +54,37 @@ class StopFlag:
 
 @contextmanager
 def orderly_termination() -> Iterator[None]:
-    """While the block runs, SIGTERM raises SystemExit in the main thread, with the exit code of shells: 143."""
-    previous = signal.signal(signal.SIGTERM, _leave)
+    """While the block runs, SIGTERM raises SystemExit in the main thread, with the exit code of shells: 143.
+
+    An exception that is raised while a finalizer (`__del__`) or a weak reference's callback runs is lost: Python
+    prints it and goes on. Then the signal is sent once more, and SIGINT too.
+    """
+    handler, hook = signal.signal(signal.SIGTERM, _leave), sys.unraisablehook
+
+    def send_again(lost: "sys.UnraisableHookArgs") -> None:
+        number = _LOST_SIGNALS.get(lost.exc_type)
+        if number is None:
+            hook(lost)
+        else:
+            # From another thread, a moment later: raised here, it would be lost again.
+            again = threading.Timer(GLANCE_SECONDS, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+
+    sys.unraisablehook = send_again
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        sys.unraisablehook = hook
+        signal.signal(signal.SIGTERM, handler)
+
+
+class _Terminated(SystemExit):
+    """SIGTERM has come."""
+
+
+_LOST_SIGNALS: dict[type[BaseException], int] = {_Terminated: signal.SIGTERM, KeyboardInterrupt: signal.SIGINT}
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
+    raise _Terminated(128 + number)

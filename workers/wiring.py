@@ -19,7 +19,7 @@ from adapters.profiles.profile import Profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.settings import Settings
-from adapters.store.tensors import ImageStore
+from adapters.store.places import places_of
 from adapters.traces.choose import traces_of
 from robustify.errors import QueueUnavailableError, RobustifyError
 from workers.counting import BaseClassifiers, LoadedModel
@@ -80,7 +80,7 @@ def serve(
     model = LoadedModel(profile, engine, classifiers, settings, noise_key(settings))
     adapter = adaptations(board, profile, settings, heartbeat, stop) if adaptations else None
     traces = traces_of("robustify-worker")
-    runner = ShardRunner(board, ImageStore(settings.state.images), model, heartbeat, stop, adapter, traces)
+    runner = ShardRunner(board, places_of(settings).images, model, heartbeat, stop, adapter, traces)
     public_key = model.issuer.public_key  # Made now, if it is the first start.
     tick_seconds = min(TICK_SECONDS, settings.lease_seconds / 2)
     stop.install()

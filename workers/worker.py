@@ -29,6 +29,8 @@ RQ_RECORD_SECONDS = 20
 """RQ's own record of this worker lives for a minute more than this without a sign."""
 RESTART_SECONDS = 0.5
 RESTING_POLL_SECONDS = 0.05
+QUICK = (JobKind.PREDICT, JobKind.PREVIEW)
+"""What people wait for: first, but with a share of the time that is bounded when more of everything waits."""
 
 log = structlog.get_logger()
 
@@ -62,17 +64,20 @@ class ShardWorker(SimpleWorker):
         self._turns = Turns()
         runner.serve_others = self.serve_others
         runner.serve_predictions = self.serve_predictions
+        runner.serve_in_preview = lambda: self.serve_predictions(within_quick=True)
 
     def serve_others(self) -> None:
-        """Runs predictions that wait and one shard of a certificate: an adaptation makes way for them."""
+        """Runs predictions that wait, a preview, and one shard of a certificate: an adaptation makes way for them."""
         self.serve_predictions()
-        with logged_outage():
-            if popped := self._pop_of(JobKind.CERTIFY):
-                self.execute_job(*popped)
+        for kind in (JobKind.PREVIEW, JobKind.CERTIFY):
+            with logged_outage():
+                if popped := self._pop_of(kind):
+                    self.execute_job(*popped)
 
-    def serve_predictions(self) -> None:
-        """Runs predictions that wait, as long as it is their turn: a certificate makes way for them between batches."""
-        self._turns.charge(is_prediction=False)
+    def serve_predictions(self, within_quick: bool = False) -> None:
+        """Runs predictions that wait, as long as it is their turn: a certificate makes way for them between batches,
+        and a preview, which is itself one of the `QUICK` kinds, between steps."""
+        self._turns.charge(is_prediction=within_quick)
         with logged_outage():
             while self._turns.are_predictions_first and (popped := self._pop_of(JobKind.PREDICT)):
                 self.execute_job(*popped)
@@ -87,7 +92,7 @@ class ShardWorker(SimpleWorker):
         self._turns.begin()
         self._runner.run_shard(job_id, shard)
         self._board.drop_delivery(queue.name, job.id)
-        self._turns.charge(kind_of(queue) is JobKind.PREDICT)
+        self._turns.charge(kind_of(queue) in QUICK)
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
@@ -105,10 +110,10 @@ class ShardWorker(SimpleWorker):
         return None
 
     def _queues_in_turn(self) -> Sequence[Queue]:
-        """Predictions first, unless they had more than their share: then last."""
+        """The quick kinds first, unless they had more than their share: then last."""
         if self._turns.are_predictions_first:
             return self.queues
-        return sorted(self.queues, key=lambda queue: kind_of(queue) is JobKind.PREDICT)
+        return sorted(self.queues, key=lambda queue: kind_of(queue) in QUICK)
 
     @property
     def should_run_maintenance_tasks(self) -> bool:

@@ -7,17 +7,34 @@ from typing import Final
 from pydantic import ValidationError
 
 from adapters.canonical_json import canonical_bytes
-from adapters.contract.certificate import AnyCertificate, Certificate, CertificateOfVersion1
+from adapters.contract.certificate import (
+    AnyCertificate,
+    Certificate,
+    CertificateOfSets,
+    CertificateOfSigmas,
+    CertificateOfVersion1,
+)
 from adapters.contract.records import JsonObject
 from robustify.errors import InvalidInputError
 
 FORMAT: Final = "robustify-certificate"
 VERSION: Final = 2
-"""Of what is issued."""
-READ: Mapping[int, type[AnyCertificate]] = MappingProxyType({1: CertificateOfVersion1, 2: Certificate})
+"""Of what is issued about one label set."""
+VERSION_OF_SETS: Final = 3
+"""About several."""
+VERSION_OF_SIGMAS: Final = 4
+"""About one, at several sigmas."""
+READ: Mapping[int, type[AnyCertificate]] = MappingProxyType(
+    {
+        1: CertificateOfVersion1,
+        VERSION: Certificate,
+        VERSION_OF_SETS: CertificateOfSets,
+        VERSION_OF_SIGMAS: CertificateOfSigmas,
+    }
+)
 """What is read, by its version: each has rules of its own."""
 MAX_BYTES = 2 << 20
-"""Of a certificate: a thousand of the longest labels take half of it."""
+"""Of a certificate: two thousand of the longest labels take half of it."""
 SHOWN_PROBLEMS = 5
 
 

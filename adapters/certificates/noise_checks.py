@@ -6,14 +6,14 @@ from adapters.certificates.check import Check
 from adapters.certificates.key_files import MAX_RSA_BITS, MIN_RSA_BITS
 from adapters.certificates.signature_checks import TrustedKey
 from adapters.certificates.vrf import PublicNoiseKey
-from adapters.contract.certificate import AnyCertificate, Certificate
+from adapters.contract.certificate import AnyCertificate, CertificateOfVersion1, Replayable
 
 PROOF, KEY = "noise_proof", "noise_key"
 
 
 def noise_checks(certificate: AnyCertificate, trusted: TrustedKey | None) -> Iterator[Check]:
     """None of a certificate of version 1, which has no proof."""
-    if not isinstance(certificate, Certificate):
+    if isinstance(certificate, CertificateOfVersion1):
         return
     key = PublicNoiseKey(certificate.randomness.modulus)
     yield check_key(key, trusted)
@@ -31,7 +31,7 @@ def check_key(key: PublicNoiseKey, trusted: TrustedKey | None) -> Check:
     return Check(KEY, True, f"The noise key is the one that came with {trusted.owner}{seeds}.")
 
 
-def check_proof(certificate: Certificate, key: PublicNoiseKey) -> Check:
+def check_proof(certificate: Replayable, key: PublicNoiseKey) -> Check:
     try:
         passed = key.is_proof(certificate.question.text, bytes.fromhex(certificate.randomness.proof))
     except ValueError as error:

@@ -1,4 +1,6 @@
-"""The public keys of a state folder. Not every process may read the noise key: its public half is a file."""
+"""The public keys of a service. Not every process may read the noise key: its public half is stored for the others."""
+
+from contextlib import suppress
 
 from adapters.canonical_json import canonical_bytes
 from adapters.certificates.key_files import has_noise_key, noise_private_key, signing_key
@@ -7,7 +9,8 @@ from adapters.certificates.vrf import NoiseKey
 from adapters.contract.keys import PublicKeys, PublicNoiseKeyDocument
 from adapters.durable_files import write_durably
 from adapters.settings import Settings
-from robustify.errors import RobustifyError
+from adapters.store.places import places_of
+from robustify.errors import RobustifyError, StoreUnavailableError
 
 NO_NOISE_KEY = "no worker has started here yet, and made the public half of the noise key known"
 
@@ -20,7 +23,17 @@ def noise_key(settings: Settings) -> NoiseKey:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_durably(path, text)
         path.chmod(0o644)
+    if settings.store is not None:
+        tell_other_hosts(settings, path.name, text)
     return key
+
+
+def tell_other_hosts(settings: Settings, name: str, text: bytes) -> None:
+    """A store that is away is told later: whoever works needs it anyway."""
+    stored = places_of(settings).objects
+    with suppress(StoreUnavailableError):
+        if stored.read(name) != text:
+            stored.write(name, text)
 
 
 def public_half(key: NoiseKey) -> PublicNoiseKeyDocument:
@@ -41,4 +54,7 @@ def known_noise_key(settings: Settings) -> PublicNoiseKeyDocument | None:
     path = settings.state.public_noise_key
     if path.is_file():
         return PublicNoiseKeyDocument.model_validate_json(path.read_bytes())
-    return public_half(noise_key(settings)) if has_noise_key(settings) else None
+    if has_noise_key(settings):
+        return public_half(noise_key(settings))
+    told = None if settings.store is None else places_of(settings).objects.read(path.name)
+    return None if told is None else PublicNoiseKeyDocument.model_validate_json(told)

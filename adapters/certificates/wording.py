@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from adapters.canonical_json import canonical_digest
 from adapters.images import ResizeMode
@@ -38,6 +39,77 @@ REASONS = {
     ): "the class is too unlikely for the target radius, except with probability at most alpha",
     str(Outcome.UNDECIDED): "the votes do not tell whether the class is likely enough for the target radius",
 }
+
+
+@dataclass(frozen=True)
+class Said:
+    """What is claimed in one label set."""
+
+    label: str | None
+    radius: float | None
+
+
+@dataclass(frozen=True)
+class SaidAt(Said):
+    """What is claimed at one sigma."""
+
+    sigma: float
+
+
+def statement_of_sigmas(
+    claims: Sequence[SaidAt],
+    alpha: float,
+    noise: Noise,
+    templates: Sequence[str] = (),
+    mode: ResizeMode = ResizeMode.SHORTER_SIDE,
+) -> str:
+    """As `statement`, at several sigmas. The claims stand at the end, the largest radius first, each as a JSON list:
+    the sigma, the radius and the label."""
+    limits = " ".join((LIMITS, CAVEATS[noise], *SQUARES[mode], *((ensemble(templates),) if templates else ())))
+    certified = sorted((claim for claim in claims if claim.radius), key=lambda claim: -(claim.radius or 0.0))
+    if not certified:
+        return f"{without_radius(Outcome.ABSTAINED)} This is so at all {len(claims)} sigmas. {limits}"
+    claim = (
+        f"Except with probability at most {alpha} for all claims together, over the noise that the noise key gives to "
+        "this question alone, the smoothed classifier of this fingerprint at each sigma that is listed last here gives "
+        "the label that is listed with it at every point closer than the radius that is listed with it in L2 distance, "
+        "in [0, 1] pixel units, to the canonical tensor of this sha256. The first of them has the largest radius, and "
+        "is the answer. Nothing is claimed of a classifier that takes another sigma for each point."
+    )
+    others = len(claims) - len(certified)
+    rest = f" At the other sigmas, which are {others}, no radius is certified." if others else ""
+    listed = ", ".join(listed_claim(one.sigma, one) for one in certified)
+    return f"{claim}{rest} {limits} Sigma, radius and label are: {listed}"
+
+
+def statement_of_sets(
+    claims: Sequence[Said],
+    alpha: float,
+    noise: Noise,
+    templates: Sequence[str] = (),
+    mode: ResizeMode = ResizeMode.SHORTER_SIDE,
+) -> str:
+    """As `statement`, of several label sets. The claims stand at the end, each as a JSON list: the number of its set,
+    from 1, the radius and the label."""
+    limits = " ".join((LIMITS, CAVEATS[noise], *SQUARES[mode], *((ensemble(templates),) if templates else ())))
+    certified = [(number, claim) for number, claim in enumerate(claims, start=1) if claim.radius is not None]
+    if not certified:
+        return f"{without_radius(Outcome.ABSTAINED)} This is so in all {len(claims)} label sets. {limits}"
+    claim = (
+        f"Except with probability at most {alpha} for all claims together, over the noise that the noise key gives to "
+        "this question alone, the smoothed classifier of this fingerprint gives, in each label set whose number is "
+        "listed last here, the label that is listed with it at every point closer than the radius that is listed with "
+        "it in L2 distance, in [0, 1] pixel units, to the canonical tensor of this sha256."
+    )
+    others = len(claims) - len(certified)
+    rest = f" In the other label sets, which are {others}, no radius is certified." if others else ""
+    listed = ", ".join(listed_claim(number, one) for number, one in certified)
+    return f"{claim}{rest} {limits} Set, radius and label are: {listed}"
+
+
+def listed_claim(place: float, claim: Said) -> str:
+    """As JSON: the number of a set or a sigma, the radius rounded down to four decimals, and the label."""
+    return f"[{place}, {rounded_down(claim.radius or 0.0):.4f}, {quoted(claim.label or '')}]"
 
 
 def statement(

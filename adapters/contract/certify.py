@@ -14,11 +14,20 @@ from adapters.contract.bounds import (
 )
 from adapters.contract.example import LABELS
 from adapters.contract.fields import ANY, FieldProblem, not_both
+from adapters.contract.label_sets import EXAMPLE, MAX_LABELS_IN_ALL, LabelSets
+from adapters.contract.sigmas import EXAMPLE as SIGMAS
+from adapters.contract.sigmas import Sigmas, check_copies
 from adapters.contract.smoothing import ONE_TASK, SelectionSamples, SmoothedParameters, check_enough
 from robustify.smoothing.anytime import bound_so_far
+from robustify.smoothing.cascade import shared_alpha
 from robustify.smoothing.multiclass import RIVALS_SHARE
-from robustify.smoothing.planning import fewest_anytime_samples, fewest_samples_to_exceed
-from robustify.smoothing.statistics import certified_radius, fewest_samples_to_certify, rounded_down
+from robustify.smoothing.planning import fewest_anytime_samples, fewest_fixed_samples, fewest_samples_to_exceed
+from robustify.smoothing.statistics import (
+    certified_radius,
+    fewest_samples_to_certify,
+    largest_radius,
+    rounded_down,
+)
 from robustify.types import Bound
 
 CHOSEN_BOUND: JsonDict = {"enum": ["clopper-pearson", "multiclass"]}
@@ -28,6 +37,23 @@ ONE_AIM: list[JsonValue] = [
     not_both(tolerance=ANY, bound=CHOSEN_BOUND),
 ]
 """Of a JSON schema: a target radius or a tolerance, whose bound is no choice."""
+ONE_OR_MANY: list[JsonValue] = [
+    not_both(label_sets=ANY, labels=ANY),
+    not_both(label_sets=ANY, task=ANY),
+    not_both(label_sets=ANY, target_radius=ANY),
+    not_both(label_sets=ANY, tolerance=ANY),
+    not_both(sigmas=ANY, sigma=ANY),
+    not_both(sigmas=ANY, label_sets=ANY),
+    not_both(sigmas=ANY, target_radius=ANY),
+    not_both(sigmas=ANY, tolerance=ANY),
+]
+"""Of a JSON schema: one label set or several, or one sigma or several, all of which are looked at once."""
+NOT_EARLY = "Several label sets are looked at once, when all samples are counted: leave this out, or ask about one set."
+NOT_EARLY_EITHER = (
+    "Several sigmas are looked at once, when all samples are counted: leave this out, or ask at one sigma."
+)
+ONE_OF_BOTH = "Give either a sigma or several."
+ONE_SET = "Several sigmas are asked about one label set: ask about each set by itself, or at one sigma."
 
 
 class CertifyParameters(SmoothedParameters):
@@ -35,11 +61,25 @@ class CertifyParameters(SmoothedParameters):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "allOf": [*ONE_TASK, *ONE_AIM],
+            "allOf": [*ONE_TASK, *ONE_AIM, *ONE_OR_MANY],
             "examples": [{"labels": [*LABELS], "sigma": 0.25, "n": 10000}],
         }
     )
 
+    label_sets: LabelSets | None = Field(
+        None,
+        description="Instead of `labels`: several label sets, about all of which one certificate says something. Each "
+        f"is as `labels`, and has the templates; they have at most {MAX_LABELS_IN_ALL} labels together. alpha is "
+        "shared, so that all claims hold together. For classifiers whose classes are words.",
+        examples=[EXAMPLE],
+    )
+    sigmas: Sigmas | None = Field(
+        None,
+        description="Instead of `sigma`: several, of which the one with the largest radius answers. Each sample is a "
+        "noisy copy at every sigma, so that they cost as many times what one does; alpha is shared. The order does not "
+        "matter.",
+        examples=[SIGMAS],
+    )
     n: int = Field(
         DEFAULT_ESTIMATION_SAMPLES,
         ge=1,
@@ -73,19 +113,51 @@ class CertifyParameters(SmoothedParameters):
             return Bound.ANYTIME
         return Bound.MULTICLASS if self.bound == "auto" else Bound(self.bound)
 
+    @property
+    def alpha_each(self) -> float:
+        """What each of its claims may be wrong with: about a label set, or at a sigma."""
+        return shared_alpha(self.alpha, len(self.label_sets or self.sigmas or (None,)))
+
+    @property
+    def copies(self) -> int:
+        """Noisy copies of each sample: one at every sigma."""
+        return len(self.sigmas or (None,))
+
 
 def check_certificate(parameters: CertifyParameters, sigma: float) -> Iterator[FieldProblem]:
+    if parameters.label_sets is not None and (parameters.labels is not None or parameters.task is not None):
+        yield FieldProblem(field="label_sets", detail="Give one of these: labels, a task or label sets.")
     if parameters.target_radius is not None and parameters.tolerance is not None:
         yield FieldProblem(field="tolerance", detail="Give either a target radius or a tolerance.")
         return
     if parameters.bound_used is Bound.ANYTIME and parameters.bound != "auto":
         detail = "A target radius or a tolerance needs a bound that may be looked at early: leave this one out."
         yield FieldProblem(field="bound", detail=detail)
-    if parameters.target_radius is not None:
+    if parameters.sigmas is not None:
+        yield from check_cascade(parameters)
+    if parameters.label_sets is not None and parameters.bound_used is Bound.ANYTIME:
+        yield FieldProblem(field=aim_of(parameters), detail=NOT_EARLY)
+    elif parameters.sigmas is not None and parameters.bound_used is Bound.ANYTIME:
+        yield FieldProblem(field=aim_of(parameters), detail=NOT_EARLY_EITHER)
+    elif parameters.target_radius is not None:
         if why := why_out_of_reach(parameters.target_radius, parameters.n, parameters.alpha, sigma):
             yield FieldProblem(field="target_radius", detail=why)
     else:
-        yield from check_enough(parameters.n, fewest_for_a_radius(parameters.alpha, parameters.bound_used))
+        yield from check_enough(parameters.n, fewest_for_a_radius(parameters.alpha_each, parameters.bound_used))
+
+
+def check_cascade(parameters: CertifyParameters) -> Iterator[FieldProblem]:
+    """What does not go with several sigmas."""
+    if parameters.sigma is not None:
+        yield FieldProblem(field="sigmas", detail=ONE_OF_BOTH)
+    if parameters.label_sets is not None:
+        yield FieldProblem(field="sigmas", detail=ONE_SET)
+    yield from check_copies(parameters.copies, parameters.n, parameters.n0)
+
+
+def aim_of(parameters: CertifyParameters) -> str:
+    """The field that makes a certificate stop early."""
+    return "tolerance" if parameters.target_radius is None else "target_radius"
 
 
 def fewest_for_a_radius(alpha: float, bound: Bound) -> int:
@@ -107,6 +179,15 @@ def why_out_of_reach(radius: float, n: int, alpha: float, sigma: float) -> str |
     if fewest is not None and fewest <= n:
         return None
     largest = certified_radius(bound_so_far(n, n, n, alpha), sigma) or 0.0
+    return f"With this n, alpha and sigma at most {rounded_down(largest)} can be certified; {remedy(fewest)}."
+
+
+def why_out_of_reach_at_once(radius: float, n: int, alpha: float, sigma: float) -> str | None:
+    """The same of a certificate that is looked at once, when all samples are counted."""
+    largest = largest_radius(n, alpha, sigma) or 0.0
+    if largest >= radius:
+        return None
+    fewest = fewest_fixed_samples(radius, sigma, alpha)
     return f"With this n, alpha and sigma at most {rounded_down(largest)} can be certified; {remedy(fewest)}."
 
 

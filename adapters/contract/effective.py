@@ -7,14 +7,16 @@ from typing import Literal
 from pydantic import Field
 
 from adapters.contract.example import ADAPTATION_DIGEST, LABELS, TASK_NAME
-from adapters.contract.jobs import AdaptRequest, JobRequest
-from adapters.contract.records import JobKind, Record
+from adapters.contract.jobs import AnyRequest
+from adapters.contract.label_sets import WrittenLabelSets
+from adapters.contract.records import Direction, JobKind, Record
+from adapters.contract.sigmas import WrittenSigmas
 from adapters.contract.templates import WrittenTemplates
 from robustify.types import DEFAULT_TEMPLATE, Bound, Noise, PredictTest
 
 
-class EffectiveVote(Record):
-    """What both requests that rest on votes have."""
+class EffectiveAsked(Record):
+    """What all requests about an image have."""
 
     labels: tuple[str, ...] = Field(description="The classes, in order.", examples=[LABELS])
     task: str | None = Field(description="The task that was named, if one was.", examples=[None, TASK_NAME])
@@ -24,6 +26,11 @@ class EffectiveVote(Record):
     templates: WrittenTemplates = ()
     classifier: Literal["default"] = Field("default", description="The classifier behind the denoiser.")
     sigma: float = Field(description="Standard deviation of the noise, for pixels in [0, 1].", examples=[0.25])
+
+
+class EffectiveVote(EffectiveAsked):
+    """What both requests that rest on votes have."""
+
     noise: Noise = Field(description="What is added to the image.", examples=["gaussian"])
     n: int = Field(description="Samples planned for the vote that decides.", examples=[10000])
     alpha: float = Field(description="The answer is wrong with at most this probability.", examples=[0.001])
@@ -39,10 +46,26 @@ class EffectivePredict(EffectiveVote):
 class EffectiveCertify(EffectiveVote):
     """Of a certificate."""
 
+    labels: tuple[str, ...] = Field(
+        description="The classes, in order; empty where there are label sets.", examples=[LABELS]
+    )
+    label_sets: WrittenLabelSets = ()
+    sigma: float = Field(
+        description="Standard deviation of the noise, for pixels in [0, 1]; of several the largest.", examples=[0.25]
+    )
+    sigmas: WrittenSigmas = ()
     n0: int = Field(description="Selection samples.", examples=[100])
     target_radius: float | None = Field(description="The radius that is wanted.", examples=[None, 0.25])
     tolerance: float | None = Field(description="How much more radius is not worth a sample.", examples=[None, 0.01])
     bound: Bound = Field(description="What the radius rests on.", examples=["multiclass"])
+
+
+class EffectivePreview(EffectiveAsked):
+    """Of a preview."""
+
+    draw: int = Field(description="Which noisy copy.", examples=[0])
+    radius: float | None = Field(description="L2 length of the change.", examples=[None, 0.443])
+    direction: Direction | None = Field(description="Of the change.", examples=[None, "worst"])
 
 
 class AdaptationValues(Record):
@@ -80,13 +103,18 @@ class EffectiveAdapt(AdaptationValues, NamedTask):
     )
 
 
-Effective = EffectivePredict | EffectiveCertify | EffectiveAdapt
+Effective = EffectivePredict | EffectiveCertify | EffectivePreview | EffectiveAdapt
 EFFECTIVE: Mapping[JobKind, type[Effective]] = MappingProxyType(
-    {JobKind.PREDICT: EffectivePredict, JobKind.CERTIFY: EffectiveCertify, JobKind.ADAPT: EffectiveAdapt}
+    {
+        JobKind.PREDICT: EffectivePredict,
+        JobKind.CERTIFY: EffectiveCertify,
+        JobKind.PREVIEW: EffectivePreview,
+        JobKind.ADAPT: EffectiveAdapt,
+    }
 )
 
 
-def effective(request: JobRequest | AdaptRequest) -> Effective:
+def effective(request: AnyRequest) -> Effective:
     """Those of a request."""
     shown = EFFECTIVE[request.kind]
     return shown.model_validate(request.model_dump(include=set(shown.model_fields)))

@@ -20,6 +20,27 @@ class QueueMemory(Record):
     limit_bytes: int
 
 
+class Backlog(Record):
+    """What is left to do of one kind for one engine: jobs that nobody has begun, jobs that have begun, and shards that
+    are wanted and not recorded.
+    """
+
+    engine: str
+    kind: JobKind
+    waiting: int
+    running: int
+    shards: int
+
+    @property
+    def steps(self) -> int:
+        """How many workers could find something to do, at least; 0 only where nothing is left.
+
+        A job that waits is one, since it is not cut yet. One that has begun counts though no shard of it is wanted:
+        the next step of it is due, and needs a worker.
+        """
+        return self.waiting + max(self.running, self.shards)
+
+
 class Figures(Record):
     """Everything that is counted, at one moment.
 

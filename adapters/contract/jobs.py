@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from adapters.contract.access import KEYLESS
+from adapters.contract.label_sets import WrittenLabelSets
 from adapters.contract.question import PlannedLooks, Question
-from adapters.contract.records import JobKind, Record, VoteKind
+from adapters.contract.records import Direction, JobKind, Record, VoteKind
 from adapters.contract.results import Result
+from adapters.contract.sigmas import WrittenSigmas
 from adapters.contract.templates import WrittenTemplates
 from robustify.smoothing.lattice import slack_of
 from robustify.smoothing.looks import Looks
@@ -61,9 +63,13 @@ class JobRequest(Record):
     kind: VoteKind
     image: InputImage
     labels: tuple[str, ...]
+    """Empty where there are label sets."""
+    label_sets: WrittenLabelSets = ()
     template: str
     templates: WrittenTemplates = ()
     sigma: float
+    """Of several the largest."""
+    sigmas: WrittenSigmas = ()
     n0: int
     n: int
     alpha: float
@@ -110,16 +116,38 @@ class JobRequest(Record):
 
     @property
     def smoothing(self) -> SmoothingParameters:
-        return SmoothingParameters(self.sigma, self.n0, self.n, self.alpha, self.slack)
+        return self.smoothing_at(self.sigma)
+
+    def smoothing_at(self, sigma: float) -> SmoothingParameters:
+        """With the alpha of the whole; Gaussian noise is taken to be exact, other has a slack that goes by sigma."""
+        slack = slack_of(self.noise, sigma, self.image.height, self.image.width)
+        return SmoothingParameters(sigma, self.n0, self.n, self.alpha, slack)
 
     @property
     def slack(self) -> float:
-        """See `SmoothingParameters`; Gaussian noise is taken to be exact."""
-        return slack_of(self.noise, self.sigma, self.image.height, self.image.width)
+        """See `SmoothingParameters`."""
+        return self.smoothing.slack
+
+    @property
+    def copies(self) -> int:
+        """Noisy copies of each sample: one at every sigma."""
+        return len(self.sigmas) or 1
+
+    @property
+    def has_sets(self) -> bool:
+        """Whether a sample has several votes, each in a set of its own: of a label set, or of a sigma."""
+        return bool(self.label_sets or self.sigmas)
 
     @property
     def label_task(self) -> Task:
+        if self.label_sets:
+            return Task.of_sets(self.label_sets, self.templates or (self.template,))
         return Task(self.labels, self.template, self.adaptation, self.templates)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The number of labels of each set of votes, of which there is one or more."""
+        return tuple(map(len, self.label_sets)) or (len(self.labels),) * self.copies
 
     @property
     def phases(self) -> tuple[PlannedPhase, ...]:
@@ -130,6 +158,32 @@ class JobRequest(Record):
             PlannedPhase(Phase.SELECT, self.n0, self.selection_looks),
             PlannedPhase(Phase.ESTIMATE, self.n, self.looks),
         )
+
+
+class PreviewRequest(Record):
+    """Everything that decides what a preview shows."""
+
+    kind: Literal[JobKind.PREVIEW] = JobKind.PREVIEW
+    image: InputImage
+    labels: tuple[str, ...]
+    template: str
+    templates: WrittenTemplates = ()
+    sigma: float
+    draw: int = 0
+    """Which noisy copy."""
+    radius: float | None = None
+    """L2 length of the change; None where nothing is changed."""
+    direction: Direction | None = None
+    profile: str
+    engine: str
+    fingerprint: str
+    task: str | None = None
+    version: int | None = None
+    adaptation: str | None = None
+
+    @property
+    def label_task(self) -> Task:
+        return Task(self.labels, self.template, self.adaptation, self.templates)
 
 
 class AdaptRequest(Record):
@@ -174,6 +228,9 @@ class AdaptRequest(Record):
         return self.steps + self.fine_tuning_steps > 0
 
 
+AnyRequest = JobRequest | PreviewRequest | AdaptRequest
+
+
 class Shard(Record):
     """Samples first .. first + count - 1 of one phase."""
 
@@ -208,7 +265,7 @@ class JobRecord(Record):
     owner: str = KEYLESS
     trace: str | None = None
     """What follows the job through the processes (a W3C traceparent)."""
-    request: Annotated[JobRequest | AdaptRequest, Field(discriminator="kind")]
+    request: Annotated[AnyRequest, Field(discriminator="kind")]
     status: JobStatus
     created_at: float
     started_at: float | None = None
@@ -216,15 +273,15 @@ class JobRecord(Record):
     samples_done: int = 0
     samples_total: int
     stage: str | None = None
-    """Of an adaptation, which counts steps instead of samples."""
+    """Of an adaptation, which counts steps instead of samples, and of a preview."""
     result: Result | None = None
     error: JobError | None = None
 
     @property
     def vote_request(self) -> JobRequest:
-        """The request of a job that counts votes; ValueError for an adaptation."""
-        if isinstance(self.request, AdaptRequest):
-            raise ValueError("an adaptation counts no votes")
+        """The request of a job that counts votes; ValueError for any other."""
+        if not isinstance(self.request, JobRequest):
+            raise ValueError(f"a job of kind {self.request.kind} counts no votes")
         return self.request
 
 

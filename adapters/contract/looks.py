@@ -46,6 +46,16 @@ def anytime_looks(profile: Profile, settings: Settings) -> Looks:
     return Looks(batch, head=EARLY_SHARDS * math.ceil(shard / batch) * batch, stride=shard)
 
 
+def shard_samples(profile: Profile, settings: Settings, copies: int) -> int:
+    """Samples of a shard, each of so many noisy copies: it has as many copies as one of a single sigma, in whole
+    batches, of which it has one at least."""
+    shard = profile.samples_per_shard(settings)
+    if copies == 1:
+        return shard
+    batch = profile.samples_per_batch(settings)
+    return max(1, shard // (copies * batch)) * batch
+
+
 def sequential_looks(test: str, n: int, alpha: float, batch_size: int) -> Looks | None:
     """After each batch, or more of them where n is large; None where the fixed test is asked for, or n is too small for
     anything else: looking early costs a part of alpha, and must be possible."""

@@ -11,15 +11,19 @@ from adapters.contract.bounds import (
     DEFAULT_ESTIMATION_SAMPLES,
     DEFAULT_SELECTION_SAMPLES,
     MAX_ESTIMATION_SAMPLES,
+    MAX_LABEL_SETS,
+    MAX_SIGMAS,
     MIN_RADIUS,
 )
-from adapters.contract.certify import why_out_of_reach
+from adapters.contract.certify import ONE_SET, why_out_of_reach, why_out_of_reach_at_once
 from adapters.contract.fields import FieldProblem, accepted, parse_fields
 from adapters.contract.looks import anytime_looks, selection_looks
+from adapters.contract.sigmas import check_copies
 from adapters.contract.smoothing import Alpha, SelectionSamples, Sigma
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
 from robustify.smoothing.anytime import target_test
+from robustify.smoothing.cascade import shared_alpha
 from robustify.smoothing.looks import Looks
 from robustify.smoothing.planning import (
     Forecast,
@@ -66,9 +70,34 @@ class PlanParameters(BaseModel):
         description="Probabilities that a noisy copy of the image gets the class: what is not known beforehand.",
         examples=[[0.99]],
     )
+    label_sets: int = Field(
+        1,
+        ge=1,
+        le=MAX_LABEL_SETS,
+        description="Label sets of one certificate, which share alpha; several have no target radius.",
+        examples=[1],
+    )
+    sigmas: int = Field(
+        1,
+        ge=1,
+        le=MAX_SIGMAS,
+        description="Sigmas of one certificate, which share alpha: `sigma` is the one that is reckoned with, and all "
+        "samples are drawn at each. Several have no target radius.",
+        examples=[1],
+    )
     samples_per_second: Annotated[float, Field(gt=0)] | None = Field(
         None, description="Speed to reckon with; by default what the live workers measured.", examples=[180]
     )
+
+    @property
+    def claims(self) -> int:
+        """Of one certificate."""
+        return max(self.label_sets, self.sigmas)
+
+    @property
+    def alpha_each(self) -> float:
+        """What each of its claims may be wrong with."""
+        return shared_alpha(self.alpha, self.claims)
 
 
 class FixedCost(BaseModel):
@@ -93,15 +122,23 @@ class Cost(BaseModel):
     """For a class of probability p."""
 
     p: float = Field(description="Probability that a noisy copy of the image gets the class.", examples=[0.99])
-    fixed: FixedCost
-    adaptive: AdaptiveCost
+    fixed: FixedCost = Field(
+        description="Of several label sets or sigmas: how likely each is certified with its share of alpha, and what "
+        "all of them take."
+    )
+    adaptive: AdaptiveCost | None = Field(
+        description="Null for several label sets or sigmas, which are looked at once."
+    )
 
 
 class Fewest(BaseModel):
     """Estimation samples below which not even unanimous votes certify the radius."""
 
     fixed: int | None = Field(description="Without a target; null where no number would do.", examples=[40])
-    adaptive: int | None = Field(description="With the target; null where no number would do.", examples=[48])
+    adaptive: int | None = Field(
+        description="With the target; null where no number would do, and for several label sets or sigmas.",
+        examples=[48],
+    )
 
 
 class Plan(BaseModel):
@@ -112,6 +149,8 @@ class Plan(BaseModel):
     n: int = Field(description="Estimation samples, at most.", examples=[10000])
     n0: int = Field(description="Selection samples.", examples=[100])
     alpha: float = Field(description="Accepted probability of a wrong answer.", examples=[0.001])
+    label_sets: int = Field(description="Label sets of one certificate, which share alpha.", examples=[1])
+    sigmas: int = Field(description="Sigmas of one certificate, which share alpha.", examples=[1])
     p_needed: float = Field(description="The probability that the class must have.", examples=[0.8413447463105137])
     fewest: Fewest
     samples_per_second: float | None = Field(
@@ -129,47 +168,59 @@ def checked_plan(values: Mapping[str, object], strict: bool, profile: Profile) -
 def misfits(parameters: PlanParameters, profile: Profile) -> list[FieldProblem]:
     """What is wrong with parameters that are each in range."""
     sigma = parameters.sigma or profile.default_sigma
-    why = why_out_of_reach(parameters.target_radius, parameters.n, parameters.alpha, sigma)
+    reach = why_out_of_reach if parameters.claims == 1 else why_out_of_reach_at_once
+    if parameters.label_sets > 1 and parameters.sigmas > 1:
+        return [FieldProblem(field="sigmas", detail=ONE_SET)]
+    if too_many := list(check_copies(parameters.sigmas, parameters.n, parameters.n0)):
+        return too_many
+    why = reach(parameters.target_radius, parameters.n, parameters.alpha_each, sigma)
     return [FieldProblem(field="target_radius", detail=why)] if why else []
 
 
 def plan(parameters: PlanParameters, profile: Profile, settings: Settings, speed: float | None = None) -> Plan:
     """The costs of a radius that is within reach; `speed` in samples a second, where the request has none."""
-    radius, alpha, sigma = parameters.target_radius, parameters.alpha, parameters.sigma or profile.default_sigma
+    radius, alpha, sigma = parameters.target_radius, parameters.alpha_each, parameters.sigma or profile.default_sigma
+    adaptive = fewest_anytime_samples(radius, sigma, alpha) if parameters.claims == 1 else None
     known = parameters.model_copy(update={"sigma": sigma, "samples_per_second": parameters.samples_per_second or speed})
     return Plan(
         target_radius=radius,
         sigma=sigma,
         n=known.n,
         n0=known.n0,
-        alpha=alpha,
+        alpha=known.alpha,
+        label_sets=known.label_sets,
+        sigmas=known.sigmas,
         p_needed=required_probability(radius, sigma),
-        fewest=Fewest(
-            fixed=fewest_fixed_samples(radius, sigma, alpha), adaptive=fewest_anytime_samples(radius, sigma, alpha)
-        ),
+        fewest=Fewest(fixed=fewest_fixed_samples(radius, sigma, alpha), adaptive=adaptive),
         samples_per_second=known.samples_per_second,
         costs=[cost(known, sigma, profile, settings, p) for p in known.p],
     )
 
 
 def cost(parameters: PlanParameters, sigma: float, profile: Profile, settings: Settings, p: float) -> Cost:
+    radius, n, copies = parameters.target_radius, parameters.n, parameters.sigmas * (parameters.n0 + parameters.n)
+    fixed = FixedCost(
+        certified=chance_of_fixed(radius, sigma, parameters.alpha_each, n, p),
+        samples=copies,
+        seconds=seconds_of(copies, parameters.samples_per_second),
+    )
+    adaptive = adaptive_cost(parameters, sigma, profile, settings, p) if parameters.claims == 1 else None
+    return Cost(p=p, fixed=fixed, adaptive=adaptive)
+
+
+def adaptive_cost(
+    parameters: PlanParameters, sigma: float, profile: Profile, settings: Settings, p: float
+) -> AdaptiveCost:
+    """Of one label set."""
     radius, alpha, n, n0 = parameters.target_radius, parameters.alpha, parameters.n, parameters.n0
     found = remembered_forecast(radius, sigma, alpha, anytime_looks(profile, settings), n, p)
     samples = remembered_selection(n0, selection_looks(profile, settings), p) + found.samples
-    return Cost(
-        p=p,
-        fixed=FixedCost(
-            certified=chance_of_fixed(radius, sigma, alpha, n, p),
-            samples=n0 + n,
-            seconds=seconds_of(n0 + n, parameters.samples_per_second),
-        ),
-        adaptive=AdaptiveCost(
-            certified=chance(found.certified),
-            not_certified=chance(found.not_certified),
-            undecided=chance(found.undecided),
-            samples=samples,
-            seconds=seconds_of(samples, parameters.samples_per_second),
-        ),
+    return AdaptiveCost(
+        certified=chance(found.certified),
+        not_certified=chance(found.not_certified),
+        undecided=chance(found.undecided),
+        samples=samples,
+        seconds=seconds_of(samples, parameters.samples_per_second),
     )
 
 

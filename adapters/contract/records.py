@@ -13,10 +13,21 @@ class JobKind(StrEnum):
     PREDICT = "predict"
     CERTIFY = "certify"
     ADAPT = "adapt"
+    PREVIEW = "preview"
 
 
 VoteKind = Literal[JobKind.PREDICT, JobKind.CERTIFY]
 """Of a job that counts votes."""
+ImageKind = Literal[JobKind.PREDICT, JobKind.CERTIFY, JobKind.PREVIEW]
+"""Of a job that is about an image."""
+
+
+class Direction(StrEnum):
+    """Where a preview changes the image to."""
+
+    RANDOM = "random"
+    WORST = "worst"
+    """The worst that a short attack finds."""
 
 
 class Record(BaseModel):

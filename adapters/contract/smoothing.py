@@ -45,8 +45,8 @@ SelectionSamples = Annotated[
 ]
 
 
-class SmoothedParameters(BaseModel):
-    """What may be asked of any answer; a field that is not listed is refused."""
+class AskedParameters(BaseModel):
+    """What may be asked of an image, whatever is asked; a field that is not listed is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -69,6 +69,11 @@ class SmoothedParameters(BaseModel):
         "default", description="The classifier behind the denoiser.", examples=["default"]
     )
     sigma: Sigma = None
+
+
+class SmoothedParameters(AskedParameters):
+    """What may be asked of any answer that rests on votes."""
+
     n: int
     alpha: Alpha = DEFAULT_ALPHA
     noise: Literal["gaussian", "lattice"] = Field(
@@ -79,7 +84,7 @@ class SmoothedParameters(BaseModel):
     )
 
 
-def check_label_count(parameters: SmoothedParameters, profile: Profile) -> Iterator[FieldProblem]:
+def check_label_count(parameters: AskedParameters, profile: Profile) -> Iterator[FieldProblem]:
     if parameters.labels is None and parameters.task is None and profile.class_names is not None:
         return
     if (parameters.labels is None) == (parameters.task is None):

@@ -9,12 +9,14 @@ from typing import Protocol
 from adapters.models.classifiers.black_box import BlackBox
 from adapters.models.classifiers.clip import ClipModel, load_clip
 from adapters.models.classifiers.efficientnet_lite import load_lite0
+from adapters.models.classifiers.resnet20 import load_resnet20
 from adapters.models.classifiers.vision import load_timm, load_torchvision
 from adapters.models.denoisers.ffdnet import load_ffdnet
 from adapters.models.loaded import Placement
 from adapters.profiles.options.guided_diffusion import GuidedDiffusionOptions
 from adapters.profiles.options.onnx_model import OnnxOptions
 from adapters.profiles.options.remote import RemoteOptions
+from adapters.profiles.options.resnet20 import ResNet20Options
 from adapters.profiles.options.restoration import RestorationOptions
 from adapters.profiles.options.transformers_image import TransformersImageOptions
 from adapters.profiles.options.transformers_zero_shot import TransformersZeroShotOptions
@@ -93,6 +95,11 @@ def torchvision(placement: Placement) -> AnyClassifier:
     return load_torchvision(placement.classifier, placement.class_names, placement.device, placement.dtype, options)
 
 
+def resnet20(placement: Placement) -> AnyClassifier:
+    options = placement.classifier_options(ResNet20Options)
+    return load_resnet20(placement.classifier, placement.class_names, placement.device, placement.dtype, options)
+
+
 def onnx(placement: Placement) -> AnyClassifier:
     from adapters.models.classifiers.onnx_model import load_onnx
 
@@ -123,6 +130,7 @@ CLASSIFIERS: Mapping[str, Callable[[Placement], AnyClassifier]] = {
     "transformers-zero-shot": transformers_zero_shot,
     "timm": timm,
     "torchvision": torchvision,
+    "resnet-20": resnet20,
     "onnx": onnx,
     "efficientnet-lite0": lite0,
     "remote": remote,

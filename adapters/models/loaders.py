@@ -13,17 +13,20 @@ from adapters.models.denoisers.diffusion import OneStepDenoiser, load_one_step_d
 from adapters.models.denoisers.folded.denoiser import DenoiserFolder, FoldedDenoiser
 from adapters.models.denoisers.folded.folding import Folds
 from adapters.models.denoisers.folded.support import UnknownPartError
+from adapters.models.denoisers.graphs import CudaGraphs, Launching, one_by_one
 from adapters.models.denoisers.prompts import prompt_embedder
 from adapters.models.denoisers.prx_pixel.denoiser import PRXPixelDenoiser, load_prx_pixel
 from adapters.models.denoisers.prx_pixel.folding import FoldedPRXPixel, PRXPixelFolder
 from adapters.models.kinds import CLASSIFIERS, DENOISERS, AnyClassifier
 from adapters.models.loaded import Models, Placement
 from adapters.models.lru_cache import LruCache
+from adapters.models.memory import give_back_memory
 from adapters.models.training.adapted import AdaptedModels, AnyAdaptable, adapt_models
 from adapters.models.training.learners import AdaptableDenoiser
 from adapters.profiles.options.prx_pixel import PRXPixelOptions
 from adapters.profiles.profile import PRX_PIXEL, SUPER_RESOLUTION
-from adapters.store.adaptations import AdaptationStore
+from adapters.store.places import places_of
+from robustify.errors import ModelError
 from robustify.interfaces import Classifier, Denoiser
 from robustify.types import Task
 
@@ -82,14 +85,15 @@ def adaptable_models(
     denoiser: AnyAdaptable, serve: Serve[AnyAdaptable], clip: ClipModel, placement: Placement
 ) -> Models:
     """Models that a task may have weights of its own for."""
-    store, models = AdaptationStore(placement.settings.state.adaptations), placement.profile.model_digest
+    store, models = places_of(placement.settings).adaptations, placement.profile.model_digest
 
     def load_task(task: Task) -> ServedModels[AnyAdaptable]:
         stored = store.get(task.adaptation) if task.adaptation else None
         adapted = adapt_models(denoiser, clip, models, task, stored)
         return ServedModels(adapted, serve(adapted.denoiser))
 
-    resident = LruCache(load_task, lambda task: task.extra_bytes, placement.settings.max_task_bytes)
+    room = placement.settings.max_task_bytes
+    resident = LruCache(load_task, lambda task: task.extra_bytes, room, give_back_memory)
     return Models(
         lambda task: resident(task).denoiser, lambda task: resident(task).adapted.classifier, placement.device
     )
@@ -101,7 +105,7 @@ def load_prx_pixel_to_fold(placement: Placement) -> tuple[PRXPixelDenoiser, Serv
     load = partial(load_prx_pixel, placement.denoiser, prompt, options, dtype=placement.dtype)
     if placement.settings.folded:
         pristine = load(device=torch.device("cpu"))
-        return pristine, PRXPixelFolder(pristine, placement.device, placement.dtype)
+        return pristine, PRXPixelFolder(pristine, placement.device, placement.dtype, launching_of(placement))
     return load(device=placement.device), lambda denoiser: denoiser
 
 
@@ -118,7 +122,18 @@ def load_super_resolution(placement: Placement) -> tuple[OneStepDenoiser, Serve[
     if settings.folded:
         pristine = load(device=torch.device("cpu"), dtype=torch.float32)
         try:
-            return pristine, DenoiserFolder(pristine, placement.device, placement.dtype, Folds())
+            launching = launching_of(placement)
+            return pristine, DenoiserFolder(pristine, placement.device, placement.dtype, Folds(), launching)
         except UnknownPartError as error:
+            if profile.has_graphs(settings):
+                raise ModelError(f"ROBUSTIFY_CUDA_GRAPHS needs a denoiser that is folded: {error}") from error
             logging.getLogger(__name__).warning("the denoiser is served as it is: %s", error)
     return load(device=placement.device, dtype=placement.dtype), lambda denoiser: denoiser
+
+
+def launching_of(placement: Placement) -> Launching:
+    """As the settings say; graphs are of the one shape that batches of votes have."""
+    profile, settings = placement.profile, placement.settings
+    if not profile.has_graphs(settings):
+        return one_by_one
+    return CudaGraphs((profile.samples_per_batch(settings), 3, profile.side, profile.side), placement.device)

@@ -11,10 +11,18 @@ V = TypeVar("V")
 class LruCache(Generic[K, V]):
     """Loads what is asked for and keeps it; what was not asked for longest goes first. The latest always stays.
 
-    Values may grow: their sizes are asked for again whenever one of them is.
+    Values may grow: their sizes are asked for again whenever one of them is. `after_gone` is called after some have
+    gone.
     """
 
-    def __init__(self, load: Callable[[K], V], size: Callable[[V], int], max_bytes: int) -> None:
+    def __init__(
+        self,
+        load: Callable[[K], V],
+        size: Callable[[V], int],
+        max_bytes: int,
+        after_gone: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._after_gone = after_gone
         self._load = load
         self._size = size
         self._max_bytes = max_bytes
@@ -32,7 +40,8 @@ class LruCache(Generic[K, V]):
         return sum(self._size(value) for value in self._values.values())
 
     def _make_room(self) -> None:
-        held = self.held_bytes
+        held, count = self.held_bytes, len(self._values)
         while held > self._max_bytes and len(self._values) > 1:
-            _, gone = self._values.popitem(last=False)
-            held -= self._size(gone)
+            held -= self._size(self._values.popitem(last=False)[1])
+        if len(self._values) < count:
+            self._after_gone()

@@ -1,6 +1,6 @@
 """Base classifiers whose smoothed answer is known exactly: they test the whole service (profiles `oracle-*`)."""
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -15,10 +15,12 @@ from robustify.types import Task
 PARITY_SCALE = 1 << 16
 
 
+@cache
 def linear_weights(shape: tuple[int, ...]) -> np.ndarray:
-    """A fixed direction of unit length, float64."""
+    """A fixed direction of unit length, float64, not to be changed."""
     direction = np.random.Generator(np.random.Philox(key=0)).standard_normal(shape)
     weights: np.ndarray = direction / np.linalg.norm(direction)
+    weights.flags.writeable = False
     return weights
 
 
@@ -34,8 +36,8 @@ class LinearOracle:
         self.device = device
 
     def __call__(self, x0: torch.Tensor) -> torch.Tensor:
-        weights = torch.from_numpy(linear_weights(tuple(x0.shape[1:]))).to(self.device)
-        margin = ((x0.double() - 0.5) * weights).sum(dim=(1, 2, 3))
+        weights = torch.tensor(linear_weights(tuple(x0.shape[1:])), device=self.device).flatten()
+        margin = x0.flatten(1).double() @ weights - 0.5 * weights.sum()
         return torch.stack([margin, -margin], dim=1)
 
 

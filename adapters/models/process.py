@@ -3,6 +3,7 @@
 import torch
 
 from adapters.models.memory import keep_freed_memory
+from adapters.profiles.availability import check_graphs
 from adapters.profiles.fingerprint import TORCH_VERSION
 from adapters.profiles.manifest import verify_manifest
 from adapters.profiles.profile import Profile
@@ -24,6 +25,7 @@ def chosen_device(settings: Settings) -> torch.device:
 
 def set_up(profile: Profile, settings: Settings) -> torch.device:
     """Makes this process ready for models that are loaded next: threads, float32, quiet vendors, checked files."""
+    check_graphs(settings)
     device = chosen_device(settings)
     if settings.threads:
         torch.set_num_threads(settings.threads)

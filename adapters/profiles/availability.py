@@ -11,6 +11,7 @@ QUICKLY_READ_BYTES = 1 << 29
 
 def check_presence(profile: Profile, settings: Settings) -> None:
     """Raises ModelError, in one sentence, for what is missing, not listed or, if that is soon told, changed."""
+    check_graphs(settings)
     _ = profile.model_digest  # Says what to do where there is no manifest.
     for weights in profile.packaged:
         weights.checked_path()
@@ -20,3 +21,16 @@ def check_presence(profile: Profile, settings: Settings) -> None:
         look = findings if bytes_of(profile.folder) <= QUICKLY_READ_BYTES else quick_findings
         for finding in look(profile.folder):
             raise ModelFilesError(finding)
+
+
+def check_graphs(settings: Settings) -> None:
+    """Raises ModelError where CUDA graphs are asked for, and there could be none: no certificate may name them then."""
+    if not settings.cuda_graphs:
+        return
+    if not settings.device.startswith("cuda"):
+        raise ModelError(
+            f"ROBUSTIFY_CUDA_GRAPHS needs an NVIDIA GPU, and ROBUSTIFY_DEVICE is {settings.device}: leave it out, or "
+            "set ROBUSTIFY_DEVICE to cuda"
+        )
+    if not settings.folded:
+        raise ModelError("ROBUSTIFY_CUDA_GRAPHS is of the folded network, and ROBUSTIFY_FOLDED is false: change one")

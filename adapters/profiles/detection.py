@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.images import ResizeMode
+from adapters.profiles.options.resnet20 import ARCHITECTURE as RESNET20
 from adapters.profiles.preprocessing_configs import (
     PLAIN,
     Seen,
@@ -74,6 +75,8 @@ def detect_by_config(folder: Path, config: Mapping[str, object], classes: str | 
         if not is_image_classifier(config):
             raise ModelFilesError(f"{folder.name} is a {model_type} of transformers, but no image classifier")
         return found("transformers", seen_by_transformers(config, processors), classes)
+    if config.get("architecture") == RESNET20:
+        return found("resnet-20", seen_by_timm(config), classes)
     if isinstance(config.get("architecture"), str):
         return found("timm", seen_by_timm(config), classes)
     raise ModelFilesError(f"{CONFIG} of {folder.name} has neither model_type nor architecture: it is no classifier")

@@ -13,7 +13,7 @@ from adapters.settings import NumberFormat
 
 REPOSITORY = r"^[A-Za-z0-9][\w.-]*/[\w.-]+$"
 PLACEHOLDER = "{}"
-PROFILE_NAME = r"^[a-z0-9][a-z0-9-]{0,63}$"
+PROFILE_NAME = r"^[a-z0-9][a-z0-9.-]{0,63}$"
 
 
 class Table(BaseModel):
@@ -74,7 +74,7 @@ class GeneratorTable(Part):
 class ProfileDocument(Table):
     """The whole file."""
 
-    name: str = Field(pattern=PROFILE_NAME, description="Small letters, digits and hyphens.")
+    name: str = Field(pattern=PROFILE_NAME, description="Small letters, digits, hyphens and dots.")
     description: str = Field(min_length=1, max_length=300, description="One sentence.")
     licence: str = Field(min_length=1, max_length=300, description="What people must know of its licences.")
     side: int = Field(ge=16, le=1024, description="Height and width of the images that it sees.")

@@ -1,6 +1,6 @@
 """The fingerprint: sha256 over everything that decides f."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from adapters.canonical_json import canonical_digest
 from adapters.images import CURRENT
@@ -40,6 +40,7 @@ def engine_parts(profile: Profile, settings: Settings) -> EngineParts:
         "device": settings.device.partition(":")[0],
         "dtype": profile.number_format(settings),
         "folded": settings.folded,
+        **({"cuda_graphs": True} if profile.has_graphs(settings) else {}),
         "batch_size": profile.samples_per_batch(settings),
     }
 
@@ -78,16 +79,20 @@ def fingerprint(profile: Profile, settings: Settings, task: Task, sigma: float, 
     return function_digest(engine_digest(profile, settings), task, sigma, noise)
 
 
-def function_digest(engine: str, task: Task, sigma: float, noise: Noise = Noise.GAUSSIAN) -> str:
-    """The fingerprint of what an engine computes for a task and sigma; with lattice noise f rounds to the lattice."""
+def function_digest(
+    engine: str, task: Task, sigma: float, noise: Noise = Noise.GAUSSIAN, sigmas: Sequence[float] = ()
+) -> str:
+    """The fingerprint of what an engine computes for a task and sigma; with lattice noise f rounds to the lattice.
+    Where there are several `sigmas` it is that of all their functions, in this order, and `sigma` is no part of it."""
     return canonical_digest(
         {
             "engine": engine,
             "labels": list(task.labels),
             "template": task.template,
             **({"templates": list(task.templates)} if task.templates else {}),
+            **({"set_sizes": list(task.set_sizes)} if task.set_sizes else {}),
             "adaptation": task.adaptation,
-            "sigma": sigma,
+            **({"sigmas": list(sigmas)} if sigmas else {"sigma": sigma}),
             "noise": noise.value,
         }
     )

@@ -10,6 +10,7 @@ from adapters.profiles.options.guided_diffusion import GuidedDiffusionOptions
 from adapters.profiles.options.onnx_model import OnnxOptions
 from adapters.profiles.options.prx_pixel import PRXPixelOptions
 from adapters.profiles.options.remote import RemoteOptions
+from adapters.profiles.options.resnet20 import ResNet20Options
 from adapters.profiles.options.restoration import RestorationOptions
 from adapters.profiles.options.transformers_image import TransformersImageOptions
 from adapters.profiles.options.transformers_zero_shot import TransformersZeroShotOptions
@@ -31,7 +32,7 @@ UNET = ("unet/config.json", "unet/diffusion_pytorch_model*.safetensors*", "sched
 class Kind:
     """`folder` and `patterns`: its files, inside the folder of the profile; none where it has no files of its own.
     `optional`: files that may be there too. `package`: the weights of a Python package that it is instead. `options`:
-    what its table `options` may have.
+    what its table `options` may have. `has_gradients`: whether an attack can follow them through such a classifier.
     """
 
     folder: str = ""
@@ -39,6 +40,7 @@ class Kind:
     optional: Sequence[str] = ()
     package: str | None = None
     options: type[BaseModel] | None = None
+    has_gradients: bool = True
 
     @property
     def has_files(self) -> bool:
@@ -98,11 +100,17 @@ CLASSIFIERS: Mapping[str, Kind] = MappingProxyType(
         ),
         "timm": Kind("classifier", VISION, CLASS_LISTS, options=VisionOptions),
         "torchvision": Kind("classifier", VISION, CLASS_LISTS, options=VisionOptions),
-        "onnx": Kind("classifier", ("*.onnx",), (*CLASS_LISTS, *ONNX_DATA), options=OnnxOptions),
+        "resnet-20": Kind("classifier", VISION, CLASS_LISTS, options=ResNet20Options),
+        "onnx": Kind("classifier", ("*.onnx",), (*CLASS_LISTS, *ONNX_DATA), options=OnnxOptions, has_gradients=False),
         "efficientnet-lite0": Kind(package="lite0"),
-        "remote": Kind(options=RemoteOptions),
+        "remote": Kind(options=RemoteOptions, has_gradients=False),
         "oracle": Kind(),
     }
 )
 # A pipeline of the kind of IF-I, without its text encoder: both stages read the rows of the same T5.
 GENERATOR = Kind("generator", (*UNET, "model_index.json"))
+
+
+def has_gradients(classifier: str) -> bool:
+    """Whether an attack can follow gradients through classifiers of a kind."""
+    return CLASSIFIERS[classifier].has_gradients

@@ -31,12 +31,15 @@ SUPER_RESOLUTION: Final = "super-resolution"
 PRX_PIXEL: Final = "prx-pixel"
 ADAPTABLE: tuple[DenoiserKind, ...] = (SUPER_RESOLUTION, PRX_PIXEL)
 """Those that a task may have weights of its own for."""
+FOLDABLE = ADAPTABLE
+"""Those that have an equal, faster form for a constant prompt."""
 ClassifierKind = Literal[
     "clip",
     "transformers",
     "transformers-zero-shot",
     "timm",
     "torchvision",
+    "resnet-20",
     "onnx",
     "efficientnet-lite0",
     "remote",
@@ -146,6 +149,10 @@ class Profile:
     def correction_factor(self, settings: Settings) -> float:
         """k of Eq. 8."""
         return self.k if settings.k is None else settings.k
+
+    def has_graphs(self, settings: Settings) -> bool:
+        """Whether its network is launched as CUDA graphs: where they are asked for, and it is folded."""
+        return settings.cuda_graphs and settings.folded and self.denoiser in FOLDABLE
 
     @property
     def can_adapt(self) -> bool:

@@ -2,27 +2,41 @@
 
 import json
 import logging
-from collections.abc import Mapping
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.canonical_json import text_digest
 from adapters.contract.access import KEYLESS, Caller
-from adapters.contract.jobs import AdaptRequest, JobRecord, JobRequest, JobStatus, PlannedPhase
+from adapters.contract.jobs import (
+    AdaptRequest,
+    AnyRequest,
+    JobRecord,
+    JobRequest,
+    JobStatus,
+    PlannedPhase,
+    PreviewRequest,
+)
 from adapters.contract.labels import task_id
 from adapters.contract.ledger import Ledger, ledger_entry
+from adapters.contract.next_step import CountedPhase
+from adapters.contract.preview import cost_of
 from adapters.contract.records import JobKind
-from adapters.contract.results import Voted
+from adapters.contract.results import AnyVoted
 from adapters.contract.usage import Limits, Usage
 from adapters.queue.board_script import BoardScript
 from adapters.queue.keys import KINDS, new_job_id, queue_name
-from adapters.queue.reading import as_held, pairs, planned, record_if_any, stored_outcome
+from adapters.queue.reading import as_held, counted, pairs, planned, record_if_any, stored_outcome
 from adapters.settings import Settings
+from adapters.store.ledger import Charge, LedgerStore, Sums
 from adapters.store.outcomes import OutcomeStore
 from adapters.store.tensors import stored_bytes
 from robustify.errors import (
     AllowanceError,
     QueueFullError,
+    QueueUnavailableError,
     ReusedKeyError,
     TaskConflictError,
     TooManyQuestionsError,
@@ -35,6 +49,7 @@ LATER_SECONDS = 5
 """When jobs of an owner's that wait may have begun."""
 MUCH_LATER_SECONDS = 3600
 """When an owner's images may have come to the end of their time."""
+REMOVAL_LOOK_SECONDS = 0.01
 MOST_LOOKED_AT = 1000
 """Tickets that are looked at for one page of a list, which others wait for."""
 
@@ -84,11 +99,13 @@ class Asking:
     _call: BoardScript
     _settings: Settings
     _outcomes: OutcomeStore
+    _ledger: LedgerStore
 
     def submit(self, request: JobRequest, shard_samples: int, asked: Asked = NOBODY_IN_PARTICULAR) -> JobRecord:
         """As `admit`, for an image that is stored already."""
         admission = self.admit(request, shard_samples, asked)
-        self.commit(admission)
+        while not self.commit(admission):
+            time.sleep(REMOVAL_LOOK_SECONDS)
         return admission.record
 
     def admit(
@@ -107,16 +124,18 @@ class Asking:
         """
         if shard_samples < 1 or any(phase.samples < 1 for phase in request.phases):
             raise ValueError("every phase and every shard needs at least one sample")
-        samples = sum(phase.samples for phase in request.phases)
+        copies = request.copies * sum(phase.samples for phase in request.phases)
         question = request.question.digest
         plan = self._plan(request, asked) | {
             "outcome": question,
             "image": request.image.sha256,
             "image_bytes": image_bytes or stored_bytes(request.image.height, request.image.width),
             "phases": _json([planned(phase, shard_samples) for phase in request.phases]),
-            "samples_total": samples,
-            "charge": samples,
-            "classes": len(request.labels),
+            "samples_total": copies,
+            "charge": copies,
+            "copies": request.copies,
+            "classes": sum(request.sizes),
+            "set_sizes": list(request.sizes) if request.has_sets else [],
             "fingerprint": request.fingerprint,
             "task": owned_task(asked.caller.owner, request.task) if request.task else "",
             "ledger": ledger_entry(request.kind, request.alpha),
@@ -125,10 +144,12 @@ class Asking:
         stored = self._outcome_of(request, question, asked.caller.owner)
         return self._adopt(stored, plan) if stored else self._submit(plan, request)
 
-    def commit(self, admission: Admission) -> None:
-        """The image is stored: the job may begin. Harmless where it has begun."""
-        if admission.needs_image:
-            self._call("commit", job=admission.record.job)
+    def commit(self, admission: Admission) -> bool:
+        """The image is stored: the job may begin. Harmless where it has begun.
+
+        False while somebody removes the image, who was told before that nobody wants it: it is to be stored again.
+        """
+        return not admission.needs_image or bool(self._call("commit", job=admission.record.job))
 
     def admit_adaptation(
         self, request: AdaptRequest, steps: int, samples: int = 0, asked: Asked = NOBODY_IN_PARTICULAR
@@ -146,12 +167,40 @@ class Asking:
             "phases": _json([planned(PlannedPhase(Phase.ADAPT, steps), steps)]),
             "samples_total": steps,
             "charge": samples,
+            "copies": 1,
             "classes": 0,
+            "set_sizes": [],
             "fingerprint": "",
             "task": owned_task(request.owner, request.name),
             "ledger": "",
             "adapts": True,
             "max_queued": min(ADAPTATIONS_WAITING, self._settings.max_queued_jobs),
+        }
+        return self._submit(plan)
+
+    def admit_preview(
+        self, request: PreviewRequest, asked: Asked = NOBODY_IN_PARTICULAR, image_bytes: int | None = None
+    ) -> Admission:
+        """The job that makes a preview: the one of the same request that is under way, or a new one. It is no question:
+        it counts against no limit on these, and has no outcome that is kept.
+
+        `image_bytes` and what is raised are as those of `admit`.
+        """
+        samples = cost_of(request)
+        plan = self._plan(request, asked) | {
+            "outcome": "",
+            "image": request.image.sha256,
+            "image_bytes": image_bytes or stored_bytes(request.image.height, request.image.width),
+            "phases": _json([planned(PlannedPhase(Phase.PREVIEW, samples), samples)]),
+            "samples_total": samples,
+            "charge": samples,
+            "copies": 1,
+            "classes": 0,
+            "set_sizes": [],
+            "fingerprint": "",
+            "task": owned_task(asked.caller.owner, request.task) if request.task else "",
+            "ledger": "",
+            "adapts": False,
         }
         return self._submit(plan)
 
@@ -187,12 +236,42 @@ class Asking:
         had_outcomes = self._outcomes.forget(owner, image)
         return bool(was_owned) or had_outcomes, bool(is_nobodys)
 
+    def ahead(self, ticket: str, owner: str) -> int | None:
+        """How many jobs of its queue begin before a job of an owner's that waits, if no others come; None once it has
+        begun, or when there is none."""
+        found = self._call("ahead", ticket=ticket, owner=owner)
+        return None if found is None else int(found)
+
+    def watched_votes(self, ticket: str, owner: str) -> CountedPhase | None:
+        """The votes so far of the phase that decides, where they may be looked at before the end; else None.
+
+        From here on the ledger counts the answer as given: who looks may cancel what does not please. Nothing is shown
+        where that cannot be stored.
+        """
+        answer = self._call("watched", ticket=ticket, owner=owner)
+        if not answer:
+            return None
+        job, what, is_first, owners, *votes = answer
+        charge = Charge(what, tuple(owners), bool(is_first), watcher=owner)
+        if charge.is_due and not self._note_watched(job, charge):
+            return None
+        return next(iter(counted(votes).values()))
+
     def listing(
-        self, owner: str, limit: int, after: str = "", kind: JobKind | None = None, status: JobStatus | None = None
+        self,
+        owner: str,
+        limit: int,
+        after: str = "",
+        kind: JobKind | None = None,
+        status: JobStatus | None = None,
+        outcome: str = "",
     ) -> Listing | None:
-        """A page of an owner's jobs, the latest first, or those before `after`, of one kind and one status where they
-        are given; None when it has no ticket `after`."""
-        asked = {"owner": owner, "limit": limit, "after": after, "kind": kind or "", "status": status or ""}
+        """A page of an owner's jobs, the latest first, or those before `after`, of one kind, one status and one outcome
+        where they are given; None when it has no ticket `after`."""
+        asked = {
+            "owner": owner, "limit": limit, "after": after,
+            "kind": kind or "", "status": status or "", "outcome": outcome,
+        }  # fmt: skip
         answer = self._call("listing", most=MOST_LOOKED_AT, **asked)
         if answer is None:
             return None
@@ -212,12 +291,50 @@ class Asking:
         return record_if_any(job_id, self._call("cancel", job=job_id))
 
     def ledger(self, owner: str = KEYLESS) -> Ledger:
-        """How many answers were given out, and with which chance of error: to one key, or to all for KEYLESS."""
-        return Ledger.of(pairs(self._call("ledger", owner=owner)))
+        """How many answers were given out, and with which chance of error: to one key, or to all for KEYLESS.
+
+        A queue server that has forgotten it is told first what is stored.
+        """
+        is_known, entries = self._call("ledger", owner=owner)
+        counts = Counter(whole(entries))
+        return Ledger.of(counts if is_known else counts | Counter(self.agree_on_ledger().get(owner, {})))
+
+    def agree_on_ledger(self) -> Sums:
+        """Tells the queue server what is stored of the ledger, and returns it; the first time, what is stored begins
+        with what the queue server counts."""
+        if not self._ledger.is_begun:
+            self._ledger.begin(self._counted)
+        while self._ledger.add_up():  # As many as came, or they would become more and more.
+            pass
+        sums = self._ledger.sums()
+        try:
+            self._call("raise_ledger", sums=sums)
+        except QueueUnavailableError as error:
+            log.warning("the queue server cannot be told the ledger: %s", error)
+        return sums
 
     def questions_about(self, image: str, owner: str = KEYLESS) -> int:
         """How many different questions an owner asked about a canonical tensor, which its sha256 names."""
         return int(self._call("questions", image=image, owner=owner))
+
+    def _note_watched(self, job: str, charge: Charge) -> bool:
+        try:
+            self._ledger.note(job, charge)
+        except OSError as error:
+            log.warning("votes are not shown, since the ledger cannot be stored: %s", error)
+            return False
+        self._call("noted", job=job, owner=charge.watcher)
+        return True
+
+    def _counted(self) -> Sums:
+        """What the queue server counts, of all owners."""
+        sums = {KEYLESS: whole(self._call("ledger", owner=KEYLESS)[1])}
+        place = "0"
+        while True:
+            place, found = self._call("ledgers", place=place)
+            sums.update(zip(found[::2], map(whole, found[1::2]), strict=True))
+            if place == "0":
+                return sums
 
     def _submit(self, plan: Mapping[str, object], request: JobRequest | None = None) -> Admission:
         answer: list[Any] = self._call("submit", **plan)  # Any: what the script says, by its first word.
@@ -225,7 +342,7 @@ class Asking:
             return self._adopt(stored_outcome(answer[1], request), plan)
         return self._admission(answer)
 
-    def _outcome_of(self, request: JobRequest, question: str, owner: str) -> Voted | None:
+    def _outcome_of(self, request: JobRequest, question: str, owner: str) -> AnyVoted | None:
         """What the owner was answered to the same question. What a power cut may have left of a file is no answer, and
         makes room for one."""
         place = (owner, request.image.sha256, question)
@@ -239,9 +356,9 @@ class Asking:
             self._outcomes.forget(*place)
             return None
 
-    def _adopt(self, result: Voted, plan: Mapping[str, object]) -> Admission:
+    def _adopt(self, result: AnyVoted, plan: Mapping[str, object]) -> Admission:
         document = result.model_dump_json()
-        return self._admission(self._call("adopt", result=document, samples_done=result.samples_used, **plan))
+        return self._admission(self._call("adopt", result=document, samples_done=result.copies_used, **plan))
 
     def _admission(self, answer: list[Any]) -> Admission:  # Any: likewise.
         word, *rest = answer
@@ -275,7 +392,7 @@ class Asking:
                 return TaskConflictError(f"job {rest[0]} adapts this task now: wait for it, or cancel it")
         raise ValueError(f"the board's script said {word!r}")
 
-    def _plan(self, request: JobRequest | AdaptRequest, asked: Asked) -> dict[str, object]:
+    def _plan(self, request: AnyRequest, asked: Asked) -> dict[str, object]:
         """What the script must know of every request."""
         document, settings, caller = request.model_dump_json(), self._settings, asked.caller
         limits = Limits.of(caller, settings)
@@ -303,6 +420,11 @@ class Asking:
 def owned_task(owner: str, name: str) -> str:
     """What the board calls a task, whose name means another one to another owner."""
     return f"{owner}/{task_id(name)}"
+
+
+def whole(entries: Sequence[str]) -> dict[str, int]:
+    """Counts, which come as names and numbers in turn."""
+    return {name: int(number) for name, number in pairs(entries).items()}
 
 
 def _json(document: object) -> str:

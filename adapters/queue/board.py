@@ -10,11 +10,12 @@ from adapters.queue.asking import Asking
 from adapters.queue.batching import Batching
 from adapters.queue.board_script import BoardScript
 from adapters.queue.keeping import Keeping
+from adapters.queue.known import KnownJobs
 from adapters.queue.telling import Telling
 from adapters.queue.watching import Watching
 from adapters.queue.working import Working
 from adapters.settings import Settings
-from adapters.store.outcomes import OutcomeStore
+from adapters.store.places import places_of
 
 
 class JobBoard(Asking, Batching, Working, Telling, Watching, Keeping):
@@ -22,6 +23,8 @@ class JobBoard(Asking, Batching, Working, Telling, Watching, Keeping):
 
     def __init__(self, connection: redis.Redis, settings: Settings) -> None:
         self._call = BoardScript(connection)
+        self._known = KnownJobs()
         self._connection = connection
         self._settings = settings
-        self._outcomes = OutcomeStore(settings.state.outcomes)
+        places = places_of(settings)
+        self._outcomes, self._ledger = places.outcomes, places.ledger

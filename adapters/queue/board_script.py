@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ DIGEST_LETTERS = 16
 READING = "_reading"
 REFUSES_CHANGES = frozenset({"OOM", "MISCONF", "READONLY", "NOREPLICAS"})
 """What a server says that takes no changes now."""
+AS_JSON = json.JSONEncoder(allow_nan=False)
 MOST_LIBRARIES = 4
 """Releases that may work with one queue server side by side; each one's library stays there."""
 
@@ -29,7 +31,7 @@ class BoardScript:
         self._names = {"rq": RQ_KEY_PREFIX, "shard_function": SHARD_FUNCTION}
 
     def __call__(self, command: str, **arguments: object) -> Any:  # Any: each command answers otherwise.
-        packed = json.dumps({**self._names, **arguments}, allow_nan=False)
+        packed = self.packed(arguments)
         with server_errors():
             try:
                 return as_text(self._run(library_name(), command, packed))
@@ -37,6 +39,10 @@ class BoardScript:
                 if code_of(refusal) not in REFUSES_CHANGES:
                     raise
                 return as_text(self._read(command, packed, refusal))
+
+    def packed(self, arguments: Mapping[str, object]) -> str:
+        """The arguments of a command as it takes them."""
+        return AS_JSON.encode({**self._names, **arguments})
 
     def _read(self, command: str, packed: str, refusal: redis.ResponseError) -> Any:  # Any: as above.
         """The answer of a command that changes nothing; raises the server's refusal for any other."""

@@ -9,8 +9,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 
-import redis.asyncio as redis
 from redis.exceptions import RedisError
+
+from adapters.queue.connection import connect_in_loop
 
 PREFIX = "robustify:changed:"
 ENDED = b"ended"
@@ -75,7 +76,7 @@ class Changes:
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _listen(self, url: str) -> None:
-        async with redis.Redis.from_url(url, health_check_interval=10) as client, aclosing(client.pubsub()) as channel:
+        async with connect_in_loop(url) as client, aclosing(client.pubsub()) as channel:
             await channel.psubscribe(f"{PREFIX}*")
             self.is_listening = True
             self._tell_all()

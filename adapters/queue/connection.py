@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from types import MappingProxyType
 
 import redis
+import redis.asyncio
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from adapters.queue.sentinels import sentinel_address
 from robustify.errors import QueueUnavailableError
 
 ANSWER_SECONDS = 5.0
@@ -37,14 +39,24 @@ CODE = re.compile(r"(?:^|of pipeline caused error: )([A-Z]+)\b")
 
 
 def connect(url: str) -> redis.Redis:
-    """A client for `redis://`, `rediss://` or `unix://`; nothing is sent before its first command."""
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=ANSWER_SECONDS,
-        socket_connect_timeout=CONNECT_SECONDS,
-        health_check_interval=30,
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=3),
-    )
+    """A client for `redis://`, `rediss://` or `unix://`, or of the primary that Sentinels know (`redis+sentinel://`).
+
+    Nothing is sent before its first command.
+    """
+    retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=3)
+    timeouts = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
+    watched = sentinel_address(url)
+    if watched is not None:
+        return watched.client(health_check_interval=30, retry=retry, **timeouts)
+    return redis.Redis.from_url(url, health_check_interval=30, retry=retry, **timeouts)
+
+
+def connect_in_loop(url: str) -> AbstractAsyncContextManager[redis.asyncio.Redis]:
+    """The same for an event loop, to listen: it waits for ever for what is told. Its connections end with the block."""
+    watched = sentinel_address(url)
+    if watched is not None:
+        return watched.async_client(health_check_interval=10)
+    return redis.asyncio.Redis.from_url(url, health_check_interval=10)
 
 
 @contextmanager
@@ -56,6 +68,18 @@ def server_errors() -> Iterator[None]:
         if not is_unavailable(error):
             raise
         raise QueueUnavailableError(reason_of(error)) from error
+
+
+def said_of_itself(connection: redis.Redis, section: str) -> Mapping[str, int | str]:
+    """A section of the server's INFO; empty where our user may not ask. Raises QueueUnavailableError."""
+    with server_errors():
+        try:
+            said: Mapping[str, int | str] = connection.info(section)
+        except redis.ResponseError as error:
+            if code_of(error) != "NOPERM":
+                raise
+            return {}
+    return said
 
 
 def is_unavailable(error: redis.RedisError) -> bool:

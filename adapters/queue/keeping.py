@@ -17,10 +17,14 @@ class Keeping:
         return bool(self._call("turn", what=what, milliseconds=max(1, int(seconds * 1000))))
 
     def live_jobs(self) -> Iterator[JobRecord]:
-        """The jobs that are not done, under their own ids."""
-        for job_id in self._call("live_jobs"):
-            if record := record_if_any(job_id, self._call("get", job=job_id)):
-                yield record
+        """The jobs that are not done, under their own ids; one that comes further meanwhile may come twice."""
+        for begun in (False, True):  # One that begins meanwhile comes as one that has begun, too.
+            start = "-inf"
+            while start:
+                start, found = self._call("live_jobs", begun=begun, **{"from": start})
+                for job_id in found:
+                    if record := record_if_any(job_id, self._call("get", job=job_id)):
+                        yield record
 
     def wants_image(self, image: str) -> bool:
         """Whether somebody needs an image, or will for a while."""

@@ -5,7 +5,7 @@ import string
 
 from adapters.contract.records import JobKind
 
-KINDS = (JobKind.PREDICT, JobKind.ADAPT, JobKind.CERTIFY)
+KINDS = (JobKind.PREDICT, JobKind.PREVIEW, JobKind.ADAPT, JobKind.CERTIFY)
 """A worker empties the queue of the first before it looks into the next; an adaptation lets others in between."""
 ENGINE_LETTERS = 16
 SHARD_FUNCTION = "workers.jobs.run_shard"

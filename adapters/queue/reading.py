@@ -6,9 +6,9 @@ from typing import Any
 
 from adapters.contract.answer import addressed
 from adapters.contract.jobs import JobRecord, JobRequest, JobStatus, PlannedPhase
-from adapters.contract.next_step import CountedPhase, Standing
+from adapters.contract.next_step import Choice, CountedPhase, Standing
 from adapters.contract.records import JobKind
-from adapters.contract.results import AdaptResult, Voted, read_result
+from adapters.contract.results import AdaptResult, AnyVoted, PreviewResult, read_result
 from robustify.smoothing.looks import Looks
 from robustify.types import Phase
 
@@ -38,6 +38,12 @@ def record_if_any(job_id: str, answer: Sequence[str]) -> JobRecord | None:
     return record_of(job_id, answer) if answer else None
 
 
+def as_leased(known: JobRecord, started_at: str, samples_done: str, stage: str | None) -> JobRecord:
+    """A job that goes on, from what was known of it and what may have changed."""
+    changed = {"status": JobStatus.RUNNING, "started_at": float(started_at), "samples_done": int(samples_done)}
+    return known.model_copy(update={**changed, "stage": stage})
+
+
 def as_held(answer: Sequence[Any]) -> JobRecord:  # Any: an id and a hash, twice.
     """A job as the owner of a ticket sees it: under the ticket's id, and as if nobody had asked before."""
     ticket, held, job_id, job = answer
@@ -64,11 +70,22 @@ def standing_of(job_id: str, answer: Sequence[Any]) -> Standing | None:  # Any: 
     selected = stored.get("selected")
     return Standing(
         record=record_of(job_id, job),
-        selected=None if selected is None else int(selected),
+        selected=None if selected is None else choice_of(selected),
         selection_samples=int(stored.get("selection_samples", 0)),
         counted=counted(phases),
         is_settled="settled" in stored,
     )
+
+
+def choice_of(text: str) -> Choice:
+    """The class that is stored, or the classes of several label sets, in order."""
+    first, *others = map(int, text.split(","))
+    return (first, *others) if others else first
+
+
+def stored_choice(choice: Choice) -> str:
+    """As the board has it."""
+    return str(choice) if isinstance(choice, int) else ",".join(map(str, choice))
 
 
 def planned(phase: PlannedPhase, shard_samples: int) -> tuple[str, int, int, int, int, int]:
@@ -93,8 +110,8 @@ def _cut(step: int, head: int, stride: int) -> Looks:
     return Looks(step, head, stride) if head else Looks(step)
 
 
-def stored_outcome(text: str, request: JobRequest) -> Voted:
+def stored_outcome(text: str, request: JobRequest) -> AnyVoted:
     """A stored outcome as the answer to this request."""
     outcome = read_result(request.kind, text)
-    assert not isinstance(outcome, AdaptResult)
+    assert not isinstance(outcome, AdaptResult | PreviewResult)
     return addressed(outcome, request)

@@ -1,19 +1,23 @@
 """The board as workers have it: leases, votes, the next step; ids are those of jobs."""
 
 import json
-import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.contract.jobs import JobError, JobRecord, Shard, WorkerRecord
-from adapters.contract.next_step import Standing
-from adapters.contract.results import AdaptResult, Voted
+from adapters.contract.next_step import Choice, Standing
+from adapters.contract.results import AdaptResult, AnyVoted, PreviewResult
 from adapters.queue.board_script import BoardScript
 from adapters.queue.keys import ENGINE_LETTERS, queue_names
-from adapters.queue.reading import record_if_any, standing_of, stored_outcome
+from adapters.queue.known import KnownJobs
+from adapters.queue.reading import as_leased, choice_of, record_if_any, standing_of, stored_choice, stored_outcome
 from adapters.settings import Settings
+from adapters.store.ledger import Charge, LedgerStore
 from adapters.store.outcomes import OutcomeStore
+from robustify.errors import StoreUnavailableError
 
 LOST_LIMIT = 10
 """A shard that was delivered and lost so often is taken to be what kills its workers."""
@@ -23,16 +27,14 @@ WORKER_LOST = JobError(
     detail="Worker after worker vanished during this job, probably for lack of memory: tell the operator.",
 )
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class VoteReceipt:
     """What became of a shard's votes. `counted`: they are in now; `is_due`: somebody must see to the job's next step,
     since these were the last votes of their phase, or may settle the answer.
 
-    `refusal` tells why they were not counted: not-live, other-phase, not-planned, duplicate, no-votes (of an
-    adaptation), other-fingerprint or impossible-votes. `standing` is how the job stands then, if it is due.
+    `refusal` tells why they were not counted: not-live, other-phase, not-planned, duplicate, no-votes (of a job
+    that counts none), other-fingerprint or impossible-votes. `standing` is how the job stands then, if it is due.
     """
 
     counted: bool
@@ -45,8 +47,10 @@ class Working:
     """What workers do with jobs."""
 
     _call: BoardScript
+    _known: KnownJobs
     _settings: Settings
     _outcomes: OutcomeStore
+    _ledger: LedgerStore
 
     def get(self, job_id: str) -> JobRecord | None:
         return record_if_any(job_id, self._call("get", job=job_id))
@@ -54,8 +58,15 @@ class Working:
     def lease(self, job_id: str, shard: Shard, owner: str, engine: str = "") -> JobRecord | None:
         """Gives a shard to a worker for `lease_seconds`, begins the job, and tells it; None if the shard is not wanted,
         another's, or of another engine than the one that is given."""
-        lease = {"owner": owner, "seconds": self._settings.lease_seconds, "engine": engine[:ENGINE_LETTERS]}
-        return record_if_any(job_id, self._shard("lease", job_id, shard, **lease))
+        known, settings = self._known.get(job_id), self._settings
+        lease = {"owner": owner, "seconds": settings.lease_seconds, "engine": engine[:ENGINE_LETTERS]}
+        answer = self._shard("lease", job_id, shard, **lease, knows=known is not None)
+        if known is not None and answer and answer[0] == "known":
+            return as_leased(known, *answer[1])
+        record = record_if_any(job_id, answer)
+        if record is not None:
+            self._known.keep(record)
+        return record
 
     def renew(self, job_id: str, shard: Shard, owner: str) -> bool:
         """Lengthens a lease; False when there is none any more: the work is another's or not wanted."""
@@ -70,7 +81,8 @@ class Working:
         return bool(self._call("live", job=job_id))
 
     def record_votes(self, job_id: str, shard: Shard, fingerprint: str, votes: Sequence[int]) -> VoteReceipt:
-        """Counts a shard's votes, one number for each label, once: whatever comes later or does not fit is refused."""
+        """Counts a shard's votes, one number for each label of each set, once: whatever comes later or does not fit is
+        refused."""
         why, due, *standing = self._shard(
             "record",
             job_id,
@@ -87,28 +99,29 @@ class Working:
         """The job and all of its votes at one moment; None when there is no such job."""
         return standing_of(job_id, self._call("standing", job=job_id))
 
-    def select(self, job_id: str, index: int, samples: int) -> int | None:
-        """Stores the class that the first so many selection samples chose and enqueues the estimation shards; returns
-        the class that was stored first.
+    def select(self, job_id: str, index: Choice, samples: int) -> Choice | None:
+        """Stores what the first so many selection samples chose and enqueues the estimation shards; returns what was
+        stored first.
 
         None when there is nothing to choose from: their votes are not complete, or the job is done.
         """
-        chosen = self._call("select", job=job_id, index=index, samples=samples)
-        return None if chosen is None else int(chosen)
+        chosen = self._call("select", job=job_id, chosen=stored_choice(index), samples=samples)
+        return None if chosen is None else choice_of(chosen)
 
-    def finish(self, job_id: str, result: Voted) -> bool:
+    def finish(self, job_id: str, result: AnyVoted) -> bool:
         """Ends a job with its result; False when it is done already, when votes are missing, or when the result was not
         made of the votes that are recorded.
 
         1. `settle`: the votes of the first `deciding_samples` of the last phase are those that the result was made of;
            none that counts can change any more, and shards of later samples are dropped.
         2. If the question has an outcome from another job of the same owner, that one is the result.
-        3. `publish`: the outcome is stored on disk for each owner, and then the result can be read.
+        3. `publish`: the outcome is stored for each owner, with its entry in the ledger; then the result can be read.
+           Raises StoreUnavailableError where it cannot be stored: the step stays due, and nobody reads it.
 
         A result is stored as the outcome of its question only when not one vote is missing: a repaired worker may
         answer better, with the same noise. Each is charged.
         """
-        made_of = {"samples": result.deciding_samples, "votes": result.phase_counts, "index": result.index}
+        made_of = {"samples": result.deciding_samples, "votes": result.phase_counts, "chosen": result.chosen}
         place = {"job": job_id, "seconds": self._settings.lease_seconds, **made_of}
         answer = self._call("settle", **place, result=result.model_dump_json(), is_stored=False)
         if answer[0] == "stored":
@@ -128,11 +141,12 @@ class Working:
         return bool(self._call("fail", job=job_id, problem=error.model_dump_json()))
 
     def note_progress(self, job_id: str, shard: Shard, owner: str, stage: str, done: int) -> bool:
-        """Says how far an adaptation is; False when its holder is to stop: it lost the lease, or the job is over."""
+        """Says how far an adaptation or a preview is; False when its holder is to stop: it lost the lease, or the job
+        is over."""
         return bool(self._shard("progress", job_id, shard, owner=owner, stage=stage, done=done))
 
-    def complete(self, job_id: str, shard: Shard, owner: str, result: AdaptResult) -> bool:
-        """Ends an adaptation with its result, for the worker that holds it."""
+    def complete(self, job_id: str, shard: Shard, owner: str, result: AdaptResult | PreviewResult) -> bool:
+        """Ends an adaptation or a preview with its result, for the worker that holds it."""
         document = result.model_dump_json()
         return bool(self._shard("complete", job_id, shard, owner=owner, result=document, ended_as=result.outcome))
 
@@ -177,24 +191,42 @@ class Working:
     def _publish(self, job_id: str, answer: list[Any]) -> bool:  # Any: what the script says, by its first word.
         if answer[0] != "settled":
             return False
-        _, text, is_outcome, image, question, owners = answer
+        _, text, is_outcome, image, question, owners, what, is_first, unnoted = answer
+        charge = Charge(what, tuple(unnoted), bool(is_first))
+        # Both at once, since each waits for the disk or the network.
+        with unwritable_as_unavailable(), ThreadPoolExecutor(1) as thread:
+            noted = thread.submit(self._ledger.note, job_id, charge) if charge.is_due else None
+            if is_outcome and image:
+                text = self._kept(job_id, text, image, question, owners)
+            if noted is not None:
+                noted.result()
+        ended_as = json.loads(text)["outcome"]
+        is_ended, gone = self._call("publish", job=job_id, ended_as=ended_as, result=text, owners=owners)
         if is_outcome and image:
-            self._keep_outcome(text, image, question, owners)
-        outcome = json.loads(text)["outcome"]
-        is_ended, holders = self._call("publish", job=job_id, ended_as=outcome)
-        if is_outcome and image:
-            # Who let go of the job, or had it erased, between the two has no outcome.
-            for owner in set(owners) - set(holders):
+            for owner in gone:
                 self._outcomes.forget(owner, image, question)
         return bool(is_ended)
 
-    def _keep_outcome(self, outcome: str, image: str, question: str, owners: Sequence[str]) -> None:
+    def _kept(self, job_id: str, outcome: str, image: str, question: str, owners: Sequence[str]) -> str:
+        """Stores an outcome for each owner, and returns the result of the job: what was answered first stands.
+
+        There may be such an answer that the queue server has forgotten.
+        """
+        for owner in owners:
+            standing = self._outcomes.keep(owner, image, question, outcome)
+            if standing != outcome:
+                outcome = self._as_answered_before(job_id, standing) or self._outcomes.renew(
+                    owner, image, question, outcome
+                )
+        return outcome
+
+    def _as_answered_before(self, job_id: str, standing: str) -> str | None:
+        """None where what stands is damaged, and no answer."""
+        record = self.get(job_id)
         try:
-            for owner in owners:
-                self._outcomes.keep(owner, image, question, outcome)
-        except OSError as error:
-            # The queue server has it for the time of retention; after that it is computed again, with the same noise.
-            log.warning("an outcome cannot be stored on disk: %s", error.strerror)
+            return None if record is None else stored_outcome(standing, record.vote_request).model_dump_json()
+        except ValueError:
+            return None
 
     def _shard(
         self, command: str, job_id: str, shard: Shard, **arguments: object
@@ -205,3 +237,14 @@ class Working:
 
 def _json(document: object) -> str:
     return json.dumps(document, allow_nan=False)
+
+
+@contextmanager
+def unwritable_as_unavailable() -> Iterator[None]:
+    """What cannot be stored now is tried again later, whatever the store is."""
+    try:
+        yield
+    except StoreUnavailableError:
+        raise
+    except OSError as error:
+        raise StoreUnavailableError(f"an answer cannot be stored, and is not given: {error.strerror}") from error

@@ -31,7 +31,7 @@ def export_version(
     partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=TEMPORARY_PREFIX))
     try:
         folder = partial / target.name
-        copy_folder(adaptation.folder, folder)
+        copy_folder(adaptation.complete(), folder)
         (folder / MANIFEST).unlink()
         if adaptation.file(LORA):
             (folder / LORA).rename(folder / EXPORTED_LORA)

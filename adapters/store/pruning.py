@@ -1,9 +1,8 @@
-"""What nobody needs any more of the state folder: found here, and removed by whoever looked for it.
+"""What nobody needs any more of what is stored: found here, and removed by whoever looked for it.
 
 What a process is just making is never among it: everything has to have lain still for an hour.
 """
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,11 +13,10 @@ from adapters.profiles.library import located, profiles_of
 from adapters.profiles.text_encoder import encoder_of, letters_of_encoder
 from adapters.settings import Settings, StateFolder
 from adapters.store.adaptations import NAME
-from adapters.store.tasks import is_mentioned
-from adapters.store.walking import all_below, files_below, folders_below
-
-STILL_SECONDS = 3600
-"""Nothing that is being made lies still for so long."""
+from adapters.store.folder import objects_in
+from adapters.store.objects import Entry, Objects
+from adapters.store.tasks import all_mentions
+from adapters.store.walking import STILL_SECONDS, all_below, changed_at, folders_below
 
 
 def longest_lifetime(settings: Settings) -> int:
@@ -26,16 +24,39 @@ def longest_lifetime(settings: Settings) -> int:
     return settings.queue_seconds + settings.retention_seconds
 
 
-def orphaned_adaptations(state: StateFolder, is_needed: Callable[[str], bool]) -> Iterator[Path]:
+def orphaned_adaptations(
+    adaptations: Path | Objects, tasks: Path | Objects, is_needed: Callable[[str], bool]
+) -> Iterator[Entry]:
     """What was adapted to a task that is gone; `is_needed` tells what a job under way answers with."""
-    for folder in still(state.adaptations.glob("*")):
-        if NAME.fullmatch(folder.name) and not is_mentioned(folder.name, state.tasks) and not is_needed(folder.name):
-            yield folder
+    now, mentions = time.time(), all_mentions(tasks)
+    for found in stored_adaptations(objects_in(adaptations)):
+        is_still = now - found.modified_at > STILL_SECONDS
+        if is_still and not any(found.name.encode() in text for text in mentions) and not is_needed(found.name):
+            yield found
+
+
+def stored_adaptations(adaptations: Objects) -> Iterator[Entry]:
+    """Each with the bytes of all its files, and when one was written last."""
+    found: dict[str, Entry] = {}
+    for entry in adaptations.entries():
+        digest = entry.name.partition("/")[0]
+        known = found.get(digest, Entry(digest, 0, 0.0))
+        found[digest] = Entry(digest, known.size + entry.size, max(known.modified_at, entry.modified_at))
+    return (entry for entry in found.values() if NAME.fullmatch(entry.name))
 
 
 def left_overs(state: StateFolder) -> Iterator[Path]:
     """What a process that died had begun to write. Downloads of models are not among it: they are gone on with."""
-    for folder in (state.images, state.outcomes, state.tasks, state.adaptations, state.adapting, state.prompts):
+    for folder in (
+        state.images,
+        state.outcomes,
+        state.previews,
+        state.tasks,
+        state.adaptations,
+        state.adapting,
+        state.prompts,
+        state.ledger,
+    ):
         yield from still(path for path in all_below(folder) if path.name.startswith(TEMPORARY_PREFIX))
     yield from still(state.root.glob(f"{TEMPORARY_PREFIX}*"))
 
@@ -62,26 +83,3 @@ def still(paths: Iterator[Path]) -> Iterator[Path]:
         with suppress(FileNotFoundError):  # Somebody else was first.
             if time.time() - changed_at(path) > STILL_SECONDS:
                 yield path
-
-
-def changed_at(path: Path) -> float:
-    """When a file, or anything in a folder, was written last; seconds since the epoch."""
-    return max([path.stat().st_mtime, *(part.lstat().st_mtime for part in all_below(path))])
-
-
-def bytes_of(path: Path) -> int:
-    """Of a file, or of all files in a folder, as far as they are there."""
-    total = 0
-    for part in (path, *files_below(path)):
-        with suppress(OSError):
-            total += part.lstat().st_size if not part.is_dir() else 0
-    return total
-
-
-def remove(path: Path) -> None:
-    """A file or a folder with all that is in it; nothing where it is gone. Raises OSError where it stays."""
-    with suppress(FileNotFoundError):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()

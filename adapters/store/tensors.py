@@ -1,33 +1,28 @@
-"""Canonical tensors on disk, named by their digest."""
+"""Canonical tensors as they are stored, named by their digest."""
 
-import errno
 import hashlib
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import numpy as np
 
-from adapters.durable_files import locked, sync, write_durably, write_whole
-from adapters.store.walking import files_below
-from robustify.errors import StoredImageError
+from adapters.store.folder import objects_in
+from adapters.store.objects import Entry, Objects
+from robustify.errors import StoredImageError, StoreUnavailableError
 
 NAME = re.compile(r"[0-9a-f]{64}")
 CHANNELS = 3
 NUMBER = np.dtype("<f4")
-PROBE = ".probe"
-LOCKS = ".locks"
 
 
 class ImageStore:
-    """A folder of canonical tensors (3, H, W). A file holds what its name is the sha256 of: see `encode`."""
+    """Canonical tensors (3, H, W). What is stored under a name is what the name is the sha256 of: see `encode`."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, place: Path | Objects) -> None:
+        self._objects = objects_in(place)
 
     def put(self, tensor: np.ndarray) -> str:
         """Stores a tensor for good before it returns its digest; storing it again changes nothing."""
@@ -39,84 +34,80 @@ class ImageStore:
         """Lets others read a tensor, by the digest that it returns; a power cut may still take it."""
         content = encode(tensor)
         sha256 = hashlib.sha256(content).hexdigest()
-        path = self._path(sha256)
-        with self._locked(sha256):
-            if not is_whole(path, content):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(path, content)
+        name = name_of(sha256)
+        with self._objects.exclusive(name):
+            if not self._objects.create(name, content) and self._objects.read(name, again=True) != content:
+                self._objects.write(name, content)
         return sha256
 
     def make_durable(self, sha256: str) -> None:
         """What was placed survives a power cut from here on."""
-        path = self._path(sha256)
-        sync(path)
-        sync(path.parent)
+        self._objects.make_durable(name_of(sha256))
 
     def remove(self, sha256: str, is_unwanted: Callable[[], bool]) -> bool:
-        """Removes a tensor if nobody wants it: no other process stores it between the question and the removal."""
-        path = self._path(sha256)
-        with self._locked(sha256):
+        """Removes a tensor if nobody wants it.
+
+        No other process of this machine stores it between the question and the removal; whoever answers the question
+        keeps those of other machines from beginning on it meanwhile.
+        """
+        name = name_of(sha256)
+        with self._objects.exclusive(name):
             if not is_unwanted():
                 return False
-            path.unlink(missing_ok=True)
-            with suppress(OSError):  # Others are in the folder, or there was none.
-                path.parent.rmdir()
+            self._objects.remove(name)
             return True
 
-    def older_than(self, seconds: float) -> Iterator[str]:
-        """The tensors that were stored so long ago."""
+    def older_than(self, seconds: float) -> Iterator[Entry]:
+        """The tensors that were stored so long ago; `sha256_of` names each."""
         limit = time.time() - seconds
-        for path in files_below(self._root):
-            with suppress(FileNotFoundError):
-                if NAME.fullmatch(path.name) and path.stat().st_mtime < limit:
-                    yield path.name
+        return (
+            entry for entry in self._objects.entries() if NAME.fullmatch(sha256_of(entry)) and entry.modified_at < limit
+        )
 
     def get(self, sha256: str) -> np.ndarray:
         """The tensor of that digest, checked against it. Raises StoredImageError when it is missing or damaged."""
-        try:
-            content = self._path(sha256).read_bytes()
-        except OSError as error:
-            raise StoredImageError(f"image {sha256} is not in the store: upload it again") from error
+        content = self._content(sha256, again=False)
+        if hashlib.sha256(content).hexdigest() != sha256:
+            content = self._content(sha256, again=True)
         if hashlib.sha256(content).hexdigest() != sha256:
             raise StoredImageError(f"image {sha256} is damaged in the store: upload it again")
         return decode(content)
 
     def check(self, side: int, min_free_bytes: int) -> None:
         """Raises OSError unless a tensor (3, side, side) can be stored now and the disk has so many bytes free."""
-        self._root.mkdir(parents=True, exist_ok=True)
-        probe = self._root / PROBE
         # Random, since a disk that compresses has room for zeros when it has none for images.
-        write_durably(probe, os.urandom(CHANNELS * side * side * NUMBER.itemsize))
-        probe.unlink(missing_ok=True)
-        self.check_room(min_free_bytes)
+        self._objects.check(os.urandom(CHANNELS * side * side * NUMBER.itemsize), min_free_bytes)
 
     def check_room(self, min_free_bytes: int) -> None:
         """Raises OSError unless the disk has so many bytes free."""
-        if not self._root.is_dir():
-            self._root.mkdir(parents=True, exist_ok=True)
-        if (free := shutil.disk_usage(self._root).free) < min_free_bytes:
-            raise OSError(errno.ENOSPC, f"the disk of the image store has {free} bytes free, under {min_free_bytes}")
+        self._objects.check_room(min_free_bytes)
 
-    def _locked(self, sha256: str) -> AbstractContextManager[None]:
-        """One of 256 locks, so that nobody waits for others' images."""
-        return locked(self._root / LOCKS / sha256[:2])
+    def _content(self, sha256: str, again: bool) -> bytes:
+        missing = StoredImageError(f"image {sha256} is not in the store: upload it again")
+        try:
+            content = self._objects.read(name_of(sha256), again)
+        except StoreUnavailableError:
+            raise
+        except OSError as error:
+            raise missing from error
+        if content is None:
+            raise missing
+        return content
 
-    def _path(self, sha256: str) -> Path:
-        if not NAME.fullmatch(sha256):
-            raise StoredImageError("an image is named by its sha256: 64 hexadecimal digits")
-        return self._root / sha256[:2] / sha256
+
+def name_of(sha256: str) -> str:
+    """Where a tensor is stored. Raises StoredImageError for what is no digest."""
+    if not NAME.fullmatch(sha256):
+        raise StoredImageError("an image is named by its sha256: 64 hexadecimal digits")
+    return f"{sha256[:2]}/{sha256}"
 
 
-def is_whole(path: Path, content: bytes) -> bool:
-    """Whether a file is there and holds this."""
-    try:
-        return path.read_bytes() == content
-    except FileNotFoundError:
-        return False
+def sha256_of(entry: Entry) -> str:
+    return entry.name.rpartition("/")[2]
 
 
 def stored_bytes(height: int, width: int) -> int:
-    """What a canonical tensor of this size takes on disk, but for its header."""
+    """What a canonical tensor of this size takes, but for its header."""
     return CHANNELS * height * width * NUMBER.itemsize
 
 

@@ -20,20 +20,20 @@ from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
 from workers.evaluation.data.dataset import Dataset
 from workers.evaluation.data.reading import read_dataset
 from workers.evaluation.rows import row_source
-from workers.evaluation.runs import Evaluation, Method, Summary, evaluate
+from workers.evaluation.runs import Evaluation, Smoothing, Summary, evaluate
 
 N0, ALPHA = 100, 0.001
 RADII = ("0.0", "0.25", "0.5", "0.75", "1.0")
-TITLES: dict[Method, str] = {
+TITLES: dict[Smoothing, str] = {
     "denoised": "denoised smoothing",
     "no-denoiser": "CLIP-Smooth",
     "no-smoothing": "plain CLIP",
 }
-Row = tuple[Method, SmoothingParameters, Summary]
+Row = tuple[Smoothing, SmoothingParameters, Summary]
 
 
 def study(dataset: Dataset, runs: list[tuple[float, int]], settings: Settings, rows: Path, workers: int) -> list[Row]:
-    planned: list[tuple[Method, float, int]] = [("no-smoothing", runs[0][0], runs[0][1])]
+    planned: list[tuple[Smoothing, float, int]] = [("no-smoothing", runs[0][0], runs[0][1])]
     for sigma, n in runs:
         planned += [("no-denoiser", sigma, n), ("denoised", sigma, n)]
     found: list[Row] = []

@@ -28,14 +28,15 @@ from adapters.models.process import set_up
 from adapters.models.training.workshop import Workshop
 from adapters.profiles.library import served_profile
 from adapters.settings import Settings
-from adapters.store.adaptations import CLASSIFIER, REFERENCES, AdaptationStore
+from adapters.store.adaptations import CLASSIFIER, REFERENCES
+from adapters.store.places import places_of
 from robustify.smoothing.statistics import largest_radius
 from robustify.types import DEFAULT_TEMPLATE, SmoothingParameters, Task
 from workers.adaptation.stages import AdaptationRun
 from workers.evaluation.data.dataset import Dataset
 from workers.evaluation.data.reading import read_dataset
 from workers.evaluation.rows import ended_at_once, row_source
-from workers.evaluation.runs import Evaluation, Method, Row, evaluate, read_rows
+from workers.evaluation.runs import Evaluation, Row, Smoothing, evaluate, read_rows
 
 ALPHA = 0.001
 NONE, DENOISER, BOTH = "none", "denoiser only", "both"
@@ -75,12 +76,12 @@ class Study:
     workers: int
     radii: Sequence[float]
 
-    def rows(self, adaptation: str | None, sigma: float, method: Method = "denoised") -> list[Row]:
+    def rows(self, adaptation: str | None, sigma: float, smoothing: Smoothing = "denoised") -> list[Row]:
         """A row for every image, certified with an adaptation."""
         evaluation = Evaluation(
             settings=self.settings,
             task=Task(self.dataset.class_names, DEFAULT_TEMPLATE, adaptation),
-            method=method,
+            smoothing=smoothing,
             parameters=SmoothingParameters(sigma, self.n0, self.n, ALPHA),
             dataset_digest=self.dataset.digest,
         )
@@ -111,7 +112,7 @@ class Study:
         shutil.copytree(run.made / REFERENCES, shared, dirs_exist_ok=True)
         run.personalize()
         run.fine_tune()
-        store = AdaptationStore(self.settings.state.adaptations)
+        store = places_of(self.settings).adaptations
         alone = folder / "denoiser-only"
         shutil.copytree(run.made, alone, dirs_exist_ok=True, ignore=shutil.ignore_patterns(CLASSIFIER))
         return {
@@ -124,11 +125,11 @@ Rows = list[Row]
 
 
 def certified(row: Row, radius: float) -> float:
-    return float(row.answer == row.label and row.radius is not None and row.radius >= radius)
+    return float(row.image_outcome.is_certified_at(radius))
 
 
 def certified_radius(row: Row) -> float:
-    return row.radius if row.radius is not None and certified(row, 0.0) else 0.0
+    return row.image_outcome.certified_radius
 
 
 Measure = Callable[[Row], float]
@@ -145,7 +146,7 @@ def measures(radii: Sequence[float]) -> dict[str, Measure]:
 def figures(rows: Rows, radii: Sequence[float]) -> dict[str, float]:
     """Certified accuracy at each radius, ACR, and the share whose most voted class is right."""
     means = {name: statistics.fmean(map(measure, rows)) for name, measure in measures(radii).items()}
-    return {**means, "top class right": statistics.fmean(row.answer == row.label for row in rows)}
+    return {**means, "top class right": statistics.fmean(row.image_outcome.is_correct for row in rows)}
 
 
 def difference(rows: Sequence[Rows], bases: Sequence[Rows], radii: Sequence[float]) -> dict[str, dict[str, Any]]:
@@ -174,21 +175,30 @@ def classifiers(study: Study, sigmas: Sequence[float]) -> Iterator[dict[str, Any
         yield record(study, sigma, 0, SMOOTHED, [study.rows(None, sigma, "no-denoiser")], None)
 
 
-def components(study: Study, sigmas: Sequence[float], shots: Sequence[int], seeds: int) -> Iterator[dict[str, Any]]:
-    """Table 6, a record for each (sigma, shots, variant); what both gain over the denoiser alone is a record too."""
+def components(
+    study: Study, sigmas: Sequence[float], shots: Sequence[int], seeds: int, both_only: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Table 6, a record for each (sigma, shots, variant); what both gain over the denoiser alone is a record too.
+
+    `both_only` spares the certificates of the denoiser alone.
+    """
     wanted = [Wanted(count, seed) for count in shots for seed in range(seeds)]
     made = dict(zip(wanted, study.adapt(wanted), strict=True))
+
+    def rows_of(variant: str, sigma: float, count: int) -> list[Rows]:
+        return [study.rows(made[Wanted(count, seed)][variant], sigma) for seed in range(seeds)]
+
     for sigma in sigmas:
         none = [study.rows(None, sigma)]
         yield record(study, sigma, 0, NONE, none, None)
         for count in shots:
-            alone, both = (
-                [study.rows(made[Wanted(count, seed)][variant], sigma) for seed in range(seeds)]
-                for variant in (DENOISER, BOTH)
-            )
-            yield record(study, sigma, count, DENOISER, alone, none * seeds)
+            alone = [] if both_only else rows_of(DENOISER, sigma, count)
+            if alone:
+                yield record(study, sigma, count, DENOISER, alone, none * seeds)
+            both = rows_of(BOTH, sigma, count)
             yield record(study, sigma, count, BOTH, both, none * seeds)
-            yield record(study, sigma, count, f"{BOTH}, over {DENOISER}", both, alone)
+            if alone:
+                yield record(study, sigma, count, f"{BOTH}, over {DENOISER}", both, alone)
 
 
 def record(
@@ -249,6 +259,7 @@ def main(
     sigma: Annotated[list[float] | None, typer.Option(help="By default .25 and .5.")] = None,
     radius: Annotated[list[float] | None, typer.Option(help="By default 0, .25 and .5.")] = None,
     rivals: Annotated[bool, typer.Option("--rivals", help="Plain CLIP and CLIP-Smooth too, as in Table 2.")] = False,
+    both_only: Annotated[bool, typer.Option("--both-only", help="Not the denoiser alone.")] = False,
     weight: Annotated[list[float] | None, typer.Option(help="lambda, for Table 8.")] = None,
     n0: int = 100,
     n: int = 200,
@@ -262,7 +273,7 @@ def main(
     study = Study(images, settings, work, n0, n, workers, radius or [0.0, 0.25, 0.5])
     counts, sigmas = shots or [1, 4], sigma or [0.25, 0.5]
     rows = list(classifiers(study, sigmas)) if rivals else []
-    parts = {"components": [*rows, *components(study, sigmas, counts, seeds)]}
+    parts = {"components": [*rows, *components(study, sigmas, counts, seeds, both_only)]}
     if weight:
         parts["weights"] = list(weights(study, sigmas, max(counts), weight))
     limits = " or ".join(f"{largest_radius(n, ALPHA, value):.3f} (sigma {value:g})" for value in sigmas)

@@ -244,7 +244,7 @@ def evaluation_of(dataset: Dataset, parameters: SmoothingParameters, settings: S
     return Evaluation(
         settings=settings,
         task=Task(dataset.class_names, DEFAULT_TEMPLATE),
-        method="denoised",
+        smoothing="denoised",
         parameters=parameters,
         dataset_digest=dataset.digest,
     )

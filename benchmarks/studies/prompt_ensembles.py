@@ -47,15 +47,15 @@ class Study:
 def measures(radii: Sequence[float]) -> Mapping[str, Callable[[Row], float]]:
     """Of one image: each is a share or a radius, so that its mean is the figure."""
     certified = {f"certified at {radius:g}": at_least(radius) for radius in radii}
-    return {"top class right": lambda row: float(row.answer == row.label), **certified, "ACR": certified_radius}
+    return {"top class right": lambda row: float(row.image_outcome.is_correct), **certified, "ACR": certified_radius}
 
 
 def at_least(radius: float) -> Callable[[Row], float]:
-    return lambda row: float(row.answer == row.label and row.radius is not None and row.radius >= radius)
+    return lambda row: float(row.image_outcome.is_certified_at(radius))
 
 
 def certified_radius(row: Row) -> float:
-    return (row.radius or 0.0) if row.answer == row.label else 0.0
+    return row.image_outcome.certified_radius
 
 
 def compared(name: str, single: Sequence[Row], ensemble: Sequence[Row]) -> list[dict[str, object]]:

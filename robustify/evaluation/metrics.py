@@ -25,6 +25,15 @@ class ImageOutcome:
     def is_correct(self) -> bool:
         return self.answer == self.label
 
+    @property
+    def certified_radius(self) -> float:
+        """0 where the answer is wrong or nothing is certified."""
+        return self.radius if self.is_correct and self.radius is not None else 0.0
+
+    def is_certified_at(self, radius: float) -> bool:
+        """Whether it is certified as its label for `radius` or more."""
+        return self.is_correct and self.radius is not None and self.radius >= radius
+
 
 def clean_accuracy(outcomes: Sequence[ImageOutcome]) -> float:
     """The share of images whose most voted class is the label, abstentions of CERTIFY included."""
@@ -33,7 +42,7 @@ def clean_accuracy(outcomes: Sequence[ImageOutcome]) -> float:
 
 def certified_accuracy(outcomes: Sequence[ImageOutcome], radius: float) -> float:
     """The share of images that are certified as their label for `radius` or more (Cohen et al., 2019, section 4)."""
-    return _share([o.is_correct and o.radius is not None and o.radius >= radius for o in outcomes])
+    return _share([outcome.is_certified_at(radius) for outcome in outcomes])
 
 
 def certified_accuracies(outcomes: Sequence[ImageOutcome], parameters: SmoothingParameters) -> dict[str, float]:
@@ -45,7 +54,7 @@ def certified_accuracies(outcomes: Sequence[ImageOutcome], parameters: Smoothing
 
 def average_certified_radius(outcomes: Sequence[ImageOutcome]) -> float:
     """The mean radius, with 0 for images that are wrong or abstained (Zhai et al., 2020)."""
-    radii = [o.radius if o.is_correct and o.radius is not None else 0.0 for o in outcomes]
+    radii = [outcome.certified_radius for outcome in outcomes]
     return sum(radii) / len(radii) if radii else 0.0
 
 

@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 import torch
 
+from robustify.smoothing.beside import given
 from robustify.smoothing.noise import SeededNoise
 from robustify.smoothing.normal import DEGREE, FIRST_ROW, ROW_SHIFT, WITHOUT_SIGN, coefficient_table
 from robustify.smoothing.samples import GaussianSamples, SampleSource
@@ -77,7 +78,7 @@ def device_table(device: torch.device) -> torch.Tensor:
 def words(seed: bytes, phase: str, first: int, count: int, length: int, device: torch.device) -> torch.Tensor:
     """int64 (count, length) on the device: the words of `stream.words`, read as signed integers."""
     blocks = -(-length // WORDS_PER_BLOCK)
-    state = initial_state(seed, phase, first, count).to(device)[:, :, None].repeat(1, 1, blocks)
+    state = given(device, initial_state(seed, phase, first, count))[:, :, None].repeat(1, 1, blocks)
     state[COUNTER] += torch.arange(blocks, dtype=torch.int32, device=device)
     keystream = chacha_block(state).permute(1, 2, 0).contiguous().reshape(count, blocks * STATE_INTEGERS)
     return keystream.view(torch.int64)[:, :length]

@@ -2,7 +2,8 @@
 
 import math
 
-from scipy.stats import beta, binom, binomtest, norm
+from scipy.special import bdtr
+from scipy.stats import beta, binom, norm
 
 from robustify.types import Noise
 
@@ -38,8 +39,8 @@ def upper_confidence_bound(successes: int, trials: int, alpha: float) -> float:
 
 def two_sided_p_value(votes: int, rival_votes: int) -> float:
     """Exact two-sided binomial test of "both classes are equally likely" (Hung and Fithian, 2019)."""
-    trials = votes + rival_votes
-    return float(binomtest(votes, trials, 0.5).pvalue) if trials else 1.0
+    trials, fewer = votes + rival_votes, min(votes, rival_votes)
+    return min(1.0, 2 * float(bdtr(fewer, trials, 0.5)))  # Both tails are alike: each is that of the fewer votes.
 
 
 def certified_radius(p_lower: float, sigma: float) -> float | None:

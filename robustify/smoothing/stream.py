@@ -18,7 +18,9 @@ from robustify.types import Phase
 
 WORD_BYTES = 8
 FIRST_COUNTER = bytes(4)
-PHASE_CODES: dict[str, int] = {Phase.PREDICT: 1, Phase.SELECT: 2, Phase.ESTIMATE: 3, Phase.ATTACK: 4}
+PHASE_CODES: dict[str, int] = {
+    Phase.PREDICT: 1, Phase.SELECT: 2, Phase.ESTIMATE: 3, Phase.ATTACK: 4, Phase.PREVIEW: 5,
+}  # fmt: skip
 """Part of every certificate's noise: a code is never changed, and never given to another phase."""
 
 

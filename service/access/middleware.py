@@ -13,7 +13,7 @@ from service.access.hosts import AllowedHosts
 from service.access.keyless import NOBODY, OPERATOR
 from service.access.operations import operation_of
 from service.access.origins import AllowedOrigins
-from service.access.policy import PROBES, PUBLIC
+from service.access.policy import FILES, PROBES, PUBLIC
 from service.access.rates import Rates
 from service.errors import ProblemError, problem_response
 from service.notes import notes_of
@@ -88,16 +88,18 @@ class CallerCheck:
         notes.owner = caller.owner
         if caller == NOBODY and not is_open:
             raise missing_key()
-        headers.update(await self._rate(request, caller))
+        headers.update(await self._rate(request, caller, is_file=operation in FILES))
         if isinstance(operation, ProblemError):
             raise operation
         check_allowed(caller, operation)
         return caller
 
-    async def _rate(self, request: Request, caller: Caller) -> Mapping[str, str]:
+    async def _rate(self, request: Request, caller: Caller, is_file: bool) -> Mapping[str, str]:
         """What the answer says of the caller's rate; nothing on the operator's own machine."""
         if caller == OPERATOR:
             return {}
+        if is_file:
+            return (await self.rates.of_files(address_of(request))).headers
         if caller.has_key:
             return (await self.rates.of_owner(caller.owner, caller.allowance.requests_per_minute)).headers
         return (await self.rates.of_address(address_of(request))).headers

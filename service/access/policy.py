@@ -13,15 +13,28 @@ Operation = tuple[str, str]
 
 PROBES: frozenset[Operation] = frozenset({("GET", "/healthz"), ("GET", "/readyz")})
 """Asked each second by what watches the service: public, and in nobody's rate."""
-PUBLIC: frozenset[Operation] = PROBES | {
-    ("POST", "/certificates/verify"),
-    ("GET", "/certificates/key"),
-    # The description says what any installation of this release can do, and nothing of anybody's data; a browser could
-    # send no key for a page. What Swagger UI then asks for, it asks with the key that its user gives it.
-    ("GET", "/docs"),
-    ("GET", "/docs/{name}"),
-    ("GET", "/openapi.json"),
-}
+FILES: frozenset[Operation] = frozenset(
+    {
+        # The page and its files are the same in every installation of this release; it asks its user for a key.
+        ("GET", "/"),
+        ("GET", "/page/{path:path}"),
+        # A browser could send no key for a page: Swagger UI asks with the key that its user gives it.
+        ("GET", "/docs"),
+        ("GET", "/docs/{name}"),
+    }
+)
+"""Public, and cheap: a page has many of them, so they have a rate of their own and are not counted with requests."""
+PUBLIC: frozenset[Operation] = (
+    PROBES
+    | FILES
+    | {
+        ("POST", "/certificates/verify"),
+        ("GET", "/certificates/key"),
+        # The description says what any installation of this release can do, and nothing of anybody's data.
+        ("GET", "/openapi.json"),
+        ("GET", "/examples"),
+    }
+)
 
 ASKING = frozenset({Scope.PREDICT, Scope.CERTIFY, Scope.ADAPT})
 READING = ASKING | {Scope.READ}
@@ -31,6 +44,7 @@ SCOPES: Mapping[Operation, frozenset[Scope]] = MappingProxyType(
     {
         ("POST", "/predict"): frozenset({Scope.PREDICT}),
         ("POST", "/certify"): frozenset({Scope.CERTIFY}),
+        ("POST", "/preview"): frozenset({Scope.PREDICT}),
         ("POST", "/adapt"): frozenset({Scope.ADAPT}),
         # What a batch asks for, of the two, its route looks at.
         ("POST", "/batches"): frozenset({Scope.PREDICT, Scope.CERTIFY}),
@@ -44,6 +58,7 @@ SCOPES: Mapping[Operation, frozenset[Scope]] = MappingProxyType(
         ("GET", "/jobs"): READING,
         ("GET", "/jobs/{job_id}"): READING,
         ("GET", "/jobs/{job_id}/events"): READING,
+        ("GET", "/jobs/{job_id}/pictures/{picture}"): READING,
         ("GET", "/jobs/{job_id}/certificate"): READING,
         ("GET", "/jobs/{job_id}/certificate.json"): READING,
         ("DELETE", "/jobs/{job_id}"): ASKING,

@@ -5,7 +5,7 @@ window and shuts nobody out.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from ipaddress import IPv6Address
 from math import ceil
@@ -19,7 +19,12 @@ from adapters.addresses import parsed
 from service.errors import TOO_MANY_REQUESTS, ProblemError
 
 WINDOW_SECONDS = 60
-POLICY = "requests"
+REQUESTS = "requests"
+FILES = "files"
+FILES_PER_REQUEST = 10
+"""The page has some fifty, and each costs little: none waits for a worker, or is made for who asks."""
+LEAST_FILES_PER_MINUTE = 6000
+"""Also where an operator lets in few requests: the page that says so has to open."""
 FAILURES_PER_MINUTE = 60
 """Requests with no key or a wrong one, of one address. They open nothing; each costs a line of the log."""
 ADDRESS_BUCKETS = 4096
@@ -35,18 +40,20 @@ class Standing:
     limit: int
     remaining: int
     seconds: int
+    policy: str = REQUESTS
+    """What is counted: requests that ask something, or files of the page."""
 
     @property
     def headers(self) -> dict[str, str]:
         """As draft-ietf-httpapi-ratelimit-headers-10 has them."""
         return {
-            "RateLimit-Policy": f'"{POLICY}";q={self.limit};w={WINDOW_SECONDS}',
-            "RateLimit": f'"{POLICY}";r={self.remaining};t={self.seconds}',
+            "RateLimit-Policy": f'"{self.policy}";q={self.limit};w={WINDOW_SECONDS}',
+            "RateLimit": f'"{self.policy}";r={self.remaining};t={self.seconds}',
         }
 
 
 class Rates:
-    """Counts requests by caller, and those that were let in by nobody by address."""
+    """Counts requests by caller; by address those of the page's files, and those that nobody let in."""
 
     def __init__(self, per_minute: int) -> None:
         self._per_minute = per_minute
@@ -61,16 +68,21 @@ class Rates:
         """Likewise, of who has no key."""
         return await self._count(("address", self._bucket(address)), self._per_minute)
 
+    async def of_files(self, address: str) -> Standing:
+        """Likewise, of a file that every installation has, whoever asks: a browser sends no key for it."""
+        per_minute = max(LEAST_FILES_PER_MINUTE, FILES_PER_REQUEST * self._per_minute)
+        return await self._count((FILES, self._bucket(address)), per_minute, FILES)
+
     async def of_failure(self, address: str) -> None:
         """Likewise, of one that failed to say who it is."""
         await self._count(("failure", self._bucket(address)), FAILURES_PER_MINUTE)
 
-    async def _count(self, who: tuple[str, str], per_minute: int) -> Standing:
+    async def _count(self, who: tuple[str, str], per_minute: int, policy: str = REQUESTS) -> Standing:
         item = RateLimitItemPerMinute(per_minute)
         is_within = await self._limiter.hit(item, *who)
         reset_time, remaining = await self._limiter.get_window_stats(item, *who)
         seconds = max(1, ceil(reset_time - time.time()))
-        standing = Standing(per_minute, max(0, remaining), min(seconds, WINDOW_SECONDS))
+        standing = Standing(per_minute, max(0, remaining), min(seconds, WINDOW_SECONDS), policy)
         if not is_within:
             raise too_many(standing)
         return standing
@@ -84,8 +96,8 @@ class Rates:
 def too_many(standing: Standing) -> ProblemError:
     """At the end of the window requests of before still weigh, the less the later: one place takes a little longer."""
     seconds = standing.seconds + ceil(WINDOW_SECONDS / standing.limit)
-    detail = f"More than {standing.limit} requests in a minute: go on in {seconds} s."
-    headers = {"Retry-After": str(seconds), **Standing(standing.limit, 0, seconds).headers}
+    detail = f"More than {standing.limit} {standing.policy} in a minute: go on in {seconds} s."
+    headers = {"Retry-After": str(seconds), **replace(standing, remaining=0, seconds=seconds).headers}
     return ProblemError(TOO_MANY_REQUESTS, detail, headers=headers)
 
 

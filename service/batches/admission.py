@@ -22,7 +22,7 @@ from adapters.contract.batch import BatchEntry, BatchRecord
 from adapters.contract.jobs import JobError
 from adapters.contract.records import VoteKind
 from adapters.images import CanonicalImage
-from adapters.preparation import CheckedRequest, checked, deciding_samples
+from adapters.preparation import CheckedRequest, checked, copies_of, deciding_samples
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.profile import Profile
 from adapters.queue.asking import Admission, Asked
@@ -89,7 +89,8 @@ def check_room(service: Service, batch: AskedBatch) -> None:
     profile, count = batch.request.profile, len(batch.images)
     n0 = deciding_samples(parameters, profile, service.settings).n0
     engine = engine_digest(profile, service.settings)
-    service.board.check_room(batch.kind, engine, count, count * (n0 + parameters.n), batch.asked)
+    copies = count * copies_of(parameters) * (n0 + parameters.n)
+    service.board.check_room(batch.kind, engine, count, copies, batch.asked)
 
 
 async def admitted(service: Service, request: CheckedRequest, image: BatchImage, asked: Asked) -> BatchEntry:

@@ -60,6 +60,7 @@ async def create_batch(request: Request, response: Response, service: ServiceDep
         receiving(request, service.settings) as received,
     ):
         batch, was_there = await while_present(request, lambda: taken(service, received, asked))
+        await service.kept.be_sure()
     if was_there:
         response.headers["Idempotent-Replayed"] = "true"
     response.headers["Location"] = prefixed(request, batch_path(batch.id))

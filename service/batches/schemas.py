@@ -9,7 +9,7 @@ from adapters.contract.batch import BatchRecord, BatchStatus, ImageStatus
 from adapters.contract.example import FILE_DIGEST, JOB_ID
 from adapters.contract.jobs import JobError
 from adapters.contract.records import JobKind, VoteKind
-from adapters.contract.results import CertifyResult, PredictResult
+from adapters.contract.results import AnyVoted
 from service.jobs.schemas import iso_time
 
 BATCH_ID = "b4k7m1x9q2w8e5r3t6y0u1i2o3"
@@ -69,7 +69,7 @@ class BatchLine(BaseModel):
     sha256: str | None = Field(description="Of the file; null where it was not read.", examples=[FILE_DIGEST])
     job: str | None = Field(description="Its job: see /jobs. Null where it was refused.", examples=[JOB_ID])
     status: ImageStatus = Field(examples=["succeeded"])
-    result: PredictResult | CertifyResult | None = Field(None, description="Left out while there is none.")
+    result: AnyVoted | None = Field(None, description="Left out while there is none.")
     error: JobError | None = Field(None, description="Left out where there is none.")
 
 

@@ -1,5 +1,6 @@
 """Multipart forms: one file, some fields, within limits."""
 
+import json
 import re
 from collections.abc import AsyncGenerator, Sequence
 
@@ -8,6 +9,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from adapters.contract.fields import FieldProblem, shown_name
+from adapters.contract.label_sets import FIELD
+from adapters.contract.sigmas import FIELD as SIGMAS
 from service.body.headers import too_large
 from service.body.received import (
     EMPTY_IMAGE,
@@ -23,10 +26,13 @@ from service.body.stream import limited_stream
 from service.errors import MALFORMED_BODY, ProblemError
 from service.limits import MAX_FORM_FIELD_BYTES, MAX_FORM_FIELDS, MAX_FORM_FILES, UploadLimits
 
-LIST_FIELDS = ("labels", "templates")
+LIST_FIELDS = ("labels", "templates", SIGMAS)
+JSON_FIELDS = (FIELD,)
+"""Repeated too, each value as JSON."""
 NEVER_ALONE = ("labels",)
 """Of these, one value shows that a client joined several in one field."""
-NUMBER_FIELDS = ("sigma", "n", "n0", "alpha", "target_radius", "tolerance")
+NUMBER_FIELDS = ("sigma", "n", "n0", "alpha", "target_radius", "tolerance", "draw", "radius")
+NUMBER_LISTS = (SIGMAS,)
 NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 QUOTED = re.compile(rb'"(\\.|[^"\\])*"')
 EXTENDED_NAME = re.compile(rb";\s*filename\*[0-9*]*\s*=", re.IGNORECASE)
@@ -34,8 +40,10 @@ EXTENDED_NAME = re.compile(rb";\s*filename\*[0-9*]*\s*=", re.IGNORECASE)
 PLAIN_NAME = re.compile(rb";\s*filename\s*=", re.IGNORECASE)
 
 NOT_A_NUMBER = "It must be a number in plain decimal digits, such as 100 or 0.25, without spaces or underscores."
+NOT_NUMBERS = "Each must be a number in plain decimal digits: repeat the field, as in sigmas=0.25 and sigmas=0.5."
 NOT_UTF_8 = "It is not valid UTF-8: send text in UTF-8."
 REPEAT_FIELD = "Only one came: repeat the field, once for each value, as in labels=cat and labels=dog."
+NO_JSON = 'Value {} is no JSON list of labels: repeat the field, once for each set, as in label_sets=["cat","dog"].'
 NO_BRACKETS = "It came with brackets: repeat the field under its plain name, as in labels=cat and labels=dog."
 NOT_A_FILE = "It was sent as text; send it as a file, with a file name."
 MALFORMED_FORM = (
@@ -115,10 +123,27 @@ def text_fields(form: FormData) -> tuple[dict[str, object], list[FieldProblem]]:
         if name.removesuffix("[]") in LIST_FIELDS:
             values[name.removesuffix("[]")] = texts
             problems += problems_of_list(name, texts)
+        elif name in JSON_FIELDS:
+            values[name], wrong = lists_of(name, texts)
+            problems += wrong
         elif name != IMAGE and texts:
             values[name] = texts[0]
             problems += problems_of_text(name, texts)
     return values, problems
+
+
+def lists_of(name: str, texts: Sequence[str]) -> tuple[list[object], list[FieldProblem]]:
+    """The values of a field that is repeated as JSON, and what is wrong with the first that is none."""
+    values: list[object] = []
+    for number, text in enumerate(texts, start=1):
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, list):
+            return [], [FieldProblem(field=name, detail=NO_JSON.format(number))]
+        values.append(value)
+    return values, []
 
 
 def problems_of_list(name: str, texts: Sequence[str]) -> list[FieldProblem]:
@@ -126,6 +151,8 @@ def problems_of_list(name: str, texts: Sequence[str]) -> list[FieldProblem]:
     plain = name.removesuffix("[]")
     if name != plain:
         return [FieldProblem(field=plain, detail=NO_BRACKETS)]
+    if plain in NUMBER_LISTS and not all(map(NUMBER.fullmatch, texts)):
+        return [FieldProblem(field=plain, detail=NOT_NUMBERS)]
     return [FieldProblem(field=plain, detail=REPEAT_FIELD)] if len(texts) == 1 and plain in NEVER_ALONE else []
 
 

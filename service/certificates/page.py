@@ -7,7 +7,14 @@ from string import Template
 
 from adapters.certificates.checks import issuers_word
 from adapters.certificates.wording import CAVEATS, LIMITS, licences_named, quoted, templates_named
-from adapters.contract.certificate import AnyCertificate, CertificateOfVersion1
+from adapters.contract.certificate import (
+    AnyCertificate,
+    CertificateOfSets,
+    CertificateOfSigmas,
+    CertificateOfVersion1,
+    OneClaim,
+    claims_of,
+)
 from robustify.smoothing.statistics import rounded_down
 from robustify.types import Noise
 
@@ -67,6 +74,7 @@ again, where the models are. Until then $word.</p>
 </html>
 """)
 NOISES = {Noise.GAUSSIAN: "Gaussian noise", Noise.LATTICE: "Gaussian noise rounded to whole grey levels"}
+SIZE = "its L2 distance, over all pixels and channels, each between 0 and 1, of the image as the model sees it"
 MOST_VOTES = 50
 """Rows of the table: the document has them all."""
 
@@ -86,16 +94,68 @@ def certificate_page(certificate: AnyCertificate) -> str:
 
 
 def claim(certificate: AnyCertificate) -> str:
+    match certificate:
+        case CertificateOfSets():
+            return claim_of_sets(certificate)
+        case CertificateOfSigmas():
+            return claim_at_sigmas(certificate)
+        case _:
+            return one_claim(certificate)
+
+
+def claim_at_sigmas(certificate: CertificateOfSigmas) -> str:
+    """What answers, and at each sigma its answer and its radii."""
+    answering = certificate.answering
+    first = certificate.each[certificate.sigmas.index(answering.sigma)]
+    alpha = escape(str(certificate.smoothing.alpha))
+    largest = f"The largest radius is the answer; it is that of sigma {answering.sigma:g}."
+    rows = [claim_row(f"{one.smoothing.sigma:g}", one) for one in certificate.each]
+    return (
+        one_claim(first.model_copy(update={"smoothing": certificate.smoothing}))
+        + f"\n<p>{len(rows)} sigmas were asked about at once, each of them the standard deviation of the noise of a "
+        f"smoothed classifier of its own. {'None has a radius.' if answering.radius is None else largest}</p>\n"
+        "<table>\n<tr><th>sigma</th><th>answer</th><th>radius</th><th>in pixels of the file</th></tr>\n"
+        + "\n".join(rows)
+        + f"\n</table>\n<p>The procedure is wrong about any of them with probability at most {alpha}: all of them hold "
+        "together, and so does the largest. Nothing is claimed of a classifier that takes another sigma for each image."
+        "</p>"
+    )
+
+
+def claim_of_sets(certificate: CertificateOfSets) -> str:
+    """Of each label set its answer and its radii."""
+    alpha = escape(str(certificate.smoothing.alpha))
+    rows = [claim_row(number, one) for number, one in enumerate(certificate.each, start=1)]
+    return (
+        f"<p><strong>{len(rows)} label sets were asked about at once. In each, no change of the image smaller than its "
+        "radius can alter its answer.</strong></p>\n"
+        "<table>\n<tr><th>label set</th><th>answer</th><th>radius</th><th>in pixels of the file</th></tr>\n"
+        + "\n".join(rows)
+        + f"\n</table>\n<p>The size of a change is {SIZE}. An answer is that of the smoothed classifier of its label "
+        "set: the one given most often when random noise is added. The procedure that says so is wrong about any of "
+        f"them with probability at most {alpha}: all of them hold together, and so does whichever is picked.</p>"
+    )
+
+
+def claim_row(place: object, claim: OneClaim) -> str:
+    """An answer without a radius is no claim, and is left out."""
+    if claim.radius is None or claim.label is None:
+        return table_row(place, "none is certified", "", "")
+    source = claim.radius_source_pixels
+    in_file = "nothing is claimed" if source is None else f"{rounded_down(source):.4f}"
+    return table_row(place, quoted(claim.label), f"{rounded_down(claim.radius):.4f}", in_file)
+
+
+def one_claim(certificate: OneClaim) -> str:
     if certificate.radius is None or certificate.label is None:
         return f"<p><strong>{escape(uncertified(certificate.outcome))}</strong></p>"
     radius = rounded_down(certificate.radius)
     label, alpha = escape(quoted(certificate.label)), escape(str(certificate.smoothing.alpha))
     return (
         f"<p><strong>No change of the image smaller than {radius:.4f} can alter the answer, which is: <q>{label}</q>"
-        "</strong></p><p>The size of a change is its L2 distance, over all pixels and channels, each between 0 and 1, "
-        f"of the image as the model sees it; {source_limit(certificate.radius_source_pixels)}. The answer is that of "
-        "the smoothed classifier: the one given most often when random noise is added. The procedure that says so is "
-        f"wrong with probability at most {alpha}.</p>"
+        f"</strong></p><p>The size of a change is {SIZE}; {source_limit(certificate.radius_source_pixels)}. The answer "
+        "is that of the smoothed classifier: the one given most often when random noise is added. The procedure that "
+        f"says so is wrong with probability at most {alpha}.</p>"
     )
 
 
@@ -114,19 +174,34 @@ def uncertified(outcome: str) -> str:
 
 
 def reason(certificate: AnyCertificate) -> str:
-    smoothing, bound = certificate.smoothing, certificate.bound
-    estimation = certificate.estimation_samples
+    smoothing, estimation = certificate.smoothing, certificate.estimation_samples
+    deviations = " and ".join(f"{sigma:g}" for sigma in certificate.sigmas or (smoothing.sigma,))
     how = (
         f"{certificate.selection_samples} noisy copies of the image chose the label, and {estimation} others (of "
         f"{smoothing.n} planned) estimated how often the classifier gives it, under {NOISES[certificate.noise]} with "
-        f"standard deviation {smoothing.sigma:g}."
+        f"standard deviation {deviations}."
     )
+    if isinstance(certificate, CertificateOfSets):
+        return f"{how} Each copy was classified in every label set."
+    if isinstance(certificate, CertificateOfSigmas):
+        return f"{how} There were so many with each standard deviation, which had a label and votes of its own."
+    bound = certificate.bound
     if not bound.p_lower:
         return how
     return f"{how} By the bound {bound.name} its probability is at least {rounded_down(bound.p_lower):.4f}."
 
 
 def vote_rows(certificate: AnyCertificate) -> str:
+    claims = claims_of(certificate)
+    if len(claims) == 1:
+        return rows_of_claim(claims[0])
+    sets = range(1, len(claims) + 1)
+    places = [f"sigma {sigma:g}" for sigma in certificate.sigmas] or [f"label set {number}" for number in sets]
+    heads = (table_row(place, "", "") for place in places)
+    return "\n".join(f"{head}\n{rows_of_claim(one)}" for head, one in zip(heads, claims, strict=True))
+
+
+def rows_of_claim(certificate: OneClaim) -> str:
     counts = zip(certificate.labels, certificate.selection_votes, certificate.votes, strict=True)
     rows = sorted(counts, key=lambda row: (-row[2], -row[1]))
     shown = "\n".join(table_row(*row) for row in rows[:MOST_VOTES])

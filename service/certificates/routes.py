@@ -9,12 +9,13 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from adapters.certificates.document import read_certificate
 from adapters.contract.access import KEYLESS, Scope
-from adapters.contract.certificate import Certificate, SignedDocument
+from adapters.contract.certificate import AnySignedDocument, Certificate, CertificateOfSets, CertificateOfSigmas
 from adapters.contract.example import IMAGE_DIGEST
 from adapters.contract.jobs import JobRecord
 from adapters.contract.keys import PublicKeys
 from adapters.contract.ledger import AskedOfImage, LedgerDescription, describe_account
-from adapters.contract.results import CertifyResult
+from adapters.contract.records import JsonObject
+from adapters.contract.results import AnyCertifyResult
 from adapters.contract.verification import VerificationResult
 from service.access.caller import CallerDependency
 from service.body.receive import JSON
@@ -23,7 +24,7 @@ from service.certificates.schemas import VerifyRequest
 from service.certificates.verification import own_public_keys, verify_body
 from service.dependencies import KnownJob, Service, ServiceDependency
 from service.errors import NO_CERTIFICATE, ProblemError
-from service.openapi import Responses, json_body, problems, referenced
+from service.openapi import Responses, any_of, json_body, problems
 
 HTML = "text/html"
 PAGE: Responses = {
@@ -31,7 +32,7 @@ PAGE: Responses = {
         "description": "The certificate",
         "content": {
             HTML: {"schema": {"type": "string"}, "example": "<!doctype html>…<h1>Certificate of robustness</h1>…"},
-            JSON: {"schema": referenced(Certificate)},
+            JSON: {"schema": any_of(Certificate, CertificateOfSets, CertificateOfSigmas)},
         },
     }
 }
@@ -118,13 +119,13 @@ async def get_certificate(request: Request, record: KnownJob) -> Response:
     summary="A job's certificate, as the signed document",
     responses=problems(404, 503),
 )
-async def get_certificate_document(record: KnownJob) -> SignedDocument:
+async def get_certificate_document(record: KnownJob) -> AnySignedDocument:
     """As `result.certificate` of the job has it."""
     return certificate_of(record)
 
 
-def certificate_of(record: JobRecord) -> SignedDocument:
-    if not isinstance(record.result, CertifyResult) or record.result.certificate is None:
+def certificate_of(record: JobRecord) -> JsonObject:
+    if not isinstance(record.result, AnyCertifyResult) or record.result.certificate is None:
         raise ProblemError(NO_CERTIFICATE)
     return record.result.certificate
 

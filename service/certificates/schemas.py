@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from adapters.contract.certificate import SignedDocument
+from adapters.contract.certificate import AnySignedDocument
 from adapters.contract.certificate_parts import Digest, Modulus
 from adapters.contract.example import NOISE_MODULUS, PUBLIC_KEY, SMALL_PICTURE_BASE64
 from service.body.json_bodies import BASE64
@@ -13,7 +13,7 @@ class VerifyRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    certificate: SignedDocument = Field(description="As `result.certificate` of a job has it.")
+    certificate: AnySignedDocument = Field(description="As `result.certificate` of a job has it.")
     image: str | None = Field(
         None,
         description="The image file in base64; without it, its digests are not checked.",

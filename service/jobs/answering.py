@@ -19,7 +19,7 @@ from service.limits import MAX_WAIT_SECONDS
 from service.notes import notes_of
 from service.stopping import stopping_of
 
-RETRY_AFTER_SECONDS = {JobKind.PREDICT: 1, JobKind.CERTIFY: 2, JobKind.ADAPT: 5}
+RETRY_AFTER_SECONDS = {JobKind.PREDICT: 1, JobKind.PREVIEW: 1, JobKind.CERTIFY: 2, JobKind.ADAPT: 5}
 SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
@@ -38,6 +38,8 @@ async def answer(
     notes_of(request.scope).note_job(admission.record)
     wait = preferred_wait(request, default_seconds)
     record = await wait_until_done(service, admission.record, wait.seconds, request)
+    if not record.status.done:
+        await service.kept.be_sure()
     set_headers(response, record, wait)
     if admission.is_replayed:
         response.headers["Idempotent-Replayed"] = "true"

@@ -18,6 +18,7 @@ from service.examples import Document
 from service.jobs.answering import answer, preferred_wait, set_headers, wait_until_done
 from service.jobs.asking import asked_of
 from service.jobs.events import DONE_ID, job_events
+from service.jobs.following import following
 from service.jobs.schemas import Event, Job, describe_job
 from service.jobs.submission import submit
 from service.limits import CERTIFY_WAIT_SECONDS, PREDICT_WAIT_SECONDS, READ_WAIT_SECONDS
@@ -77,7 +78,7 @@ async def get_job(request: Request, response: Response, record: KnownJob, servic
     wait = preferred_wait(request, READ_WAIT_SECONDS)
     record = await wait_until_done(service, record, wait.seconds, request)
     set_headers(response, record, wait)
-    return describe_job(record, prefixed(request, ""))
+    return describe_job(record, prefixed(request, ""), await following(service, record))
 
 
 @router.delete("/jobs/{job_id}", operation_id="cancelJob", summary="Cancel a job", responses=problems(404, 503))
@@ -118,5 +119,5 @@ async def follow_job(
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """`progress` events while the job waits and runs, then one `done` event with the whole job, then the end."""
-    async for event in job_events(service, record, last_event_id, stopping_of(request)):
+    async for event in job_events(service, record, last_event_id, stopping_of(request), prefixed(request, "")):
         yield event

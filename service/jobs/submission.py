@@ -7,16 +7,23 @@
 A service that dies between 2 and 3 leaves a job that nobody works on, for a minute; who asks again goes on with it.
 """
 
+import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 import anyio.to_thread
 
 from adapters.contract.access import Caller
+from adapters.contract.label_sets import FIELD as LABEL_SETS
+from adapters.contract.looks import shard_samples
 from adapters.contract.records import VoteKind
 from adapters.images import CanonicalImage
 from adapters.preparation import CheckedRequest, checked, request_of
+from adapters.profiles.profile import Profile
 from adapters.queue.asking import Admission, Asked
 from adapters.traces.spans import Role, Traces
+from robustify.errors import StoreUnavailableError
+from robustify.types import Noise
 from service.body.presence import while_present
 from service.body.received import Received
 from service.choosing import with_profile
@@ -25,6 +32,9 @@ from service.errors import INVALID_INPUT, STORE_UNAVAILABLE, ProblemError, store
 from service.jobs.asking import with_webhook
 from service.limits import FEW_LABELS
 
+MOST_PLACINGS, PLACING_SECONDS = 100, 0.05
+"""Of an image that is just being removed, as one that nobody wanted any more: it takes milliseconds."""
+
 
 async def submit(service: Service, kind: VoteKind, received: Received, asked: Asked) -> Admission:
     """The job of this request. The image is looked at last, when everything else is in order."""
@@ -32,7 +42,7 @@ async def submit(service: Service, kind: VoteKind, received: Received, asked: As
     received = replace(received, values=values, problems=[*received.problems, *problems])
     with received.held:
         request, image = await checked_fields(service, kind, received, asked.caller)
-        canonical = await decoded(service, request, image, received)
+        canonical = await decoded(service, request.profile, request.noise, image, received)
     async with service.lines.admitting.place(received.owner):
         return await anyio.to_thread.run_sync(enqueue, service, request, canonical, asked)
 
@@ -41,18 +51,23 @@ async def checked_fields(
     service: Service, kind: VoteKind, received: Received, caller: Caller
 ) -> tuple[CheckedRequest, bytes]:
     """Not in the event loop, and of many labels only some requests at a time: a thousand long ones take a second."""
-    labels = received.values.get("labels")
-    are_many = isinstance(labels, list) and len(labels) > FEW_LABELS
-    async with (service.lines.parsing if are_many else service.lines.checking).place(received.owner):
+    line = service.lines.parsing if has_many_labels(received.values) else service.lines.checking
+    async with line.place(received.owner):
         return await anyio.to_thread.run_sync(check_received, service, kind, received, caller)
 
 
-async def decoded(service: Service, request: CheckedRequest, image: bytes, received: Received) -> CanonicalImage:
+def has_many_labels(values: Mapping[str, object]) -> bool:
+    """In one set, or in several."""
+    labels, label_sets = values.get("labels"), values.get(LABEL_SETS)
+    sets = [labels, *(label_sets if isinstance(label_sets, list) else ())]
+    return sum(len(labels) for labels in sets if isinstance(labels, list)) > FEW_LABELS
+
+
+async def decoded(service: Service, profile: Profile, noise: Noise, image: bytes, received: Received) -> CanonicalImage:
     """The canonical tensor, as long as the client waits for it."""
 
     async def decode() -> CanonicalImage:
-        profile = request.profile
-        return await service.decoders.decode(request.noise, image, profile.side, received.owner, profile.preprocessing)
+        return await service.decoders.decode(noise, image, profile.side, received.owner, profile.preprocessing)
 
     return await (decode() if received.request is None else while_present(received.request, decode))
 
@@ -74,7 +89,7 @@ def enqueue(service: Service, request: CheckedRequest, image: CanonicalImage, as
     """Steps 2 and 3."""
     job = request_of(request, image, service.settings)
     with service.traces.span(f"submit {job.kind}", Role.PRODUCER) as span:
-        samples = request.profile.samples_per_shard(service.settings)
+        samples = shard_samples(request.profile, service.settings, job.copies)
         admission = service.board.admit(job, samples, traced(asked, service.traces), service.image_bytes)
         span.note(job=admission.record.id, work_job=admission.record.job)
         if admission.needs_image:
@@ -91,7 +106,13 @@ def store_image(service: Service, image: CanonicalImage, admission: Admission) -
     """Step 3. A worker may begin while the disk still writes; the client is answered when it has."""
     try:
         sha256 = service.store.place(image.tensor)
-        service.board.commit(admission)
+        for _ in range(MOST_PLACINGS):
+            if service.board.commit(admission):
+                break
+            time.sleep(PLACING_SECONDS)
+            sha256 = service.store.place(image.tensor)
+        else:
+            raise StoreUnavailableError("somebody who removes the image does not come to an end")
         service.store.make_durable(sha256)
     except OSError as error:
         service.board.let_go(admission.record.id, admission.record.owner)

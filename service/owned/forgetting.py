@@ -40,7 +40,7 @@ async def delete_job(job_id: JobId, service: ServiceDependency, caller: CallerDe
     stays counted.
     """
     with store_failures():
-        is_erased = await anyio.to_thread.run_sync(service.board.erase, check_job_id(job_id), caller.owner)
+        is_erased = await anyio.to_thread.run_sync(forget_job, service, check_job_id(job_id), caller.owner)
     if not is_erased:
         raise ProblemError(UNKNOWN_JOB)
 
@@ -63,11 +63,20 @@ async def delete_image(sha256: ImageDigest, service: ServiceDependency, caller: 
         raise ProblemError(UNKNOWN_IMAGE)
 
 
+def forget_job(service: Service, job_id: str, owner: str) -> bool:
+    """False where there is none of that id, or it is another's."""
+    is_erased = service.board.erase(job_id, owner)
+    if is_erased:
+        service.previews.forget(owner, job_id)
+    return is_erased
+
+
 def forget_image(service: Service, sha256: str, owner: str) -> bool:
     """False where there is none of that digest, or it is another's."""
     if not DIGEST.fullmatch(sha256):
         return False
     was_owned, is_nobodys = service.board.erase_image(sha256, owner)
+    service.previews.forget_image(owner, sha256)
     if is_nobodys:
-        service.store.remove(sha256, lambda: service.board.drop_image(sha256))
+        service.board.remove_image(sha256, service.store)
     return was_owned

@@ -23,6 +23,12 @@ USUAL_JOBS = 20
 
 Kind = Annotated[JobKind | None, Query(description="Only jobs of this kind.", examples=["certify"])]
 Status = Annotated[JobStatus | None, Query(description="Only jobs in this state.", examples=["succeeded"])]
+Outcome = Annotated[
+    str | None,
+    Query(
+        description="Only jobs with this `outcome` of their result.", pattern="^[a-z_]{1,20}$", examples=["certified"]
+    ),
+]
 Limit = Annotated[int, Query(ge=1, le=MOST_JOBS, description="Jobs of one page, at most.", examples=[USUAL_JOBS])]
 After = Annotated[
     str | None, Query(description="Only jobs before this one: `last_id` of the page before.", examples=[JOB_ID])
@@ -40,13 +46,14 @@ async def list_jobs(
     caller: OwningCaller,
     kind: Kind = None,
     status: Status = None,
+    outcome: Outcome = None,
     limit: Limit = USUAL_JOBS,
     after: After = None,
 ) -> JobPage:
     """Those of the caller's key that are not forgotten yet. A job that was asked for meanwhile is on no later page."""
     from_id = check_job_id(after) if after is not None else ""
     board = service.board
-    found = await anyio.to_thread.run_sync(board.listing, caller.owner, limit, from_id, kind, status)
+    found = await anyio.to_thread.run_sync(board.listing, caller.owner, limit, from_id, kind, status, outcome or "")
     if found is None:
         raise ProblemError(UNKNOWN_JOB)
     return page_of(found, prefixed(request, ""))

@@ -63,7 +63,7 @@ def remove_adaptations(service: Service, digests: Iterable[str]) -> None:
     """Removes what no task uses any more; the task is gone already, so that a failure leaves nothing but files."""
     try:
         for digest in digests:
-            if not is_mentioned(digest, service.settings.state.tasks):
+            if not is_mentioned(digest, service.places.all_tasks):
                 service.adaptations.delete(digest)
     except OSError as error:
         log.warning("what was adapted stays on disk: %r", error)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from adapters.contract.figures import Figures, QueueMemory
+from adapters.contract.figures import Backlog, Figures, QueueMemory
 from adapters.contract.jobs import WorkerRecord
 from adapters.contract.ledger import Ledger
 from adapters.contract.records import JobKind
@@ -21,6 +21,7 @@ OUTCOMES: Mapping[JobKind, Sequence[str]] = MappingProxyType(
     {
         JobKind.PREDICT: (*ENDS, "stored", "predicted", "abstained"),
         JobKind.CERTIFY: (*ENDS, "stored", "certified", "abstained", "not_certified", "undecided"),
+        JobKind.PREVIEW: (*ENDS, "previewed"),
         JobKind.ADAPT: (*ENDS, "registered", "published", "not_published"),
     }
 )
@@ -34,11 +35,12 @@ DELIVERIES = ("delivered", "failed", "refused", "forgotten", "gone")
 
 @dataclass(frozen=True)
 class BoardReading:
-    """The board at one moment; `memory` where its server tells it."""
+    """The board at one moment; `memory` where its server tells it, `backlog` of the engines that matter."""
 
     figures: Figures
     ledger: Ledger
     memory: QueueMemory | None
+    backlog: Sequence[Backlog] = ()
 
 
 def board_families(reading: BoardReading, asked: Mapping[str, str]) -> Iterator[Metric]:
@@ -53,7 +55,9 @@ def board_families(reading: BoardReading, asked: Mapping[str, str]) -> Iterator[
         ("compute", "robustify_job_compute_seconds", "From the beginning of a job to its end."),
     ):
         yield histogram_family(figures.counters, what, name, help_text)
-    yield from worker_families(figures.workers, asked)
+    names = profiles_of_engines(figures.workers, asked)
+    yield backlog_family(reading.backlog, names)
+    yield from worker_families(figures.workers, names)
     yield from ledger_families(reading.ledger)
     if reading.memory is not None:
         yield from memory_families(reading.memory)
@@ -131,7 +135,24 @@ def limit_label(limit: str) -> str:
     return limit if limit == "+Inf" else str(float(limit))
 
 
-def worker_families(workers: Sequence[WorkerRecord], asked: Mapping[str, str]) -> Iterator[Metric]:
+def profiles_of_engines(workers: Sequence[WorkerRecord], asked: Mapping[str, str]) -> Mapping[str, str]:
+    """Every engine that is asked or has a worker, with the name of its profile."""
+    return {worker.engine: worker.profile for worker in workers} | dict(asked)
+
+
+def backlog_family(backlog: Sequence[Backlog], names: Mapping[str, str]) -> Metric:
+    """What those go by that start and stop workers."""
+    family = GaugeMetricFamily(
+        "robustify_backlog_shards",
+        "Shards that are wanted and not recorded, and one for each job that nobody has begun; 0 when nothing is left.",
+        labels=[*ENGINE_LABELS, "kind"],
+    )
+    for left in backlog:
+        family.add_metric([left.engine[:ENGINE_LETTERS], names.get(left.engine, ""), left.kind], left.steps)
+    return family
+
+
+def worker_families(workers: Sequence[WorkerRecord], names: Mapping[str, str]) -> Iterator[Metric]:
     """An engine is what workers compute alike: profile, models and settings. Eight letters of its digest tell it."""
     alive = GaugeMetricFamily("robustify_workers_alive", "Workers that gave a sign lately.", labels=ENGINE_LABELS)
     speed = GaugeMetricFamily(
@@ -140,9 +161,9 @@ def worker_families(workers: Sequence[WorkerRecord], asked: Mapping[str, str]) -
     sign = GaugeMetricFamily(
         "robustify_worker_last_sign_timestamp_seconds", "When one of them gave the last sign.", labels=ENGINE_LABELS
     )
-    for name in sorted({worker.engine for worker in workers} | set(asked)):
+    for name in sorted(names):
         own = [worker for worker in workers if worker.engine == name]
-        label = [name[:ENGINE_LETTERS], asked.get(name) or own[0].profile]
+        label = [name[:ENGINE_LETTERS], names[name]]
         alive.add_metric(label, len(own))
         speed.add_metric(label, sum(worker.samples_per_second or 0.0 for worker in own))
         if own:

@@ -77,7 +77,9 @@ async def reading_in_time(service: Service) -> BoardReading | None:
 def read_board(service: Service) -> BoardReading | None:
     board = service.board
     try:
-        return BoardReading(board.figures(), board.ledger(), board.memory())
+        figures = board.figures()
+        engines = {*engines_of(service), *(worker.engine for worker in figures.workers)}
+        return BoardReading(figures, board.ledger(), board.memory(), board.backlog(sorted(engines)))
     except QueueUnavailableError as error:
         log.warning("the queue server does not tell its figures: %s", error)
         return None

@@ -22,7 +22,8 @@ def main(
 ) -> None:
     # Before torch is loaded, here and in the server of forks.
     os.environ["OMP_NUM_THREADS"] = "1"
-    from tests.faults.matrix import LONG, chosen, line, table, try_row
+    from tests.faults.matrix import LONG, chosen, try_row
+    from tests.faults.tried import line, table
 
     tried = []
     with orderly_termination():
@@ -32,7 +33,7 @@ def main(
                 print(line(tried[-1]), flush=True)
     if report:
         print(f"`python -m tests.faults --scale {scale:g} --seed {seed}`, {datetime.now(UTC):%Y-%m-%d}.\n")
-    print(table(tried))
+    print(table(tried, "fault", "recovery"))
     sys.exit(0 if tried and all(row.passed for row in tried) else 1)
 
 

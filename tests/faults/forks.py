@@ -90,10 +90,11 @@ class MortalBoard(JobBoard):
         self._die_if(DEATHS[1])
         return admission
 
-    def commit(self, admission: Admission) -> None:
+    def commit(self, admission: Admission) -> bool:
         self._die_if(DEATHS[2])
-        super().commit(admission)
+        is_committed = super().commit(admission)
         self._die_if(DEATHS[3])
+        return is_committed
 
     def _die_if(self, moment: str) -> None:
         if (moment, self._requests) == (self._death.at, self._death.request):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from adapters.contract.jobs import JobRequest, JobStatus
-from adapters.contract.results import CertifyResult
+from adapters.contract.results import CertifyResult, PredictResult
 from adapters.settings import Settings
 from adapters.store.tensors import ImageStore
 from tests.faults.lanes import Job, Lane
@@ -63,6 +63,11 @@ class Findings:
             settings = lane.settings.model_copy(update={"profile": job.request.profile})
             self.judge_result(record.result, undisturbed(job.request, settings))
 
+    def judge_prediction(self, result: PredictResult, expected: PredictResult) -> None:
+        """Likewise of a prediction."""
+        self.double += sum(vote.count for vote in result.votes) > min(result.n, result.samples_used)
+        self.other += prediction_essence(result) != prediction_essence(expected)
+
     def judge_result(self, result: CertifyResult, expected: CertifyResult) -> None:
         """What was answered, beside what an undisturbed run answers."""
         self.double += has_more_votes_than_samples(result)
@@ -72,8 +77,17 @@ class Findings:
 
 def undisturbed(request: JobRequest, settings: Settings) -> CertifyResult:
     """Computed here and now by the algorithm, without a queue: noise is a function of the question alone."""
+    return alone(request, settings).certificate()
+
+
+def undisturbed_prediction(request: JobRequest, settings: Settings) -> PredictResult:
+    """Likewise."""
+    return alone(request, settings).prediction()
+
+
+def alone(request: JobRequest, settings: Settings) -> LocalAnswer:
     image = ImageStore(settings.state.images).get(request.image.sha256)
-    return LocalAnswer(request, image, settings, lambda done, total: None).certificate()
+    return LocalAnswer(request, image, settings, lambda done, total: None)
 
 
 def has_more_votes_than_samples(result: CertifyResult) -> bool:
@@ -84,3 +98,7 @@ def has_more_votes_than_samples(result: CertifyResult) -> bool:
 def essence(result: CertifyResult) -> Sequence[object]:
     """All of an answer that a fault must not change."""
     return (result.outcome, result.index, result.radius, result.votes, result.selection_votes, result.samples_used)
+
+
+def prediction_essence(result: PredictResult) -> Sequence[object]:
+    return (result.outcome, result.index, result.votes, result.p_value, result.n, result.samples_used)

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
@@ -12,10 +12,10 @@ import numpy as np
 import redis
 
 from adapters.contract.jobs import JobRecord, JobRequest
-from adapters.contract.records import JobKind
+from adapters.contract.records import JobKind, VoteKind
 from adapters.models.oracles import linear_weights
 from adapters.preparation import canonical_image, checked, request_of
-from adapters.profiles.library import find_profile
+from adapters.profiles.library import served_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.queue.server import EmbeddedServer
@@ -93,12 +93,7 @@ class Lane:
 
     def request(self, picture: bytes, **samples: int) -> JobRequest:
         """What the API makes of the same picture and fields; the canonical tensor is stored."""
-        profile = find_profile(self.settings.profile)
-        values = {"labels": list(LABELS), **SAMPLES, **samples}
-        asked = checked(JobKind.CERTIFY, values, False, profile, TaskStore(self.settings.state.tasks))
-        image = canonical_image(asked, picture)
-        ImageStore(self.settings.state.images).put(image.tensor)
-        return request_of(asked, image, self.settings)
+        return request_about(picture, JobKind.CERTIFY, {**SAMPLES, **samples}, self.settings)
 
     def current(self, job: Job) -> JobRecord | None:
         return self.board.get(job.record.job or job.record.id)
@@ -121,6 +116,26 @@ class Lane:
         """Votes that came too late or twice, so far."""
         counters = self.board.figures().counters
         return sum(counters.get(f"shards:{why}", 0.0) for why in LATE)
+
+
+def request_about(
+    picture: bytes,
+    kind: VoteKind,
+    fields: Mapping[str, object],
+    settings: Settings,
+    tasks: TaskStore | None = None,
+) -> JobRequest:
+    """What the API makes of the same picture and fields; the canonical tensor is stored in the state folder.
+
+    `tasks`: where the fields name one instead of labels.
+    """
+    named: Mapping[str, object] = {"labels": list(LABELS)} if tasks is None else {}
+    profile = served_profile(settings)
+    known = tasks or TaskStore(settings.state.tasks)
+    asked = checked(kind, {**named, **fields}, False, profile, known)
+    image = canonical_image(asked, picture)
+    ImageStore(settings.state.images).put(image.tensor)
+    return request_of(asked, image, settings)
 
 
 @contextmanager

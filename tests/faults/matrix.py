@@ -1,4 +1,4 @@
-"""The fault matrix: every fault with how often it is tried and how; what was found; and the report."""
+"""The fault matrix: every fault with how often it is tried, and how."""
 
 import math
 import time
@@ -14,9 +14,9 @@ from tests.faults.clock_rows import clock_jumps, lane_with_clocks
 from tests.faults.disk_rows import disk_full, disk_lane
 from tests.faults.judging import Findings
 from tests.faults.lanes import Lane, running_lane
-from tests.faults.percentiles import percentile
 from tests.faults.profile_rows import lane_with_profiles, profile_workers_killed
 from tests.faults.queue_rows import away, lane_with_api, partitioned, server_killed
+from tests.faults.tried import Tried
 from tests.faults.worker_rows import delivered_again, frozen, killed_after_the_pop, killed_at_random
 
 MakeLane = Callable[[Path, int], AbstractContextManager[Lane]]
@@ -61,19 +61,6 @@ LONG = "F6-300"
 """Its runs wait five minutes each."""
 
 
-@dataclass(frozen=True)
-class Tried:
-    """A row, what was found in its runs, and how long they took together."""
-
-    row: Row
-    found: Findings
-    seconds: float
-
-    @property
-    def passed(self) -> bool:
-        return self.found.is_clean and self.found.runs > 0
-
-
 def chosen(only: Sequence[str]) -> list[Row]:
     """The rows of these names, which may be short (`F6`); all when none is named."""
     return [row for row in ROWS if not only or row.name in only or row.name.partition("-")[0] in only]
@@ -104,31 +91,3 @@ def try_in_lane(row: Row, folder: Path, seed: int, runs: int) -> Findings:
             row.run(lane, found)
             found.runs += 1
     return found
-
-
-HEAD = (
-    "| fault | runs | jobs | lost | double | larger radius | other result | recovery p95 / max, s | took, s | "
-    "counted beside |\n|---|---|---|---|---|---|---|---|---|---|"
-)
-
-
-def table(tried: Sequence[Tried]) -> str:
-    """Markdown."""
-    return "\n".join(
-        [HEAD, *map(line, tried), *(f"\n* {row.row.name}: {what}" for row in tried for what in words(row))]
-    )
-
-
-def words(tried: Tried) -> list[str]:
-    return sorted(set(tried.found.broken))
-
-
-def line(tried: Tried) -> str:
-    row, found = tried.row, tried.found
-    counted = ", ".join(f"{what}: {number:g}" for what, number in sorted(found.counts.items()))
-    cells = (
-        f"{row.name}: {row.title}", found.runs, found.jobs, found.lost, found.double, found.larger, found.other,
-        f"{percentile(found.seconds, 0.95):.1f} / {max(found.seconds, default=0.0):.1f}",
-        f"{tried.seconds:.0f}", counted,
-    )  # fmt: skip
-    return f"| {' | '.join(map(str, cells))} |"

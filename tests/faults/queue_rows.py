@@ -66,14 +66,24 @@ def judge_answers(lane: Lane, asked: list[httpx.Response], found: Findings) -> N
         found.count(f"answers {response.status_code}")
         if response.status_code in ACCEPTED:
             found.jobs += 1
-            found.lost += not ends(lane, response.json()["id"])
+            judge_accepted(lane, response.json()["id"], found)
         elif response.status_code != 503 or "retry-after" not in response.headers:
             found.broken.append(f"a client got {response.status_code} without Retry-After while the server was away")
 
 
-def ends(lane: Lane, job_id: str) -> bool:
+def judge_accepted(lane: Lane, job_id: str, found: Findings) -> None:
+    """One that does not end is told with what the service says of it."""
     with client_of(lane) as client:
-        return lane.wait(lambda: client.get(f"/jobs/{job_id}").json().get("status") == "succeeded", RECOVERY_SECONDS)
+        if lane.wait(lambda: said_of(client, job_id) == "succeeded", RECOVERY_SECONDS):
+            return
+        found.lost += 1
+        found.broken.append(f"a job was accepted, and {RECOVERY_SECONDS:g} s later is {said_of(client, job_id)}")
+
+
+def said_of(client: httpx.Client, job_id: str) -> object:
+    """The status of a job, or why there is none: `succeeded`, `queued`, 404."""
+    answer = client.get(f"/jobs/{job_id}").json()
+    return answer.get("status")
 
 
 def predict(client: httpx.Client, picture: bytes) -> httpx.Response:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.faults.matrix import Row, chosen, line, try_row, words
+from tests.faults.matrix import Row, chosen, try_row
+from tests.faults.tried import line, words
 
 SCALE = 0.004
 QUICK = ("F1", "F4", "F5", "F8", "F13", "F14")

@@ -30,6 +30,9 @@ REASONS = (
     ("name", rf"The name ({INVISIBLE}|has \d+ characters)"),
     ("n", "With this alpha even unanimous votes would abstain"),
     ("target_radius", "With this n, alpha and sigma at most"),
+    ("n0?", r"Each of the \d+ sigmas takes so many"),
+    ("sigmas", r"\d+ labels are counted at each of \d+ sigmas"),
+    ("sigmas", "Several sigmas are asked about one label set"),
     ("labels", r"Profile oracle-\w+ does not read labels"),
     # A form of the required fields alone counts as allowed, whatever `anyOf` says.
     ("labels", "Give either labels or a task"),
@@ -37,7 +40,7 @@ REASONS = (
     ("kind", "It must be predict or certify"),
     ("images", "Some were sent as text"),
 )
-"""(field, how the detail begins) of the refusals that no JSON schema can foretell."""
+"""(field, how the detail begins; patterns both) of the refusals that no JSON schema can foretell."""
 
 
 # Whatever else is in the request decides.
@@ -71,7 +74,7 @@ def unforeseen(problem: Mapping[str, list[Mapping[str, str]]]) -> Iterable[objec
     """The refusals that have none of the reasons."""
     for error in problem.get("errors") or [{"field": "", "detail": str(problem)}]:
         name = OUR_NAMES.get(error["field"].removeprefix("parameters."), error["field"].removeprefix("parameters."))
-        if not any(name == field and re.match(detail, error["detail"]) for field, detail in REASONS):
+        if not any(re.fullmatch(field, name) and re.match(detail, error["detail"]) for field, detail in REASONS):
             yield error
 
 

@@ -21,6 +21,7 @@ from adapters.settings import Settings
 from robustify.errors import QueueUnavailableError
 from tests.command_line import Command, command_line
 from tests.fake_hub import hub
+from tests.forked_children import forked_children
 from tests.forks import Fork, start
 from tests.integration.fault_injection_worker import FaultyOracle, work
 from tests.queue_fixtures import connection, emptied, make_request, queue_server
@@ -49,6 +50,13 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     """The command line in this process, with a state folder of the test's own."""
     monkeypatch.setenv("ROBUSTIFY_STATE_DIR", str(tmp_path / "state"))
     return command_line(monkeypatch, capsys)
+
+
+@pytest.fixture
+def forked_workers() -> Iterator[None]:
+    """What commands of this process start is forked."""
+    with forked_children():
+        yield
 
 
 @pytest.fixture

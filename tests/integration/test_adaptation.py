@@ -1,6 +1,5 @@
 """Adaptation by real workers with the bundled models: killed at every stage, interrupted, pinned, withdrawn."""
 
-import re
 import resource
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +16,7 @@ from adapters.contract.certify import CertifyParameters
 from adapters.contract.jobs import AdaptRequest, InputImage, JobRecord, JobStatus
 from adapters.contract.records import JobKind
 from adapters.preparation import CheckedRequest, asked_task, job_request
-from adapters.profiles.library import path_of, served_profile
+from adapters.profiles.library import served_profile
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore
@@ -26,13 +25,13 @@ from adapters.store.tensors import ImageStore
 from tests.answers import shown
 from tests.forks import Fork
 from tests.integration.little_evidence_worker import little_evidence, work_with_little_evidence
+from tests.quick_profile import QUICK, write_quick_profile
 from workers.adaptation.runner import adapt
 from workers.commands.local import LocalAnswer
 
 StartWorker = Callable[..., Fork]
 WaitUntil = Callable[..., None]
 
-PROFILE = "mini-quick"
 LABELS = ("cat", "ship")
 STAGES = ("synthesize", "personalize", "fine-tune", "evaluate")
 SECONDS = 180.0
@@ -66,16 +65,13 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the profile of these tests: the bundled models, and pictures that are made in few steps."""
-    folder, mini = tmp_path_factory.mktemp("profiles"), path_of("mini", Settings()).read_text()
-    quick = re.sub(r"^(base_steps|enlarging_steps) = \d+", r"\1 = 5", mini, flags=re.MULTILINE)
-    (folder / f"{PROFILE}.toml").write_text(quick.replace('name = "mini"', f'name = "{PROFILE}"', 1))
-    return folder
+    """A folder with the profile of these tests."""
+    return write_quick_profile(tmp_path_factory.mktemp("profiles"))
 
 
 @pytest.fixture
 def mini_settings(queue_settings: Settings, profiles: Path) -> Settings:
-    ours = {"profile": PROFILE, "profiles_dir": profiles, "lease_seconds": 2.0, "batch_size": 10}
+    ours = {"profile": QUICK, "profiles_dir": profiles, "lease_seconds": 2.0, "batch_size": 10}
     return queue_settings.model_copy(update=ours)
 
 
@@ -105,10 +101,10 @@ def result_of(board: JobBoard, job: JobRecord) -> Mapping[str, Any]:
     return shown(record)
 
 
-def submit_certificate(board: JobBoard, settings: Settings, task: str, seed: int, n: int = 200) -> JobRecord:
+def submit_certificate(board: JobBoard, settings: Settings, task: str, seed: int) -> JobRecord:
     """Asks for a certificate of a picture of its own, with a task."""
     profile = served_profile(settings)
-    parameters = CertifyParameters(task=task, n=n, n0=50, sigma=0.25)
+    parameters = CertifyParameters(task=task, n=50, n0=20, sigma=0.25)
     tensor = np.random.default_rng(seed).uniform(size=(3, 32, 32)).astype(np.float32)
     image = InputImage(
         sha256=ImageStore(settings.state.images).put(tensor),
@@ -134,7 +130,7 @@ def answered_alone(job: JobRecord, settings: Settings) -> Mapping[str, Any]:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, profiles: Path) -> Undisturbed:
     """What the small request makes when nothing happens."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    settings = Settings(profile=PROFILE, profiles_dir=profiles, state_dir=folder, threads=1, batch_size=10)
+    settings = Settings(profile=QUICK, profiles_dir=profiles, state_dir=folder, threads=1, batch_size=10)
     return Undisturbed(folder, adapted_here(request_of(settings), settings))
 
 

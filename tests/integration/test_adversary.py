@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
+
 from tests.command_line import Command
 from workers.evaluation.adversary.report import ClientName
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_adversary_when_the_service_is_sound(command: Command) -> None:
     """Every client plays, none attains more than the ledger allows, and every question is charged once."""
     done = command("selftest", "--adversary", "--looks", 40, "--json")

@@ -13,9 +13,11 @@ import redis
 
 from adapters.contract.jobs import JobRequest, JobStatus
 from adapters.contract.records import JobKind
+from adapters.contract.results import PictureName
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from adapters.store.outcomes import OutcomeStore
+from adapters.store.previews import PreviewStore
 from adapters.store.tensors import ImageStore
 from robustify.errors import QueueUnavailableError
 from service.janitor import Janitor, usual_search_seconds
@@ -99,6 +101,17 @@ def test_outcome_when_its_time_is_over(janitor: Janitor, queue_settings: Setting
         time.sleep(0.002)
         janitor.round()
     assert [path.name for path in queue_settings.state.outcomes.iterdir()] == ["2b"]
+
+
+def test_picture_of_a_preview_when_its_time_is_over(janitor: Janitor, queue_settings: Settings) -> None:
+    """It goes with its folder; a younger one stays."""
+    previews = PreviewStore(queue_settings.state.previews)
+    for job in ("old", "young"):
+        previews.keep("key", job, "1a" * 32, {PictureName.NOISY: b"png"})
+    (old,) = queue_settings.state.previews.rglob("old.*/*.png")
+    os.utime(old, (LONG_AGO, LONG_AGO))
+    janitor.round()
+    assert [path.name for path in (queue_settings.state.previews / "key").iterdir()] == [f"young.{'1a' * 32}"]
 
 
 def test_job_when_no_worker_lives(

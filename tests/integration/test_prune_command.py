@@ -42,6 +42,7 @@ def settings(queue_settings: Settings) -> Settings:
         outcomes.keep(KEYLESS, image, GONE, "{}")
     (old,) = (state.outcomes / GONE[:2] / GONE).iterdir()
     os.utime(old, (LONG_AGO, LONG_AGO))
+    old_file(state.previews / "keyless" / f"job.{GONE}" / "noisy.png")
     old_file(state.prompts / f"{GONE}.safetensors")
     old_file(state.images / "2b" / ".partial-x")
     old_file(state.models / ".partial-deepfloyd" / "weights")
@@ -101,6 +102,7 @@ def test_prune_when_it_is_a_dry_run(
         "adapting/0123456789abcdef": What.WORK,
         f"images/{images[1][:2]}/{images[1]}": What.IMAGE,
         f"outcomes/2b/{GONE}/{GONE}.json": What.OUTCOME,
+        f"previews/keyless/job.{GONE}/noisy.png": What.PREVIEW,
         f"prompts/{GONE}.safetensors": What.PROMPT,
         "images/2b/.partial-x": What.LEFT_OVER,
         f"robustify:outcome:{GONE}": What.EARLIER_KEY,
@@ -123,7 +125,7 @@ def test_prune_when_it_is_done(
     assert pruned(command)["items"] == []
     assert not connection.exists(f"robustify:questions:{GONE}")
     gone = before - files(settings)
-    assert len(gone) == 6
+    assert len(gone) == 7
     kept = files(settings)
     assert {f"adaptations/{digest}/lora.safetensors" for digest in (KEPT, ASKED_FOR)} <= kept
     assert f"images/{images[0][:2]}/{images[0]}" in kept
@@ -163,7 +165,7 @@ def test_prune_when_the_queue_server_is_away(
     assert "--offline" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
     found = {item["what"] for item in pruned(command, "--offline")["items"]}
-    assert found == {What.ADAPTATION, What.WORK, What.OUTCOME, What.PROMPT, What.LEFT_OVER}
+    assert found == {What.ADAPTATION, What.WORK, What.OUTCOME, What.PREVIEW, What.PROMPT, What.LEFT_OVER}
 
 
 def test_prune_when_the_stack_runs_all_the_same(

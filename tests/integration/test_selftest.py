@@ -12,6 +12,7 @@ from workers.evaluation.selftest import LINEAR, Canceler, Disturbances, Killer, 
 from workers.evaluation.selftest_claims import Claim, is_false
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_workers_that_are_killed_all_the_time(tmp_path: Path) -> None:
     """It does not hang: when no certificate ends for so long it fails, and says how many are left."""
     killer = Killer(seconds=0.01)

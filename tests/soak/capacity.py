@@ -14,12 +14,12 @@ CLIENTS = 40
 
 async def capacity(clients: Sequence[httpx2.AsyncClient], adapts: bool) -> float:
     """Jobs a second."""
-    await jobs_a_second(clients, adapts, WARM_SECONDS)
-    return await jobs_a_second(clients, adapts, SECONDS)
+    await jobs_a_second(clients, adapts, WARM_SECONDS, seed=1)
+    return await jobs_a_second(clients, adapts, SECONDS, seed=2)
 
 
-async def jobs_a_second(clients: Sequence[httpx2.AsyncClient], adapts: bool, seconds: float) -> float:
-    load = Load(clients, 1.0, adapts)
+async def jobs_a_second(clients: Sequence[httpx2.AsyncClient], adapts: bool, seconds: float, seed: int) -> float:
+    load = Load(clients, 1.0, adapts, seed)
     started = time.monotonic()
     await asyncio.gather(*(keep_busy(load, started + seconds) for _ in range(CLIENTS)))
     done = sum(sent.status == 200 for sent in load.sent)

@@ -49,11 +49,17 @@ class Load:
     rate: float
     adapts: bool
     """Whether the profile takes adaptations."""
+    seed: int
+    """Of times, keys and pictures. Loads of one run need different ones: a picture that was asked about before is
+    answered from what is stored."""
     started: float = field(default_factory=time.monotonic)
     sent: list[Sent] = field(default_factory=list)
     left_out: int = 0
     """Requests that could not begin at their time, since too many were under way here."""
-    rng: random.Random = field(default_factory=lambda: random.Random(1))
+    rng: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
 
     @property
     def now(self) -> float:

@@ -186,6 +186,8 @@ def test_jobs_when_the_queue_is_older_than_the_code(board):
         assert record is not None
         shown = json.loads(describe_job(record).model_dump_json())
         assert shown["result"]["input"].pop("reduced_by") == 1
+        assert [shown["progress"].pop(name) for name in ("place", "seconds_left", "votes")] == [None] * 3
+        assert (shown.pop("advice") is None) == (shown["result"]["outcome"] != "abstained")
         if job["kind"] == "certify":
             assert shown["result"].pop("selection_samples") == job["result"]["n0"]
         else:

@@ -18,6 +18,7 @@ from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from adapters.store.adaptations import AdaptationStore
 from adapters.store.adapting import note_canceled, prune_work, take_up, work_folder
+from adapters.store.places import places_of
 from adapters.store.tasks import StoredTask, TaskStore
 from robustify.errors import QueueUnavailableError, UnknownTaskError
 from workers.adaptation.stages import AdaptationRun, Progress
@@ -52,7 +53,8 @@ def adapt(
     `own`: references of the user's, in place of synthesised ones.
     An adaptation that did worse than the models were before is kept as a version that does not answer.
     """
-    tasks, store = TaskStore.of(request.owner, settings.state.tasks), AdaptationStore(settings.state.adaptations)
+    places = places_of(settings)
+    tasks, store = places.tasks_of(request.owner), places.adaptations
     if done := published_before(request, tasks, store, job):
         return done
     workshop = Workshop(profile, settings)

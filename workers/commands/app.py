@@ -31,12 +31,27 @@ D = TypeVar("D", bound=BaseModel)
 
 ImageFile = Annotated[Path, typer.Argument(metavar="IMAGE", help="A JPEG, PNG or WebP file.")]
 Labels = Annotated[list[str] | None, typer.Option("--labels", help="A class name; repeat it for each class.")]
+LabelSets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label-set",
+        help='Instead of --labels: a whole label set, as in "cat,dog"; repeat it for each set of one certificate.',
+    ),
+]
 Template = Annotated[
     list[str] | None,
     typer.Option("--template", help="Prompt of a class; {} stands for the label. Repeat it for an ensemble."),
 ]
 TaskName = Annotated[str | None, typer.Option("--task", help="A stored task instead of labels: NAME or NAME@VERSION.")]
 Sigma = Annotated[float | None, typer.Option(help="Standard deviation of the noise for pixels in [0, 1].")]
+Sigmas = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--sigma",
+        help="Standard deviation of the noise for pixels in [0, 1]; repeat it, and the sigma with the largest radius "
+        "answers.",
+    ),
+]
 Samples = Annotated[int | None, typer.Option("--n", help="Samples.")]
 SelectionSamples = Annotated[int | None, typer.Option("--n0", help="Selection samples.")]
 Alpha = Annotated[float | None, typer.Option(help="Accepted probability of a wrong answer.")]

@@ -1,21 +1,24 @@
 """`robustify predict`, `certify` and `plan`: asked of a server, or of models in this process."""
 
-from collections.abc import Mapping
+import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from adapters.canonical_json import canonical_bytes
+from adapters.contract.label_sets import FIELD as LABEL_SETS
 from adapters.contract.plan import Plan, checked_plan
 from adapters.contract.plan import plan as plan_of
 from adapters.contract.records import JobKind, VoteKind
-from adapters.contract.results import CertifyResult, PredictResult
+from adapters.contract.results import AnyCertifyResult, PredictResult
+from adapters.contract.sigmas import FIELD as SIGMAS
 from adapters.contract.templates import prompt_fields
 from adapters.preparation import canonical_image, checked, request_of
 from adapters.profiles.library import served_profile
 from adapters.settings import Settings
-from adapters.store.tasks import TaskStore
+from adapters.store.places import places_of
 from robustify.errors import InvalidInputError
 from workers.commands.app import (
     Alpha,
@@ -23,12 +26,14 @@ from workers.commands.app import (
     BoundName,
     ImageFile,
     Labels,
+    LabelSets,
     NoiseName,
     ProfileName,
     Samples,
     SelectionSamples,
     ServerUrl,
     Sigma,
+    Sigmas,
     TargetRadius,
     TaskName,
     Template,
@@ -41,7 +46,7 @@ from workers.commands.app import (
     settings_with,
     show,
 )
-from workers.commands.presentation import print_certificate, print_plan, print_prediction
+from workers.commands.presentation import print_certified, print_plan, print_prediction
 from workers.server_client import Progress, server_at
 
 if TYPE_CHECKING:
@@ -78,9 +83,10 @@ def predict(
 def certify(
     image: ImageFile,
     labels: Labels = None,
+    label_set: LabelSets = None,
     task: TaskName = None,
     template: Template = None,
-    sigma: Sigma = None,
+    sigma: Sigmas = None,
     n: Samples = None,
     n0: SelectionSamples = None,
     alpha: Alpha = None,
@@ -95,13 +101,14 @@ def certify(
 ) -> None:
     """Classify an image and prove an L2 radius within which the class cannot change, or abstain."""
     check_folder_of(certificate)
-    smoothing = given(sigma=sigma, n=n, n0=n0, alpha=alpha, noise=noise and noise.value)
+    smoothing = {**sigma_fields(sigma or ()), **given(n=n, n0=n0, alpha=alpha, noise=noise and noise.value)}
     aims = given(target_radius=target_radius, tolerance=tolerance, bound=bound)
-    fields = {**given(labels=labels, task=task, **smoothing, **aims), **prompt_fields(template or ())}
-    result = certified(read_image(image), fields, server, profile)
+    sets = None if label_set is None else [labels_of(text) for text in label_set]
+    asked = given(labels=labels, label_sets=sets, task=task, **smoothing, **aims)
+    result = certified(read_image(image), {**asked, **prompt_fields(template or ())}, server, profile)
     if certificate is not None:
         certificate.write_bytes(canonical_bytes(result.certificate))
-    show(result, as_json, print_certificate)
+    show(result, as_json, print_certified)
 
 
 @app.command()
@@ -112,6 +119,8 @@ def plan(
     n0: SelectionSamples = None,
     alpha: Alpha = None,
     p: Probabilities = None,
+    label_sets: Annotated[int | None, typer.Option(help="Label sets of one certificate, which share alpha.")] = None,
+    sigmas: Annotated[int | None, typer.Option(help="Sigmas of one certificate, which share alpha.")] = None,
     samples_per_second: Speed = None,
     server: ServerUrl = None,
     profile: ProfileName = None,
@@ -119,7 +128,7 @@ def plan(
 ) -> None:
     """Say what a radius would cost in samples and seconds, without any image."""
     smoothing = given(target_radius=target_radius, sigma=sigma, n=n, n0=n0, alpha=alpha)
-    fields = {**smoothing, **given(p=p, samples_per_second=samples_per_second)}
+    fields = {**smoothing, **given(p=p, label_sets=label_sets, sigmas=sigmas, samples_per_second=samples_per_second)}
     if server:
         document = server_at(server).plan({**fields, **given(profile=profile)})
     else:
@@ -135,12 +144,26 @@ def predicted(image: bytes, fields: Mapping[str, object], server: str | None, pr
         return local_answer(JobKind.PREDICT, image, fields, profile, advance_to).prediction()
 
 
-def certified(image: bytes, fields: Mapping[str, object], server: str | None, profile: str | None) -> CertifyResult:
+def certified(image: bytes, fields: Mapping[str, object], server: str | None, profile: str | None) -> AnyCertifyResult:
     """Likewise."""
     with progress_bar("samples") as advance_to:
         if server:
-            return server_at(server, say).certify(image, {**fields, **given(profile=profile)}, advance_to)
-        return local_answer(JobKind.CERTIFY, image, fields, profile, advance_to).certificate()
+            asked, at = {**fields, **given(profile=profile)}, server_at(server, say)
+            return (at.certify_together if {LABEL_SETS, SIGMAS} & {*fields} else at.certify)(image, asked, advance_to)
+        answer = local_answer(JobKind.CERTIFY, image, fields, profile, advance_to)
+        return answer.certificate_together() if answer.request.has_sets else answer.certificate()
+
+
+def sigma_fields(sigmas: Sequence[float]) -> dict[str, object]:
+    """What a request says of these: nothing, one, or several."""
+    if len(sigmas) > 1:
+        return {SIGMAS: [*sigmas]}
+    return {"sigma": sigmas[0]} if sigmas else {}
+
+
+def labels_of(text: str) -> list[str]:
+    """The labels of one set, divided by commas; one that has a comma itself stands in quotation marks, as in CSV."""
+    return next(csv.reader([text], skipinitialspace=True), [])
 
 
 def local_answer(
@@ -149,7 +172,7 @@ def local_answer(
     """What this process will answer; everything that can be refused without loading a model is refused before."""
     settings = settings_with(profile=profile_name)
     profile = served_profile(settings)
-    asked = checked(kind, fields, False, profile, TaskStore(settings.state.tasks))
+    asked = checked(kind, fields, False, profile, places_of(settings).tasks_of())
     canonical = canonical_image(asked, image)
     request = request_of(asked, canonical, settings)
     # Imported once the request is in order: the model libraries take seconds.

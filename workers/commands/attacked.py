@@ -9,15 +9,15 @@ from robustify.types import PredictTest
 from workers.commands.app import progress_bar, say, show
 from workers.commands.attack_presentation import print_attacked
 from workers.evaluation.data.dataset import Dataset
-from workers.evaluation.runs import Evaluation, Method, Summary
+from workers.evaluation.runs import Evaluation, Smoothing, Summary
 
 ALARMED = 1
 """Exit code of an evaluation whose certificates an attack contradicts."""
 
 
-def check_attack(attack: Path | None, server: str | None, test: PredictTest | None, method: Method) -> None:
+def check_attack(attack: Path | None, server: str | None, test: PredictTest | None, smoothing: Smoothing) -> None:
     """Raises InvalidInputError where there are no certificates to compare, or where they are a server's."""
-    if attack and (server or test or method == "no-smoothing"):
+    if attack and (server or test or smoothing == "no-smoothing"):
         raise InvalidInputError(
             "--attack compares certificates of this process with an attack: leave out --server, --test and "
             "--no-smoothing",

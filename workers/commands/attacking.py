@@ -12,10 +12,7 @@ from robustify.errors import InvalidInputError
 from robustify.types import Noise, PredictTest, SmoothingParameters, Task
 from workers.commands.app import (
     AsJson,
-    Labels,
     ProfileName,
-    TaskName,
-    Template,
     app,
     progress_bar,
     say,
@@ -25,28 +22,24 @@ from workers.commands.app import (
 from workers.commands.attack_presentation import print_attack, print_checks
 from workers.commands.measuring import (
     SOME_UNREADABLE,
-    AskedData,
-    ClassMap,
     Correction,
     KnownSigma,
     Limit,
     NoDenoiser,
     NoSmoothing,
-    PromptsOfSet,
     RowAlpha,
-    SetName,
-    Split,
     asked_images,
-    evaluation_of,
-    method_of,
     read_data,
-    report_of,
+    smoothing_of,
 )
+from workers.commands.of_data import AS_IT_IS, AskedData, DataOptions
+from workers.commands.option_groups import with_groups
 from workers.commands.presentation import report_lines
+from workers.evaluation.asked import evaluation_of, report_of
 from workers.evaluation.attacks.plan import AttackMethod, AttackMode, AttackPlan, plan_of
 from workers.evaluation.data.dataset import DataReport, Dataset
 from workers.evaluation.procedure import Procedure
-from workers.evaluation.runs import Evaluation, Method
+from workers.evaluation.runs import Evaluation, Smoothing
 
 if TYPE_CHECKING:
     from workers.evaluation.attacks.attacker import Attack
@@ -84,15 +77,10 @@ AttackFolder = Annotated[
 
 
 @app.command(epilog=COST)
+@with_groups
 def attack(
     dataset: AttackedData = None,
-    split: Split = None,
-    set_name: SetName = None,
-    class_map: ClassMap = None,
-    prompts: PromptsOfSet = None,
-    labels: Labels = None,
-    task: TaskName = None,
-    template: Template = None,
+    of_data: DataOptions = AS_IT_IS,
     method: MethodName = None,
     mode: ModeName = AttackMode.STRONG,
     eps: Eps = 0.5,
@@ -114,11 +102,11 @@ def attack(
     as_json: AsJson = False,
 ) -> None:
     """Attack every image of a data set within an L2 distance, keep the images, and answer them."""
-    defence = method_of(no_denoiser, no_smoothing, ())
+    defence = smoothing_of(no_denoiser, no_smoothing, ())
     plan = plan_of(method or default_method(defence), mode, eps, steps, restarts, m, defence)
     settings = settings_with(profile=profile or (ORACLE if dataset is None else None), k=k)
     most = limit or (CHECKED_IMAGES if check or dataset is None else None)
-    data = AskedData(dataset or Path(ORACLE), split, most, set_name, class_map, prompts, labels, task, template)
+    data = AskedData(dataset or Path(ORACLE), most, of_data)
     answered = SmoothingParameters(sigma, n0=100, n=n, alpha=alpha)
     run = AskedAttack(defence, plan, answered, transfer, also_wrong, check, output, as_json)
     attack_data(data, dataset is not None, run, settings)
@@ -128,7 +116,7 @@ def attack(
 class AskedAttack:
     """What the command line says of the attack and of the answers around it."""
 
-    defence: Method
+    defence: Smoothing
     plan: AttackPlan
     parameters: SmoothingParameters
     transfer: Path | None
@@ -166,7 +154,7 @@ def oracle_data(data: AskedData, settings: Settings) -> tuple[Dataset, Task]:
     if served.name != ORACLE:
         raise InvalidInputError("name the data set; without one only the profile oracle-linear is attacked", "dataset")
     images = OracleImages(data.limit or CHECKED_IMAGES, served.side)
-    return asked_images(images, data.task, data.labels, data.template, settings)
+    return asked_images(images, data.options.task, data.options.labels, data.options.template, settings)
 
 
 @dataclass(frozen=True)
@@ -181,7 +169,7 @@ class Asked:
     also_wrong: bool
 
 
-def default_method(defence: Method) -> AttackMethod:
+def default_method(defence: Smoothing) -> AttackMethod:
     return AttackMethod.PGD if defence == "no-smoothing" else AttackMethod.SMOOTH_ADV
 
 

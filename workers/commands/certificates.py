@@ -14,7 +14,7 @@ from adapters.certificates.checks import OF_COUNTING, verify_file
 from adapters.certificates.document import MAX_BYTES
 from adapters.certificates.public_keys import noise_key, public_keys
 from adapters.certificates.signature_checks import TrustedKey
-from adapters.contract.certificate import Certificate
+from adapters.contract.certificate import CertificateOfVersion1
 from adapters.contract.keys import PublicKeys
 from adapters.settings import Settings
 from robustify.errors import InvalidInputError
@@ -82,8 +82,8 @@ def verification_of(
     certificate = verification.certificate
     if certificate is None or not replay:
         return verification
-    if not isinstance(certificate, Certificate):
-        raise InvalidInputError("--replay needs a certificate of version 2: the noise of older ones is gone", "replay")
+    if isinstance(certificate, CertificateOfVersion1):
+        raise InvalidInputError("--replay needs a certificate of version 2 or later: others' noise is gone", "replay")
     if not verification.valid:
         return verification.with_checks(NOT_RUN)
     # The model libraries take seconds, and no other check needs them.

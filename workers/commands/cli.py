@@ -1,7 +1,7 @@
 """The command line `robustify`. Options are the HTTP field names with dashes.
 
-Exit 0 done, 1 failed, 2 bad usage, 3 done but for files that could not be used (`evaluate`, `attack`), 130 after
-Ctrl-C, 143 after SIGTERM; `up` and `worker` end with 0 after both.
+Exit 0 done, 1 failed, 2 bad usage, 3 done but for files that could not be used (`evaluate`, `attack`, `advise`,
+`compare`), 130 after Ctrl-C, 143 after SIGTERM; `up` and `worker` end with 0 after both.
 """
 
 import sys
@@ -9,13 +9,18 @@ import sys
 from robustify.errors import InvalidInputError, RobustifyError
 from workers.commands import (
     adapting,
+    advising,
     asking,
     attacking,
     certificates,
+    comparing,
+    concepts,
     demo,
     keys,
     measuring,
+    methods,
     models,
+    previewing,
     profile_check,
     profile_new,
     profile_tune,
@@ -23,6 +28,7 @@ from workers.commands import (
     prune,
     selftesting,
     serving,
+    store,
     tasks,
 )
 from workers.commands.app import app, say_error
@@ -31,10 +37,15 @@ from workers.stop import orderly_termination
 COMMANDS = (
     serving,
     asking,
+    previewing,
     certificates,
     adapting,
     measuring,
     attacking,
+    comparing,
+    advising,
+    concepts,
+    methods,
     selftesting,
     profiles,
     tasks,
@@ -44,6 +55,7 @@ COMMANDS = (
     models,
     keys,
     prune,
+    store,
     demo,
 )
 """Each of these puts its commands into the application when it is imported."""

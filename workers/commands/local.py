@@ -6,14 +6,22 @@ from collections.abc import Sequence
 import numpy as np
 
 from adapters.certificates.public_keys import noise_key
-from adapters.contract.answer import certify_result, certify_rule_of, predict_result, predict_rule_of
+from adapters.contract.answer import (
+    certify_result,
+    certify_rule_of,
+    predict_result,
+    predict_rule_of,
+    together_result,
+    together_rule_of,
+)
 from adapters.contract.jobs import JobRequest
-from adapters.contract.results import CertifyResult, PredictResult
+from adapters.contract.results import CertifyResult, PredictResult, TogetherResult
 from adapters.models.catalogue import load_models
 from adapters.profiles.library import served_profile
 from adapters.settings import Settings
 from robustify.counting import VoteCounter
 from robustify.smoothing.algorithms import certify, predict
+from robustify.smoothing.label_sets import certify_label_sets
 from robustify.smoothing.looks import Tally
 from robustify.types import Phase
 from workers.counting import LoadedModel
@@ -28,7 +36,7 @@ class LocalAnswer:
         profile = served_profile(settings)
         models = load_models(profile, settings)
         self.model = LoadedModel(profile, request.engine, models, settings, noise_key(settings))
-        self.total = sum(phase.samples for phase in request.phases)
+        self.total = request.copies * sum(phase.samples for phase in request.phases)
         self.started = time.perf_counter()
 
     def prediction(self) -> PredictResult:
@@ -42,12 +50,20 @@ class LocalAnswer:
         found = certify(certify_rule_of(request), *counters)
         return self.model.certified(request, certify_result(request, found.selection, found.tally, self.seconds()))
 
+    def certificate_together(self) -> TogetherResult:
+        """Of several label sets, or at several sigmas."""
+        request = self.request
+        counters = self.counter(Phase.SELECT, 0), self.counter(Phase.ESTIMATE, request.n0)
+        found = certify_label_sets(together_rule_of(request), *counters)
+        result = together_result(request, found.selections, found.tally, self.seconds())
+        return self.model.certified_together(request, result)
+
     def counter(self, phase: Phase, done_before: int) -> VoteCounter:
-        """Counts the votes of a phase, and tells the progress."""
-        first_sample = 0
+        """Counts the votes of a phase, and tells the progress in noisy copies."""
+        first_sample, copies = 0, self.request.copies
 
         def on_batch(done: int) -> None:
-            self.on_progress(done_before + first_sample + done, self.total)
+            self.on_progress(copies * (done_before + first_sample) + done, self.total)
 
         votes_of = self.model.votes_of(self.request, self.image, phase, on_batch)
 

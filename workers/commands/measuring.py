@@ -6,28 +6,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic_core import PydanticCustomError
 
-from adapters.contract.labels import check_labels, check_templates
 from adapters.contract.predict import PredictParameters
 from adapters.preparation import asked_task
 from adapters.profiles.library import served_profile
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
-from adapters.store.tasks import TaskStore
+from adapters.store.places import places_of
 from robustify.errors import InvalidInputError
-from robustify.smoothing.lattice import slack_of
 from robustify.types import DEFAULT_TEMPLATE, Noise, PredictTest, SmoothingParameters, Task
 from workers.commands.app import (
     AsJson,
     BoundName,
-    Labels,
     NoiseName,
     ProfileName,
     ServerUrl,
     TargetRadius,
-    TaskName,
-    Template,
     Tolerance,
     app,
     progress_bar,
@@ -36,38 +30,39 @@ from workers.commands.app import (
     show,
 )
 from workers.commands.attacked import check_attack, show_attacked
+from workers.commands.in_parts import (
+    MERGED,
+    WHOLE_ROWS,
+    RowOptions,
+    check_parts,
+    launch_parts,
+    print_part,
+    unfinished_parts,
+)
+from workers.commands.in_sets import NO_SETS, SetOptions, check_alone, in_label_sets, print_sets_summary
+from workers.commands.of_data import AS_IT_IS, AskedData, DataOptions, DatasetFolder
+from workers.commands.option_groups import with_groups
 from workers.commands.presentation import print_cascade, print_evaluation, report_lines
+from workers.evaluation.asked import evaluation_of, report_of, task_for
 from workers.evaluation.cascades import RowsOfSigma, cascade_summary, evaluations_of
-from workers.evaluation.data.dataset import DataReport, Dataset
-from workers.evaluation.data.images import named_classes, relabelled
+from workers.evaluation.data.dataset import Dataset
+from workers.evaluation.data.images import relabelled
 from workers.evaluation.data.names import Known
 from workers.evaluation.data.paper_sets import PaperSet, Prompts, paper_set
 from workers.evaluation.data.reading import read_dataset
+from workers.evaluation.label_sets import NamedLabelSet
+from workers.evaluation.parts.merging import merge_parts
+from workers.evaluation.parts.part import Part, part_of
+from workers.evaluation.parts.untimed import untimed
+from workers.evaluation.parts.writing import write_part
 from workers.evaluation.procedure import Procedure, procedure_of
-from workers.evaluation.runs import Evaluation, Method, Summary, all_rows
+from workers.evaluation.runs import Evaluation, RowSource, Smoothing, Summary, all_rows
 
 PREDICTION_SAMPLES, CERTIFICATE_SAMPLES, USUAL_SIGMA = 100, 1000, 0.25
 """Of `evaluate`, by default."""
 SOME_UNREADABLE = 3
 """Exit code of a run that is done, but for files that could not be used."""
 
-DatasetFolder = Annotated[
-    Path,
-    typer.Argument(
-        metavar="DATASET",
-        help="Folder with a folder for each class, with labels.csv, parquet files or tar shards, or of sheets.",
-    ),
-]
-SetName = Annotated[
-    str | None, typer.Option("--set", help="One of the paper's sets, as it is published: ImageNet, STL10, Food101, ...")
-]
-ClassMap = Annotated[
-    Path | None, typer.Option("--class-map", help="File that says which label each class folder has: JSON, or lines.")
-]
-PromptsOfSet = Annotated[
-    Prompts | None, typer.Option("--prompts", help="With --set: the usual template, the paper's, or CLIP's ensemble.")
-]
-Split = Annotated[str | None, typer.Option(help="Split of the data set.")]
 KnownSigma = Annotated[float, typer.Option(help="Standard deviation of the noise.", min=0.05, max=1.0)]
 Sigmas = Annotated[
     list[float] | None,
@@ -88,22 +83,19 @@ NoDenoiser = Annotated[bool, typer.Option("--no-denoiser", help="Smooth the bare
 NoSmoothing = Annotated[bool, typer.Option("--no-smoothing", help="The bare classifier on the clean image.")]
 Correction = Annotated[float | None, typer.Option("--k", help="Correction factor of Eq. 8.", min=0.0, max=10.0)]
 OneThreadProcesses = Annotated[int, typer.Option(help="Processes of one thread each.", min=1)]
-RowsFile = Annotated[Path | None, typer.Option("--output", help="JSONL file of the rows; resumed if it exists.")]
+RowsFile = Annotated[
+    Path | None, typer.Option("--output", help="JSONL file of the rows, or folder of parts; resumed if it exists.")
+]
 AttackBeside = Annotated[
     Path | None, typer.Option("--attack", help="Folder of `robustify attack`, whose images are answered beside.")
 ]
 
 
 @app.command()
+@with_groups
 def evaluate(
     dataset: DatasetFolder,
-    split: Split = None,
-    set_name: SetName = None,
-    class_map: ClassMap = None,
-    prompts: PromptsOfSet = None,
-    labels: Labels = None,
-    task: TaskName = None,
-    template: Template = None,
+    of_data: DataOptions = AS_IT_IS,
     sigma: Sigmas = None,
     n: RowSamples = None,
     n0: KnownSelectionSamples = 100,
@@ -123,45 +115,26 @@ def evaluate(
     profile: ProfileName = None,
     server: ServerUrl = None,
     as_json: AsJson = False,
+    parts: RowOptions = WHOLE_ROWS,
+    sets: SetOptions = NO_SETS,
 ) -> None:
     """Certify every image of a data set; one JSON row an image, resumed where it stopped.
 
-    Exit code 3: done, but some files could not be used; 1 where --attack contradicts a certificate.
+    Exit code 3: some files could not be used; 1: --attack contradicts a certificate.
     """
-    method = method_of(no_denoiser, no_smoothing, (target_radius, tolerance, bound, test))
-    samples = n or (PREDICTION_SAMPLES if test else CERTIFICATE_SAMPLES)
+    smoothing = smoothing_of(no_denoiser, no_smoothing, (target_radius, tolerance, bound, test))
     sigmas = tuple(sorted(set(sigma or [USUAL_SIGMA])))
-    asked = SmoothingParameters(sigmas[0], n0, samples, alpha)
+    asked = SmoothingParameters(sigmas[0], n0, n or (PREDICTION_SAMPLES if test else CERTIFICATE_SAMPLES), alpha)
     procedure = procedure_of(asked, bound, target_radius, tolerance, test, noise or Noise.GAUSSIAN)
-    data = AskedData(dataset, split, limit, set_name, class_map, prompts, labels, task, template)
-    measure(data, AskedRun(method, asked, sigmas, procedure, k, workers, rows, attack, profile, server, as_json))
-
-
-@dataclass(frozen=True)
-class AskedData:
-    """What the command line says of images and labels."""
-
-    dataset: Path
-    split: str | None
-    limit: int | None
-    set_name: str | None
-    class_map: Path | None
-    prompts: Prompts | None
-    labels: list[str] | None
-    task: str | None
-    template: list[str] | None
-
-    @property
-    def name(self) -> str:
-        """For a file of rows."""
-        return f"{self.dataset.name}-{self.split or 'all'}"
+    where = (rows, attack, profile, server, as_json, parts, sets.found)
+    measure(AskedData(dataset, limit, of_data), AskedRun(smoothing, asked, sigmas, procedure, k, workers, *where))
 
 
 @dataclass(frozen=True)
 class AskedRun:
     """What it says of the run."""
 
-    method: Method
+    smoothing: Smoothing
     parameters: SmoothingParameters
     sigmas: tuple[float, ...]
     procedure: Procedure
@@ -172,25 +145,36 @@ class AskedRun:
     profile: str | None
     server: str | None
     as_json: bool
+    parts: RowOptions
+    label_sets: tuple[NamedLabelSet, ...]
 
 
-def measure(data: AskedData, run: AskedRun) -> None:
+def measure(data: AskedData, run: AskedRun, threads: int | None = None) -> None:
     """Says what of the data is taken, evaluates it, and shows what came out."""
-    check_server(run.server, run.k, data.task, data.labels, data.template)
-    check_attack(run.attack, run.server, run.procedure.test, run.method)
+    check_server(run.server, run.k, data.options)
+    check_attack(run.attack, run.server, run.procedure.test, run.smoothing)
+    check_alone(run.label_sets, run.attack, run.sigmas, data.options.labels or data.options.task)
+    check_parts(run.parts, run.attack, run.sigmas)
     check_cascade(run)
-    settings = settings_with(profile=run.profile, k=run.k, threads=1 if run.workers > 1 else None)
+    settings = settings_with(profile=run.profile, k=run.k, threads=1 if run.workers > 1 else threads)
     check_sent(run.server, served_profile(settings))
     images, task = read_data(data, settings)
     report = report_of(images, task)
     for line in report_lines(report):
         say(line)
-    evaluation = evaluation_of(settings, task, run.method, run.parameters, images, run.server, run.procedure)
+    evaluation = evaluation_of(settings, task, run.smoothing, run.parameters, images, run.server, run.procedure)
     evaluation = replace(evaluation, asked_profile=run.profile if run.server else None)
+    if run.label_sets:
+        evaluation = in_label_sets(evaluation, run.label_sets, len(images.class_names))
     if len(run.sigmas) > 1:
         return measure_cascade(data, run, evaluation, images)
-    rows_file = run.rows or Path("evaluations") / f"{data.name}-{evaluation.digest}.jsonl"
-    summary = evaluated(evaluation, images, run.workers, rows_file).model_copy(update={"data": report})
+    place = Path("evaluations") / f"{data.name}-{evaluation.digest}"
+    if run.parts.part:
+        return measure_part(run, evaluation, images, run.rows or place)
+    rows_file = gathered(data, run, evaluation, images, place)
+    if run.label_sets:
+        return measure_sets(evaluation, images, run, rows_file)
+    summary = evaluated(evaluation, images, run, rows_file).model_copy(update={"data": report})
     if run.attack:
         show_attacked(evaluation, summary, images, rows_file, run.attack, run.as_json)
     else:
@@ -199,11 +183,59 @@ def measure(data: AskedData, run: AskedRun) -> None:
         raise typer.Exit(SOME_UNREADABLE)
 
 
+def measure_sets(evaluation: Evaluation, images: Dataset, run: AskedRun, rows_file: Path) -> None:
+    """The figures of each label set, of rows that have all of them."""
+    from workers.evaluation.sets_runs import evaluate_sets
+
+    with progress_bar("images") as advance:
+        found = evaluate_sets(evaluation, len(images), rows_file, new_rows(evaluation, images, run), advance)
+    show(found, run.as_json, print_sets_summary)
+    if any(one.unreadable for one in found.sets.values()):
+        raise typer.Exit(SOME_UNREADABLE)
+
+
+def measure_part(run: AskedRun, evaluation: Evaluation, images: Dataset, folder: Path) -> None:
+    """Its rows, in a file of its own; the figures are told when all parts are merged, and so is what is unreadable."""
+    part = part_of(run.parts.part or "")
+    with progress_bar("images of this part") as advance:
+        source = new_rows(evaluation, images, run)
+        found = write_part(evaluation, part, len(images), folder, source, advance, say)
+    show(found, run.as_json, print_part)
+
+
+def gathered(data: AskedData, run: AskedRun, evaluation: Evaluation, images: Dataset, place: Path) -> Path:
+    """The file of the rows, which has those of all parts by then, where there are parts."""
+    if run.parts.launch:
+        folder = run.rows or place
+        unfinished = unfinished_parts(run.parts, len(images), folder)
+        launch_parts(MeasuredPart(data, run, folder), run.parts, unfinished, folder)
+        rows_file = folder / MERGED
+        merge_parts([folder], evaluation.digest, len(images), rows_file)
+        return rows_file
+    rows_file = run.rows or Path(f"{place}.jsonl")
+    if run.parts.merge:
+        merge_parts(run.parts.merge, evaluation.digest, len(images), rows_file)
+    return rows_file
+
+
+@dataclass(frozen=True)
+class MeasuredPart:
+    """What a job does with its part: what `--part` does, with all that the command line said."""
+
+    data: AskedData
+    run: AskedRun
+    folder: Path
+
+    def __call__(self, part: Part, threads: int | None) -> None:
+        parts = RowOptions(part=str(part), untimed=self.run.parts.untimed)
+        measure(self.data, replace(self.run, rows=self.folder, parts=parts), threads)
+
+
 def check_cascade(run: AskedRun) -> None:
     """Raises InvalidInputError for what a cascade does not have: one file of rows, or one radius to aim at."""
     if len(run.sigmas) == 1:
         return
-    if run.method == "no-smoothing" or run.procedure.test is not None:
+    if run.smoothing == "no-smoothing" or run.procedure.test is not None:
         raise InvalidInputError("a cascade certifies: give one --sigma with --no-smoothing or --test", field="sigma")
     if run.attack or run.rows:
         raise InvalidInputError("a cascade has a file of rows for each sigma: no --attack or --output", field="sigma")
@@ -227,12 +259,14 @@ def measure_cascade(data: AskedData, run: AskedRun, evaluation: Evaluation, imag
 
 def read_data(data: AskedData, settings: Settings) -> tuple[Dataset, Task]:
     """The images, of which none is read yet, and what is asked about them."""
-    chosen_set = set_of(data.set_name, data.prompts, data.template, data.task)
+    chosen_set = set_of(data.options.set_name, data.options.prompts, data.options.template, data.options.task)
     served = served_profile(settings)
-    known = Known(served.class_names, data.class_map)
-    images = read_dataset(data.dataset, data.split, served.side, data.limit, served.preprocessing, known, chosen_set)
-    of_set = list(chosen_set.templates(data.prompts or Prompts.USUAL)) if chosen_set else None
-    return asked_images(images, data.task, data.labels, data.template or of_set, settings)
+    known = Known(served.class_names, data.options.class_map)
+    images = read_dataset(
+        data.dataset, data.options.split, served.side, data.limit, served.preprocessing, known, chosen_set
+    )
+    of_set = list(chosen_set.templates(data.options.prompts or Prompts.USUAL)) if chosen_set else None
+    return asked_images(images, data.options.task, data.options.labels, data.options.template or of_set, settings)
 
 
 def set_of(
@@ -246,22 +280,11 @@ def set_of(
     return paper_set(name) if name else None
 
 
-def report_of(images: Dataset, task: Task) -> DataReport:
-    """What was taken, with the label of each class where that is not its name."""
-    return replace(images.report, classes=named_classes(images, task.labels))
-
-
-def check_server(
-    server: str | None,
-    k: float | None,
-    task: str | None,
-    labels: Sequence[str] | None,
-    template: Sequence[str] | None,
-) -> None:
+def check_server(server: str | None, k: float | None, options: DataOptions) -> None:
     """Raises InvalidInputError for what a server decides itself, and for a task with labels beside it."""
     if server and k is not None:
         raise InvalidInputError("--k is the server's own: leave it out with --server", field="server")
-    if task and (labels or template or server):
+    if options.task and (options.labels or options.template or server):
         raise InvalidInputError(
             "--task has its labels and its template, and is read here: no --labels, --template or --server", "task"
         )
@@ -284,33 +307,23 @@ def asked_images(
     return images, task_for(images.class_names, labels, template or [DEFAULT_TEMPLATE])
 
 
-def evaluation_of(
-    settings: Settings,
-    task: Task,
-    method: Method,
-    asked: SmoothingParameters,
-    images: Dataset,
-    server: str | None,
-    procedure: Procedure,
-) -> Evaluation:
-    """Everything that decides the rows, the slack of the noise included."""
-    side = served_profile(settings).side
-    slack = slack_of(procedure.noise, asked.sigma, side, side)
-    parameters = SmoothingParameters(asked.sigma, asked.n0, asked.n, asked.alpha, slack)
-    return Evaluation(settings, task, method, parameters, images.digest, server, procedure)
-
-
-def evaluated(evaluation: Evaluation, images: Dataset, workers: int, rows_file: Path) -> Summary:
+def evaluated(evaluation: Evaluation, images: Dataset, run: AskedRun, rows_file: Path) -> Summary:
     """The summary of all rows, those of an earlier run included."""
-    from workers.evaluation.rows import row_source
     from workers.evaluation.runs import evaluate as run_evaluation
 
     with progress_bar("images") as advance:
-        source = row_source(evaluation, images, workers, say)
-        return run_evaluation(evaluation, len(images), rows_file, source, advance)
+        return run_evaluation(evaluation, len(images), rows_file, new_rows(evaluation, images, run), advance)
 
 
-def method_of(no_denoiser: bool, no_smoothing: bool, asked_of_samples: Sequence[object]) -> Method:
+def new_rows(evaluation: Evaluation, images: Dataset, run: AskedRun) -> RowSource:
+    """Where rows that are not there yet come from."""
+    from workers.evaluation.rows import row_source
+
+    source = row_source(evaluation, images, run.workers, say)
+    return untimed(source) if run.parts.untimed else source
+
+
+def smoothing_of(no_denoiser: bool, no_smoothing: bool, asked_of_samples: Sequence[object]) -> Smoothing:
     """Raises InvalidInputError for what excludes each other."""
     if no_denoiser and no_smoothing:
         raise InvalidInputError("--no-denoiser and --no-smoothing exclude each other", field="no-denoiser")
@@ -319,18 +332,6 @@ def method_of(no_denoiser: bool, no_smoothing: bool, asked_of_samples: Sequence[
     return "no-smoothing" if no_smoothing else "no-denoiser" if no_denoiser else "denoised"
 
 
-def task_for(class_names: tuple[str, ...], labels: list[str] | None, templates: list[str]) -> Task:
-    """The data set's own names, or other names for its classes in the same order."""
-    if labels and len(labels) != len(class_names):
-        raise InvalidInputError(
-            f"the data set has {len(class_names)} classes: give {len(class_names)} labels, or none", field="labels"
-        )
-    try:
-        return Task.of(check_labels(labels or list(class_names)), check_templates(templates))
-    except PydanticCustomError as error:
-        raise InvalidInputError(str(error), field="labels") from error
-
-
 def stored_task(name: str, settings: Settings) -> Task:
     """A version of a task of the state folder."""
-    return asked_task(PredictParameters(task=name), served_profile(settings), TaskStore(settings.state.tasks)).task
+    return asked_task(PredictParameters(task=name), served_profile(settings), places_of(settings).tasks_of()).task

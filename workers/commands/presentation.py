@@ -4,14 +4,24 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from adapters.canonical_json import text_digest
 from adapters.certificates.wording import licences_named, quoted
 from adapters.contract.keys import PublicKeys
-from adapters.contract.plan import Plan
-from adapters.contract.results import AdaptResult, CertifyResult, LabelVotes, PredictResult, Voted
+from adapters.contract.plan import AdaptiveCost, Plan
+from adapters.contract.results import (
+    AdaptResult,
+    AnyCertifyResult,
+    AnyVoted,
+    CertifyResult,
+    CertifySetsResult,
+    CertifySigmasResult,
+    LabelVotes,
+    PredictResult,
+    SetAnswer,
+)
 from adapters.contract.verification import VerificationResult
 from robustify.smoothing.rules import Outcome
 from robustify.smoothing.statistics import rounded_down
@@ -39,6 +49,64 @@ def print_prediction(console: Console, result: PredictResult) -> None:
     )
 
 
+def print_certified(console: Console, result: AnyCertifyResult) -> None:
+    """Of one label set or of several, at one sigma or at several."""
+    match result:
+        case CertifySetsResult():
+            print_sets(console, result)
+        case CertifySigmasResult():
+            print_sigmas(console, result)
+        case CertifyResult():
+            print_certificate(console, result)
+
+
+def print_sigmas(console: Console, result: CertifySigmasResult) -> None:
+    """What answers, and then all sigmas."""
+    if result.radius is None:
+        told = f"{UNCERTIFIED[Outcome.ABSTAINED]} at any sigma"
+    else:
+        told = f"{radius_line(result)}, at sigma {result.sigma:g}"
+    console.print(Text(told, "bold"), soft_wrap=True)
+    table = Table("sigma", "label", "radius", "in pixels of the file", "p lower", "votes", box=None, pad_edge=False)
+    for answer in result.sigmas:
+        table.add_row(f"{answer.sigma:g}", *set_cells(answer))
+    console.print(table)
+    console.print(
+        f"samples {result.samples_used} of {result.n0 + result.n} at each sigma   bound {result.bound}   alpha "
+        f"{result.alpha:g}, of each {result.alpha_each:.3g}   {result.seconds:.2f} s",
+        highlight=False,
+    )
+
+
+def print_sets(console: Console, result: CertifySetsResult) -> None:
+    certified = sum(answer.radius is not None for answer in result.sets)
+    told = (
+        f"{certified} of {len(result.sets)} label sets have a radius; all of these hold together, wrong with "
+        f"probability at most {result.alpha:g}"
+    )
+    console.print(Text(told, "bold"), soft_wrap=True)
+    table = Table("set", "label", "radius", "in pixels of the file", "p lower", "votes", box=None, pad_edge=False)
+    for number, answer in enumerate(result.sets, start=1):
+        table.add_row(str(number), *set_cells(answer))
+    console.print(table)
+    console.print(
+        f"samples {result.samples_used} of {result.n0 + result.n}   bound {result.bound}   alpha of each "
+        f"{result.alpha_each:.3g}   {circumstances(result)}",
+        highlight=False,
+    )
+
+
+def set_cells(answer: SetAnswer) -> Sequence[str | Text]:
+    """What stands in the row of a label set or a sigma; the label of one without a radius is no claim."""
+    votes = 0 if answer.index is None else answer.votes[answer.index].count
+    numbers = f"{rounded_down(answer.p_lower):.4f}", str(votes)
+    if answer.radius is None:
+        return Text("abstained"), "", "", *numbers
+    source = answer.radius_source_pixels
+    in_file = "nothing is claimed" if source is None else f"{rounded_down(source):.4f}"
+    return Text(quoted(answer.label or "")), f"{rounded_down(answer.radius):.4f}", in_file, *numbers
+
+
 def print_certificate(console: Console, result: CertifyResult) -> None:
     console.print(Text(certificate_line(result), "bold"))
     console.print(votes_table(result.votes))
@@ -50,19 +118,24 @@ def print_certificate(console: Console, result: CertifyResult) -> None:
     )
 
 
-def circumstances(result: Voted) -> str:
+def circumstances(result: AnyVoted) -> str:
     return f"alpha {result.alpha:g}   sigma {result.sigma:g}   {result.seconds:.2f} s"
 
 
 def certificate_line(result: CertifyResult) -> str:
     if result.radius is None:
         return UNCERTIFIED[result.outcome]
+    return radius_line(result)
+
+
+def radius_line(result: CertifyResult | CertifySigmasResult) -> str:
+    """Of what is certified."""
     source = "nothing is claimed of the pixels of the file"
     if result.radius_source_pixels is not None:
         source = f"{rounded_down(result.radius_source_pixels):.4f} in pixels of the file"
     return (
-        f"{quoted(result.label or '')} within L2 radius {rounded_down(result.radius):.4f} of the canonical image "
-        f"({source}), wrong with probability at most {result.alpha:g}"
+        f"{quoted(result.label or '')} within L2 radius {rounded_down(result.radius or 0.0):.4f} of the canonical "
+        f"image ({source}), wrong with probability at most {result.alpha:g}"
     )
 
 
@@ -95,21 +168,31 @@ def votes_table(votes: Sequence[LabelVotes], rows: int = 5) -> Table:
 
 
 def print_plan(console: Console, plan: Plan) -> None:
+    adaptive, fixed = plan.fewest.adaptive, plan.fewest.fixed
+    shared = f" for all {plan.label_sets} label sets together" if plan.label_sets > 1 else ""
+    if plan.sigmas > 1:
+        shared = f" for all {plan.sigmas} sigmas together"
+    needed = f"{fixed} estimation samples"
+    if adaptive is not None:
+        needed = f"{adaptive} estimation samples, {fixed} where all are taken"
     console.print(
         f"radius {plan.target_radius:g} at sigma {plan.sigma:g}, wrong with probability at most "
-        f"{plan.alpha:g}: the class must have probability {plan.p_needed:.4f}; "
-        f"at least {plan.fewest.adaptive} estimation samples, {plan.fewest.fixed} where all are taken",
+        f"{plan.alpha:g}{shared}: the class must have probability {plan.p_needed:.4f}; at least {needed}",
         highlight=False,
     )
-    ends_of = ("certified", "not", "undecided")
-    table = Table("p", "samples", "seconds", *ends_of, "fixed", "seconds", "certified", box=None, pad_edge=False)
+    early = ("samples", "seconds", "certified", "not", "undecided") if adaptive is not None else ()
+    table = Table("p", *early, "fixed", "seconds", "certified", box=None, pad_edge=False)
     for cost in plan.costs:
-        adaptive, fixed = cost.adaptive, cost.fixed
-        ends = [f"{end:.1%}" for end in (adaptive.certified, adaptive.not_certified, adaptive.undecided)]
-        spent = [f"{adaptive.samples:.0f}", seconds_text(adaptive.seconds)]
-        always = [str(fixed.samples), seconds_text(fixed.seconds), f"{fixed.certified:.1%}"]
-        table.add_row(f"{cost.p:g}", *spent, *ends, *always)
+        spent = () if cost.adaptive is None else adaptive_cells(cost.adaptive)
+        always = [str(cost.fixed.samples), seconds_text(cost.fixed.seconds), f"{cost.fixed.certified:.1%}"]
+        table.add_row(f"{cost.p:g}", *spent, *always)
     console.print(table)
+
+
+def adaptive_cells(cost: AdaptiveCost) -> Sequence[str]:
+    """What it takes, and how it ends."""
+    ends = (cost.certified, cost.not_certified, cost.undecided)
+    return f"{cost.samples:.0f}", seconds_text(cost.seconds), *(f"{end:.1%}" for end in ends)
 
 
 def seconds_text(seconds: float | None) -> str:
@@ -160,8 +243,15 @@ def print_evaluation(console: Console, summary: Summary) -> None:
 
 def print_cascade(console: Console, found: CascadeSummary) -> None:
     """The cascade first, then each of its runs in a column."""
-    columns = {"cascade": found.cascade, **{f"sigma {sigma}": run for sigma, run in found.runs.items()}}
-    table = Table("figure", *columns, box=None, pad_edge=False)
+    print_columns(console, {"cascade": found.cascade, **{f"sigma {sigma}": run for sigma, run in found.runs.items()}})
+    console.print(f"{found.cascade.images} images; with alpha {found.alpha:g} for all sigmas together")
+    for unreadable in found.cascade.unreadable:
+        console.print(Text(f"unreadable: {unreadable.file}: {unreadable.problem}"), soft_wrap=True)
+
+
+def print_columns(console: Console, columns: Mapping[str, Summary]) -> None:
+    """The figures of several runs, each in a column."""
+    table = Table("figure", *(Column(Text(name)) for name in columns), box=None, pad_edge=False)
     radii = sorted({radius for run in columns.values() for radius in run.certified_accuracy}, key=float)
     for name in ("clean_accuracy", "abstained"):
         table.add_row(name.replace("_", " "), *(f"{getattr(run, name):.1%}" for run in columns.values()))
@@ -171,9 +261,6 @@ def print_cascade(console: Console, found: CascadeSummary) -> None:
     table.add_row("acr", *(f"{run.acr:.4f}" for run in columns.values()))
     table.add_row("samples", *(str(run.samples) for run in columns.values()))
     console.print(table)
-    console.print(f"{found.cascade.images} images; with alpha {found.alpha:g} for all sigmas together")
-    for unreadable in found.cascade.unreadable:
-        console.print(Text(f"unreadable: {unreadable.file}: {unreadable.problem}"), soft_wrap=True)
 
 
 def report_lines(report: DataReport) -> list[str]:

@@ -33,7 +33,9 @@ class Draft:
 def check_name(name: str, settings: Settings) -> None:
     """Raises InvalidInputError for a name that is taken, or none."""
     if not NAME.fullmatch(name):
-        raise InvalidInputError("a name has small letters, digits and hyphens, and at most 64 of them", field="name")
+        raise InvalidInputError(
+            "a name has small letters, digits, hyphens and dots, and at most 64 of them", field="name"
+        )
     path = path_of(name, settings)
     if name in profiles_of(settings) or path.exists():
         raise InvalidInputError(f"there is a profile {name}: take another name, or remove {path.name}", field="name")

@@ -28,7 +28,7 @@ from workers.commands.profiles import profiles_app
 
 USUAL_SIGMA = 0.25
 
-NewName = Annotated[str, typer.Argument(metavar="NAME", help="Small letters, digits and hyphens.")]
+NewName = Annotated[str, typer.Argument(metavar="NAME", help="Small letters, digits, hyphens and dots.")]
 Classifier = Annotated[Path, typer.Option(metavar="FOLDER|FILE.onnx", help="The classifier's files.")]
 Denoiser = Annotated[
     str, typer.Option(metavar="FOLDER|FILE|ffdnet|none", help="The denoiser's files, FFDNet, or none.")

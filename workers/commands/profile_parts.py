@@ -21,7 +21,7 @@ SAFE, PICKLES, ONNX = ".safetensors", (".pth", ".pt"), ".onnx"
 RESTORATION_SIGMA = 0.196
 """50/255, what most restoration networks were trained for."""
 LONGEST_LICENCE = 200
-NEEDS_CLASSES = frozenset({"timm", "torchvision", "onnx"})
+NEEDS_CLASSES = frozenset({"timm", "torchvision", "resnet-20", "onnx"})
 READS_ANY_LABELS = frozenset({"clip", "transformers-zero-shot"})
 WITHOUT_FILES: Mapping[str, NewPart] = MappingProxyType(
     {

@@ -16,7 +16,7 @@ from adapters.preparation import canonical_image, checked, request_of
 from adapters.profiles.library import served_profile
 from adapters.profiles.profile import BUNDLED
 from adapters.settings import Settings
-from adapters.store.tasks import TaskStore
+from adapters.store.places import places_of
 from robustify.errors import InvalidInputError
 from workers.commands.app import AsJson, app, progress_bar, say, settings_with, show
 from workers.commands.demo import free_port, wait_until_ready
@@ -129,7 +129,7 @@ def own_certificate(settings: Settings, picture: bytes) -> JsonObject:
     from workers.commands.local import LocalAnswer
 
     profile, values = served_profile(settings), {"labels": ["above", "below"], "n": 100}
-    asked = checked(JobKind.CERTIFY, values, False, profile, TaskStore(settings.state.tasks))
+    asked = checked(JobKind.CERTIFY, values, False, profile, places_of(settings).tasks_of())
     image = canonical_image(asked, picture)
     answer = LocalAnswer(request_of(asked, image, settings), image.tensor, settings, lambda done, total: None)
     certificate = answer.certificate().certificate

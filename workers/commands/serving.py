@@ -7,12 +7,16 @@ from typing import Annotated
 import typer
 
 from adapters.store.api_keys import check_listening
+from robustify.errors import InvalidInputError
 from workers.commands.app import ProfileName, app, require_queue, say, settings_with
 
 
 @app.command()
 def up(
-    workers: Annotated[int, typer.Option(help="Worker processes.", min=1)] = 1,
+    workers: Annotated[int | None, typer.Option(help="Worker processes; by default one.", min=1)] = None,
+    gpus: Annotated[
+        str | None, typer.Option(help="A worker for each of these GPUs: all, how many (2), or which (0,2).")
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address of the API.")] = None,
     port: Annotated[int | None, typer.Option(help="Port of the API.")] = None,
     profile: ProfileName = None,
@@ -20,10 +24,21 @@ def up(
     """Run the whole service on this machine until Ctrl-C: queue, workers, API."""
     from workers.supervision.stack import running_stack
 
-    settings = settings_with(host=host, port=port, profile=profile)
-    with running_stack(settings, workers) as supervisor:
+    if gpus is not None and workers is not None:
+        raise InvalidInputError("choose --workers or --gpus: each GPU has one worker")
+    chosen = gpus_named(gpus) if gpus is not None else ()
+    settings = settings_with(host=host, port=port, profile=profile, device="cuda" if chosen else None)
+    with running_stack(settings, workers or 1, chosen) as supervisor:
         say(f"API on http://{settings.host}:{settings.port}, state in {settings.state_dir}; Ctrl-C stops")
         supervisor.run_until_signal()
+
+
+def gpus_named(asked: str) -> tuple[str, ...]:
+    """Those that are meant. torch, which takes seconds to load, is what knows which there are."""
+    from adapters.models.gpus import visible_gpus
+    from workers.supervision.gpus import chosen_gpus
+
+    return chosen_gpus(asked, visible_gpus())
 
 
 @app.command()

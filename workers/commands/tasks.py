@@ -25,8 +25,8 @@ from adapters.preparation import named_version
 from adapters.profiles.library import located, profiles_of, served_profile
 from adapters.profiles.profile import Profile
 from adapters.settings import Settings
-from adapters.store.adaptations import AdaptationStore
 from adapters.store.exported import export_version
+from adapters.store.places import places_of
 from adapters.store.tasks import TaskStore
 from robustify.errors import InvalidInputError, ModelError, UnknownTaskError
 from workers.commands.app import (
@@ -128,7 +128,7 @@ def imported(
     name: str, fields: Mapping[str, object], source: Source, answers: bool, settings: Settings
 ) -> ImportedTask:
     """What became of it; all that can be refused without loading a model is refused before."""
-    profile, tasks = served_profile(settings), TaskStore(settings.state.tasks)
+    profile, tasks = served_profile(settings), places_of(settings).tasks_of()
     asked = checked_import({"name": name, **with_known_labels(name, fields, tasks)}, profile) if source.lora else None
     # Imported once the request is in order: the model libraries take seconds.
     from adapters.models.process import set_up
@@ -136,7 +136,7 @@ def imported(
     from workers.adaptation.importing import Importer
 
     set_up(profile, settings)
-    store = AdaptationStore(settings.state.adaptations)
+    store = places_of(settings).adaptations
     importer = Importer(Workshop(profile, settings), tasks, store, answers)
     if asked is None or source.lora is None:
         return importer.from_folder(name, source.folder or Path())
@@ -169,12 +169,12 @@ def with_known_labels(name: str, fields: Mapping[str, object], tasks: TaskStore)
 
 
 def exported(named: str, target: Path, settings: Settings) -> Exported:
-    task, version = named_version(named, TaskStore(settings.state.tasks))
+    task, version = named_version(named, places_of(settings).tasks_of())
     if version.adaptation is None:
         raise InvalidInputError(
             f"version {version.number} of task {task.name!r} is its labels alone: nothing was adapted", field="task"
         )
-    adaptation = AdaptationStore(settings.state.adaptations).get(version.adaptation)
+    adaptation = places_of(settings).adaptations.get(version.adaptation)
     profile = profile_with(adaptation.models, settings)
     files = export_version(task, version, adaptation, profile, target.absolute())
     return Exported(

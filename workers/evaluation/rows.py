@@ -5,10 +5,10 @@ import io
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from multiprocessing import active_children, get_context
@@ -20,7 +20,8 @@ from PIL import Image
 
 from adapters.child_process import end_with
 from adapters.contract.choice import PROFILE
-from adapters.contract.results import PredictResult, Voted
+from adapters.contract.label_sets import FIELD as LABEL_SETS
+from adapters.contract.results import CertifySetsResult, PredictResult, Voted
 from adapters.contract.templates import prompt_fields
 from adapters.models.catalogue import load_models
 from adapters.profiles.fingerprint import engine_digest
@@ -29,14 +30,16 @@ from robustify.errors import InvalidInputError, RobustifyError
 from robustify.pipeline import identity_denoiser
 from robustify.smoothing.algorithms import certify, predict
 from robustify.smoothing.decisions import select
+from robustify.smoothing.label_sets import certify_label_sets, votes_of_sets
 from robustify.smoothing.looks import Looks
 from robustify.smoothing.predict_rules import predict_rule
-from robustify.smoothing.rules import PredictRule
+from robustify.smoothing.rules import Outcome, PredictRule
 from robustify.smoothing.seeds import public_seed
 from robustify.smoothing.votes import NoisyVotes
-from robustify.types import Phase, PredictTest
+from robustify.types import Phase, PredictTest, Task
 from workers.counting import VoteMaker, samples_of
 from workers.evaluation.data.dataset import Dataset, Sample
+from workers.evaluation.label_sets import NamedLabelSet, RowOfSet
 from workers.evaluation.runs import UNREADABLE, Evaluation, Row, RowSource
 from workers.server_client import Server, server_at
 
@@ -51,9 +54,9 @@ def row_source(
 ) -> RowSource:
     """One process, several, or a server."""
     if evaluation.server:
-        if evaluation.method != "denoised":
+        if evaluation.smoothing != "denoised":
             raise InvalidInputError("a server only answers with denoised smoothing", field="server")
-        return partial(server_rows, evaluation, dataset, server_at(evaluation.server, say))
+        return partial(server_rows, evaluation, dataset, partial(server_at, evaluation.server, say))
     if workers > 1:
         return partial(parallel_rows, evaluation, dataset, workers)
     return partial(local_rows, evaluation, dataset)
@@ -99,25 +102,52 @@ def ended_at_once(pool: ProcessPoolExecutor) -> Iterator[ProcessPoolExecutor]:
     pool.shutdown()
 
 
-def server_rows(evaluation: Evaluation, dataset: Dataset, server: Server, indices: list[int]) -> Iterable[Row]:
-    """Rows from a running server, with its own secret noise; images are sent as 8-bit PNG of the canonical size."""
+def server_rows(
+    evaluation: Evaluation, dataset: Dataset, connect: Callable[[], Server], indices: list[int]
+) -> Iterable[Row]:
+    """Rows from a running server, with its own secret noise; images are sent as 8-bit PNG of the canonical size. Its
+    connections are closed at the end."""
+    with closing(connect()) as server:
+        yield from (server_row(evaluation, dataset.sample(index), server) for index in indices)
+
+
+def server_row(evaluation: Evaluation, sample: Sample, server: Server) -> Row:
+    """One image's row."""
+    if sample.tensor is None:
+        return unreadable_row(sample, evaluation.digest)
     fields = {
         **({PROFILE: evaluation.asked_profile} if evaluation.asked_profile else {}),
-        "labels": list(evaluation.task.labels),
+        **labels_asked(evaluation.task),
         **prompt_fields(evaluation.task.all_templates),
         **evaluation.procedure.fields(evaluation.parameters),
     }
-    ask = server.predict if evaluation.procedure.test else server.certify
-    for index in indices:
-        sample = dataset.sample(index)
-        if sample.tensor is None:
-            yield unreadable_row(sample, evaluation.digest)
-            continue
-        result = ask(png_of(sample.tensor), fields, no_progress)
-        fingerprint = result.model.fingerprint
-        yield row_of(sample, evaluation.digest, result.seconds, said_by(result)).model_copy(
-            update={"fingerprint": fingerprint}
-        )
+    result = asked_of(server, evaluation, png_of(sample.tensor), fields)
+    if isinstance(result, CertifySetsResult):
+        said = said_of_sets(result, evaluation.label_sets, sample.label)
+    else:
+        said = said_by(result)
+    row = row_of(sample, evaluation.digest, result.seconds, said)
+    return row.model_copy(update={"fingerprint": result.model.fingerprint})
+
+
+def labels_asked(task: Task) -> dict[str, object]:
+    """Of a request: one label set, or several."""
+    if task.set_sizes:
+        return {LABEL_SETS: [list(labels) for labels in task.label_sets]}
+    return {"labels": list(task.labels)}
+
+
+def asked_of(
+    server: Server, evaluation: Evaluation, image: bytes, fields: Mapping[str, object]
+) -> Voted | CertifySetsResult:
+    """What a server answers about an image."""
+    if evaluation.procedure.test:
+        return server.predict(image, fields, no_progress)
+    if not evaluation.label_sets:
+        return server.certify(image, fields, no_progress)
+    found = server.certify_together(image, fields, no_progress)
+    assert isinstance(found, CertifySetsResult)
+    return found
 
 
 def row_of(sample: Sample, run: str, seconds: float, found: "Found") -> Row:
@@ -144,6 +174,31 @@ def said_by(result: Voted) -> "Found":
     return {**common, "answer": select(selected), "radius": radius, "p_lower": p_lower, "selection_votes": selected}
 
 
+def said_of_sets(result: CertifySetsResult, sets: Sequence[NamedLabelSet], label: int) -> "Found":
+    """Likewise, of several label sets."""
+    in_sets = tuple(
+        RowOfSet(
+            label_set=one.name,
+            label=one.right(label),
+            answer=select(tuple(vote.count for vote in found.selection_votes)),
+            radius=found.radius,
+            p_lower=found.p_lower,
+            selection_votes=tuple(vote.count for vote in found.selection_votes),
+            votes=tuple(vote.count for vote in found.votes),
+            outcome=found.outcome.value,
+        )
+        for one, found in zip(sets, result.sets, strict=True)
+    )
+    return {**of_several_sets(in_sets), "samples": result.samples_used}
+
+
+def of_several_sets(in_sets: tuple[RowOfSet, ...]) -> "Found":
+    """What a row says of them: no answer and no radius of its own."""
+    is_certified = any(found.radius is not None for found in in_sets)
+    outcome = Outcome.CERTIFIED if is_certified else Outcome.ABSTAINED
+    return {"answer": None, "radius": None, "outcome": outcome.value, "sets": in_sets}
+
+
 def no_progress(done: int, total: int) -> None:
     """One image is no progress worth telling."""
 
@@ -166,6 +221,7 @@ class Found(TypedDict, total=False):
     votes: tuple[int, ...]
     outcome: str
     samples: int
+    sets: tuple[RowOfSet, ...]
 
 
 class Evaluator:
@@ -175,7 +231,7 @@ class Evaluator:
         self.evaluation = evaluation
         profile, settings = served_profile(evaluation.settings), evaluation.settings
         models = load_models(profile, settings)
-        if evaluation.method != "denoised":
+        if evaluation.smoothing != "denoised":
             models = replace(models, denoiser_for=lambda task: identity_denoiser)
         self.models, self.device = models, models.device
         self.model = VoteMaker(profile, engine_digest(profile, settings), models, settings)
@@ -185,11 +241,15 @@ class Evaluator:
         if sample.tensor is None:
             return unreadable_row(sample, self.evaluation.digest)
         started = time.perf_counter()
-        found = self.answer(sample.tensor)
+        if self.evaluation.label_sets:
+            found = self.certify_sets(sample.tensor, sample.label)
+        else:
+            found = self.answer(sample.tensor)
         return row_of(sample, self.evaluation.digest, round(time.perf_counter() - started, 3), found)
 
     def answer(self, image: np.ndarray) -> Found:
-        if self.evaluation.method == "no-smoothing":
+        """In one label set."""
+        if self.evaluation.smoothing == "no-smoothing":
             return self.classify(image)
         return self.certify(image) if self.evaluation.procedure.test is None else self.predict(image)
 
@@ -211,6 +271,26 @@ class Evaluator:
             "outcome": found.verdict.outcome.value,
             "samples": found.selection.samples + found.tally.samples,
         }
+
+    def certify_sets(self, image: np.ndarray, label: int) -> Found:
+        """In several: each noisy copy is embedded once, and votes in each. `label` is the class that is right."""
+        rule, sets = self.evaluation.rule_of_sets, self.evaluation.label_sets
+        found = certify_label_sets(rule, self.counter(image, Phase.SELECT), self.counter(image, Phase.ESTIMATE))
+        each = zip(sets, found.selections, votes_of_sets(found.tally.votes, rule.sizes), found.verdicts, strict=True)
+        in_sets = tuple(
+            RowOfSet(
+                label_set=one.name,
+                label=one.right(label),
+                answer=selection.index,
+                radius=verdict.radius,
+                p_lower=verdict.p_lower,
+                selection_votes=tuple(selection.votes),
+                votes=votes,
+                outcome=verdict.outcome.value,
+            )
+            for one, selection, votes, verdict in each
+        )
+        return {**of_several_sets(in_sets), "samples": found.selections[0].samples + found.tally.samples}
 
     def predict(self, image: np.ndarray) -> Found:
         prediction = predict(self.predict_rule, self.counter(image, Phase.PREDICT))

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from adapters.canonical_json import text_digest
-from adapters.contract.looks import certificate_looks
+from adapters.contract.looks import CertificateLooks, certificate_looks
 from adapters.profiles.fingerprint import engine_digest
 from adapters.profiles.library import served_profile
 from adapters.settings import Settings
@@ -26,19 +26,21 @@ from robustify.evaluation.metrics import (
     silence_rate,
 )
 from robustify.smoothing.certify_rules import certify_rule
+from robustify.smoothing.label_sets import LabelSets, label_sets_rule
 from robustify.smoothing.rules import CertifyRule
 from robustify.types import SmoothingParameters, Task
 from workers.evaluation.data.dataset import DataReport
+from workers.evaluation.label_sets import NamedLabelSet, RowOfSet
 from workers.evaluation.procedure import Procedure
 
-Method = Literal["denoised", "no-denoiser", "no-smoothing"]
+Smoothing = Literal["denoised", "no-denoiser", "no-smoothing"]
 """Denoised smoothing; smoothing of the bare classifier (CLIP-Smooth); the bare classifier on the clean image."""
 UNREADABLE = "unreadable"
 """The outcome of an image whose file cannot be used."""
 
 
 class Row(BaseModel):
-    """What became of one image; a row has the fields that its method knows."""
+    """What became of one image; a row has the fields that its smoothing knows."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -64,8 +66,15 @@ class Row(BaseModel):
     samples: int | None = None
     fingerprint: str | None = None
     """Of the server's function."""
+    sets: tuple[RowOfSet, ...] | None = None
+    """Of several label sets, what became of it in each; then it has no answer and no radius of its own."""
     votes_for_each_sample: str | None = None
     """Of a recording (`benchmarks/studies/recording.py`): a digit for each sample."""
+
+    @property
+    def image_outcome(self) -> ImageOutcome:
+        """What the figures count."""
+        return ImageOutcome(self.label, self.answer, self.radius)
 
     @property
     def line(self) -> str:
@@ -107,40 +116,54 @@ class Evaluation:
 
     settings: Settings
     task: Task
-    method: Method
+    smoothing: Smoothing
     parameters: SmoothingParameters
     dataset_digest: str
     server: str | None = None
     procedure: Procedure = Procedure()
     asked_profile: str | None = None
     """What a server is asked for by name; without it, it takes its first."""
+    label_sets: tuple[NamedLabelSet, ...] = ()
+    """Several, which share alpha, and whose labels are those of the task; empty where there is one."""
 
     @property
     def rule(self) -> CertifyRule:
         """Of CERTIFY, with looks as a server has them."""
-        procedure = self.procedure
-        planned = certificate_looks(procedure.bound, served_profile(self.settings), self.settings)
+        procedure, planned = self.procedure, self.planned
         aims = (procedure.target_radius, procedure.tolerance)
         return certify_rule(self.parameters, procedure.bound, *aims, planned.looks, planned.selection_looks)
+
+    @property
+    def rule_of_sets(self) -> LabelSets:
+        """Likewise, of several label sets."""
+        bound = self.procedure.bound
+        return label_sets_rule(self.parameters, self.task.sizes, bound, self.planned.selection_looks)
+
+    @property
+    def planned(self) -> CertificateLooks:
+        return certificate_looks(self.procedure.bound, served_profile(self.settings), self.settings)
 
     @cached_property
     def digest(self) -> str:
         """Rows of one file carry one digest: a run is never continued with other settings."""
         profile, settings = served_profile(self.settings), self.settings
-        parts = {
+        parts: dict[str, object] = {
             "engine": engine_digest(profile, settings),
             "dataset": self.dataset_digest,
             "server": self.server,
             "labels": self.task.labels,
             "template": self.task.template,
             "adaptation": self.task.adaptation,
-            "method": self.method,
+            # As it was called in the first rows, which are resumed.
+            "method": self.smoothing,
             "parameters": asdict(self.parameters),
         }
         if self.asked_profile:
             parts["asked_profile"] = self.asked_profile
         if self.task.templates:
             parts["templates"] = self.task.templates
+        if self.label_sets:
+            parts["label_sets"] = [asdict(one) for one in self.label_sets]
         if self.procedure != Procedure():
             parts["procedure"] = {**asdict(self.procedure), "shard_samples": profile.samples_per_shard(settings)}
         return text_digest(json.dumps(parts, sort_keys=True))[:16]
@@ -155,6 +178,8 @@ class Kept:
     seconds: float
     fingerprint: str | None
     unreadable: UnreadableFile | None
+    in_sets: tuple[ImageOutcome, ...] = ()
+    """Of several label sets."""
 
 
 def evaluate(
@@ -176,22 +201,34 @@ def all_rows(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Kept]:
     """What the summary needs of the rows of all images, of which those that `rows_file` does not have are appended."""
+    return rows_of_images(evaluation, range(images), rows_file, new_rows, on_progress)
+
+
+def rows_of_images(
+    evaluation: Evaluation,
+    indices: Sequence[int],
+    rows_file: Path,
+    new_rows: RowSource,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Kept]:
+    """The same of some images, in their order."""
     rows = {row.index: kept(row) for row in read_rows(rows_file, evaluation.digest)}
-    missing = [index for index in range(images) if index not in rows]
+    missing = [index for index in indices if index not in rows]
     rows_file.parent.mkdir(parents=True, exist_ok=True)
     with rows_file.open("a", encoding="utf-8") as file:
         for row in new_rows(missing) if missing else ():
             file.write(row.line)
             file.flush()
             rows[row.index] = kept(row)
-            on_progress(len(rows), images)
-    return [rows[index] for index in range(images)]
+            on_progress(len(rows), len(indices))
+    return [rows[index] for index in indices]
 
 
 def kept(row: Row) -> Kept:
     is_read = row.outcome != UNREADABLE
     unreadable = None if is_read else UnreadableFile(file=row.file or str(row.index), problem=row.problem or "")
-    return Kept(ImageOutcome(row.label, row.answer, row.radius), row.samples, row.seconds, row.fingerprint, unreadable)
+    in_sets = tuple(found.image_outcome for found in row.sets or ())
+    return Kept(row.image_outcome, row.samples, row.seconds, row.fingerprint, unreadable, in_sets)
 
 
 def read_rows(path: Path, digest: str) -> Iterator[Row]:
@@ -234,7 +271,7 @@ def summary(evaluation: Evaluation, rows: Sequence[Kept]) -> Summary:
     if len({row.fingerprint for row in read}) > 1:
         raise InvalidInputError("the server changed its models during the run: name another --output", field="output")
     outcomes = [row.outcome for row in read]
-    parameters, smoothed = evaluation.parameters, evaluation.method != "no-smoothing"
+    parameters, smoothed = evaluation.parameters, evaluation.smoothing != "no-smoothing"
     certifies = smoothed and evaluation.procedure.test is None
     samples = parameters.n0 + parameters.n if smoothed else 1
     return Summary(

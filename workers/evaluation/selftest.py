@@ -28,6 +28,7 @@ from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
+from adapters.store.places import places_of
 from adapters.store.tensors import ImageStore
 from robustify.errors import RobustifyError
 from robustify.smoothing.lattice import CHANNELS
@@ -228,7 +229,7 @@ def submit(board: JobBoard, trial: Trial) -> str:
 
 
 def random_trials(claim: Claim, count: int, settings: Settings, alpha: float) -> Iterator[Trial]:
-    profile, store = find_profile(settings.profile, settings), ImageStore(settings.state.images)
+    profile, store = find_profile(settings.profile, settings), places_of(settings).images
     normal = linear_weights((CHANNELS, profile.side, profile.side))
     for index, drawn in enumerate(random_images(count, profile.side)):
         image, margin = tested_image(claim, drawn, exact_margin(drawn), normal)

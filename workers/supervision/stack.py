@@ -1,5 +1,6 @@
 """The whole service on one machine: the queue server when none is given, one worker, and the API."""
 
+import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,13 +17,14 @@ from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 from adapters.store.api_keys import check_listening
 from robustify.errors import RobustifyError
+from workers.supervision.gpus import environment_of_gpu
 from workers.supervision.processes import Child, Supervisor
 
 
 @contextmanager
-def running_stack(settings: Settings, workers: int = 1) -> Iterator[Supervisor]:
-    """Start everything that `settings` do not name as running elsewhere, with so many workers for each profile; end it
-    on the way out.
+def running_stack(settings: Settings, workers: int = 1, gpus: Sequence[str] = ()) -> Iterator[Supervisor]:
+    """Start everything that `settings` do not name as running elsewhere, with so many workers for each profile, or one
+    for each of the `gpus`; end it on the way out.
     """
     profiles = served_profiles(settings)
     for profile in profiles:
@@ -36,7 +38,7 @@ def running_stack(settings: Settings, workers: int = 1) -> Iterator[Supervisor]:
         server = None if settings.redis_url else stack.enter_context(own_server(settings))
         url = server.url if server else settings.redis_url
         environment = environment_of(settings.model_copy(update={"redis_url": url}))
-        children = [*worker_children(profiles, workers, environment), api_child(environment)]
+        children = [*worker_children(profiles, workers, environment, gpus), api_child(environment)]
         yield stack.enter_context(Supervisor(children, server))
 
 
@@ -79,13 +81,23 @@ def secret_fields() -> set[str]:
     return {name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation)}
 
 
-def worker_children(profiles: Sequence[Profile], workers: int, environment: dict[str, str]) -> list[Child]:
-    """So many for each profile: a worker has one."""
-    names = [profile.name for profile in profiles for _ in range(workers)]
+def worker_children(
+    profiles: Sequence[Profile], workers: int, environment: dict[str, str], gpus: Sequence[str] = ()
+) -> list[Child]:
+    """So many for each profile, since a worker has one; where GPUs are named, one for each, which sees no other."""
+    places: list[dict[str, str]] = [environment_of_gpu(gpu) for gpu in gpus] or [{}] * workers
+    wanted = [(profile.name, place) for profile in profiles for place in places]
+    share = share_of_cores(len(wanted))
     return [
-        Child(f"worker-{index}", ("-m", "workers"), {**environment, "ROBUSTIFY_PROFILE": name})
-        for index, name in enumerate(names)
+        Child(f"worker-{index}", ("-m", "workers"), {**share, **environment, **place, "ROBUSTIFY_PROFILE": name})
+        for index, (name, place) in enumerate(wanted)
     ]
+
+
+def share_of_cores(workers: int) -> dict[str, str]:
+    """Threads of each of several workers where no setting says it: else each computes on all cores, and its threads
+    wait for cores that others have."""
+    return {"ROBUSTIFY_THREADS": str(max(1, (os.cpu_count() or 1) // workers))} if workers > 1 else {}
 
 
 def api_child(environment: dict[str, str]) -> Child:

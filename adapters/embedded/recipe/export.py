@@ -8,6 +8,7 @@ Takes seconds. The averaged weights are exported; CLIP's in half precision (17.6
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -52,10 +53,10 @@ def save_pipeline(pipeline: DiffusionPipeline, folder: Path) -> None:
     pipeline.save_pretrained(folder, safe_serialization=True)
 
 
-def save_clip(work: Path, folder: Path) -> None:
+def save_clip(weights: Mapping[str, torch.Tensor], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     model = open_clip.CLIP(**MODEL_CONFIG)
-    model.load_state_dict(averaged_weights(work))
+    model.load_state_dict(weights)
     config = {"model_cfg": MODEL_CONFIG, "preprocess_cfg": PREPROCESSING}
     (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     tensors = {name: tensor.contiguous() for name, tensor in model.half().state_dict().items()}
@@ -91,7 +92,7 @@ def main(
     )
     if base_:
         save_pipeline(IFPipeline(unet=averaged_unet(base.create_unet(width), base_), **parts), output / "generator")
-    save_clip(clip, output / "clip")
+    save_clip(averaged_weights(clip), output / "clip")
     write_manifest(output)
 
 

@@ -117,7 +117,7 @@ def export(
     pipeline = IFPipeline.from_pretrained(BUNDLED / "generator", use_safetensors=True, **NO_FILTERS)
     pipeline.unet.load_state_dict(averaged_weights(base_))
     save_pipeline(pipeline, folder / "generator")
-    save_clip(clip_, folder / "clip")
+    save_clip(averaged_weights(clip_), folder / "clip")
     write_manifest(folder)
     state.profiles.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(PROFILE, state.profiles / PROFILE.name)

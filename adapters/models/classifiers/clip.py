@@ -14,8 +14,8 @@ from torch.func import functional_call
 from adapters.hub.config_checks import OPEN_CLIP_CONFIG, check_open_clip, read_config
 from adapters.models.classifiers.clip_layouts import is_of_transformers, load_from_transformers
 from adapters.models.classifiers.clip_tokens import Tokenizer, check_tokenizer, tokens_of
-from adapters.models.classifiers.ensembles import mean_direction
-from adapters.models.classifiers.text_checks import check_distinct
+from adapters.models.classifiers.ensembles import in_parts, mean_direction
+from adapters.models.classifiers.text_checks import check_distinct_in_sets
 from robustify.errors import ModelFilesError
 from robustify.types import Task
 
@@ -59,8 +59,9 @@ class ClipModel:
         overrides = {name: torch.empty_like(loaded[name]).copy_(tensor) for name, tensor in changed.items()}
         return replace(self, overrides=overrides)
 
-    @property
+    @cached_property
     def logit_scale(self) -> float:
+        """No training changes it. Read once: whoever reads a number of a GPU waits for all that it was asked before."""
         scale: torch.Tensor = self.model.logit_scale  # type: ignore[assignment]
         return float(scale.exp())
 
@@ -103,8 +104,9 @@ class ClipModel:
     @torch.no_grad()
     def zero_shot(self, task: Task) -> ZeroShotClassifier:
         """The classifier for a task's prompts; refuses prompts that the text encoder cannot read or tell apart."""
-        features = mean_direction(torch.stack([self.embed_texts(tokens) for tokens in self.tokens_of(task)]))
-        check_distinct(task.labels, features)
+        embedded = [in_parts(self.embed_texts, tokens) for tokens in self.tokens_of(task)]
+        features = mean_direction(torch.stack(embedded))
+        check_distinct_in_sets(task, features)
         return ZeroShotClassifier(self.without_text_weights(), features)
 
     def without_text_weights(self) -> "ClipModel":

@@ -1,7 +1,18 @@
-"""The mean of a label's features over the templates of a prompt ensemble."""
+"""The features of many labels, and the mean of a label's over the templates of a prompt ensemble."""
+
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
+
+TEXTS_AT_ONCE = 1000
+"""As many labels as one set may have: several sets take no more memory at a time."""
+
+
+def in_parts(embed: Callable[[torch.Tensor], torch.Tensor], tokens: torch.Tensor) -> torch.Tensor:
+    """Features (K, D) of tokens (K, T), embedded so many at a time as fit."""
+    parts: Sequence[torch.Tensor] = torch.split(tokens, TEXTS_AT_ONCE)
+    return torch.cat([embed(part) for part in parts])
 
 
 def mean_direction(features: torch.Tensor) -> torch.Tensor:

@@ -3,16 +3,17 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import nn
 from transformers import AutoModel, AutoTokenizer
 
-from adapters.models.classifiers.ensembles import mean_direction
+from adapters.models.classifiers.ensembles import in_parts, mean_direction
 from adapters.models.classifiers.fixed import SMALL_SIDE, WRONG_SIZE
 from adapters.models.classifiers.preparing import Preparation
-from adapters.models.classifiers.text_checks import check_distinct, check_uncut
+from adapters.models.classifiers.text_checks import check_distinct_in_sets, check_uncut
 from adapters.models.classifiers.transformers_folder import (
     LOADING_FAILURES,
     LOCAL,
@@ -63,8 +64,9 @@ class DualEncoder:
     @torch.no_grad()
     def for_task(self, task: Task) -> DualEncoderClassifier:
         """Refuses labels whose prompts the text encoder cuts off or cannot tell apart."""
-        features = mean_direction(torch.stack([self.embed_texts(tokens) for tokens in self.tokens_of(task)]))
-        check_distinct(task.labels, features)
+        embedded = [in_parts(self.embed_texts, tokens) for tokens in self.tokens_of(task)]
+        features = mean_direction(torch.stack(embedded))
+        check_distinct_in_sets(task, features)
         return DualEncoderClassifier(self, features)
 
     def embed_images(self, images: torch.Tensor) -> torch.Tensor:
@@ -99,11 +101,12 @@ class DualEncoder:
         """In tokens, with those that begin and end it."""
         return int(self.model.config.text_config.max_position_embeddings)
 
-    @property
+    @cached_property
     def logit_scale(self) -> float:
+        """Read once: whoever reads a number of a GPU waits for all that it was asked before."""
         return float(self.model.logit_scale.exp())
 
-    @property
+    @cached_property
     def logit_bias(self) -> float:
         """SigLIP's; CLIP has none."""
         bias = getattr(self.model, "logit_bias", None)

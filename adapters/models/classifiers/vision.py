@@ -62,7 +62,7 @@ def load_torchvision(
     return prepared_classes(network, class_names, preparation(config, network, options, device), dtype)
 
 
-def read_config(folder: Path, options: VisionOptions) -> Config:
+def read_config(folder: Path, options: VisionOptions = PLAIN) -> Config:
     """The folder's config.json, which is not needed where the profile names the architecture."""
     named = {} if options.architecture is None else {"architecture": options.architecture}
     path = folder / "config.json"

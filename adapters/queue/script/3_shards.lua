@@ -7,25 +7,45 @@ local function phase_of(entry, whole)
     stride = entry[5] or whole, may_stop = entry[6] == 1}
 end
 
+-- What decides about a shard, of all fields of its job: read at once, since each command more costs the server as much.
+local LOOKED_AT = {'status', 'expires_at', 'settled', 'queue', 'phase', 'phases', 'shard_samples', 'kind', 'owner',
+  'waits_since', 'fingerprint', 'set_sizes', 'classes', 'copies', 'queue_seconds'}
+
+local function look(id)
+  local job = {}
+  for number, value in ipairs(call('HMGET', job_key(id), unpack(LOOKED_AT))) do job[LOOKED_AT[number]] = value end
+  return job
+end
+
 -- All phases of a job. One that an earlier release submitted has shards of one size.
-local function phases_of(id)
-  local f = call('HMGET', job_key(id), 'phases', 'shard_samples')
+local function phases_in(job)
   local phases = {}
-  for number, entry in ipairs(f[1] and cjson.decode(f[1]) or {}) do phases[number] = phase_of(entry, tonumber(f[2])) end
+  for number, entry in ipairs(job.phases and cjson.decode(job.phases) or {}) do
+    phases[number] = phase_of(entry, tonumber(job.shard_samples))
+  end
   return phases
 end
 
+local function phases_of(id)
+  local f = call('HMGET', job_key(id), 'phases', 'shard_samples')
+  return phases_in({phases = f[1], shard_samples = f[2]})
+end
+
 -- The phase that a job is in, with its queue; `is_last` of the one that decides.
-local function plan_of(id)
-  local f = call('HMGET', job_key(id), 'queue', 'phase')
-  local phases = phases_of(id)
+local function plan_in(job)
+  local phases = phases_in(job)
   for number, plan in ipairs(phases) do
-    if plan.phase == f[2] then
-      plan.queue, plan.is_last = f[1], number == #phases
+    if plan.phase == job.phase then
+      plan.queue, plan.is_last = job.queue, number == #phases
       return plan
     end
   end
   return {}
+end
+
+local function plan_of(id)
+  local f = call('HMGET', job_key(id), 'queue', 'phase', 'phases', 'shard_samples')
+  return plan_in({queue = f[1], phase = f[2], phases = f[3], shard_samples = f[4]})
 end
 
 local function size_at(plan, first) return first < plan.head and plan.step or plan.stride end
@@ -54,9 +74,11 @@ end
 
 local function is_complete(id, plan) return call('HLEN', votes_key(id, plan.phase)) == shards_of(plan) end
 
--- A worker that blocks for want of work looks again. One that finds nothing takes the tokens that are left away.
-local function wake(queue)
-  call('LPUSH', wake_key(queue), '')
+-- So many workers that block for want of work look again. One that finds nothing takes the tokens that are left away.
+local function wake(queue, workers)
+  local tokens = {}
+  for number = 1, math.min(workers or 1, MOST_TOKENS) do tokens[number] = '' end
+  call('LPUSH', wake_key(queue), unpack(tokens))
   call('LTRIM', wake_key(queue), 0, MOST_TOKENS - 1)
 end
 
@@ -68,56 +90,39 @@ local function forget(shard, queue)
   call('LREM', rq_list(queue) .. ':intermediate', 0, shard)
 end
 
-local function enqueue(id, plan, first, front)
+-- Into RQ's list, where no delivery of it is.
+local function deliver(id, plan, first, front)
   local shard = shard_name(id, plan.phase, first)
-  forget(shard, plan.queue)
   local data = cjson.encode({a.shard_function, cjson.null, {id, plan.phase, first, count_of(plan, first)}, {}})
   call('HSET', rq_job(shard), 'data', data, 'origin', plan.queue, 'status', 'queued', 'description', shard,
     'timeout', -1, 'result_ttl', 0, 'failure_ttl', 60)
-  call('SADD', a.rq .. ':queues', rq_list(plan.queue))
   call(front and 'LPUSH' or 'RPUSH', rq_list(plan.queue), shard)
   call('ZADD', held_key(plan.queue), '+inf', shard)
+end
+
+-- Deliver a shard again, before all others.
+local function deliver_again(id, plan, first)
+  forget(shard_name(id, plan.phase, first), plan.queue)
+  deliver(id, plan, first, true)
   wake(plan.queue)
 end
 
-local function enqueue_phase(id)
-  local plan = plan_of(id)
-  for _, first in ipairs(starts(plan, plan.samples)) do enqueue(id, plan, first, false) end
-end
-
--- To the front, in order: a job that has begun ends before another begins, so that few are under way at a time.
-local function enqueue_phase_first(id)
+-- To the end, or to the front, in order: a job that has begun ends before another begins, so that few are under way at a
+-- time.
+local function enqueue_phase(id, front)
   local plan = plan_of(id)
   local firsts = starts(plan, plan.samples)
-  for index = #firsts, 1, -1 do enqueue(id, plan, firsts[index], true) end
+  call('SADD', a.rq .. ':queues', rq_list(plan.queue))
+  for index = 1, #firsts do deliver(id, plan, firsts[front and #firsts + 1 - index or index], front) end
+  wake(plan.queue, #firsts)
 end
 
+-- Forget the deliveries of a phase. That of a shard that is recorded was forgotten then.
 local function forget_phase(id, plan)
-  for _, first in ipairs(plan.phase and starts(plan, plan.samples) or {}) do
-    forget(shard_name(id, plan.phase, first), plan.queue)
+  if not plan.phase or is_complete(id, plan) then return end
+  local recorded = {}
+  for _, first in ipairs(call('HKEYS', votes_key(id, plan.phase))) do recorded[tonumber(first)] = true end
+  for _, first in ipairs(starts(plan, plan.samples)) do
+    if not recorded[first] then forget(shard_name(id, plan.phase, first), plan.queue) end
   end
-end
-
--- A job waits in its owner's lane until it is its turn.
-local function line_up(id)
-  local f = call('HMGET', job_key(id), 'queue', 'owner')
-  if call('RPUSH', lane_key(f[1], f[2]), id) == 1 then call('RPUSH', rotation_key(f[1]), f[2]) end
-  wake(f[1])
-end
-
--- Takes a job out of its lane; false when it was in none.
-local function leave_line(id)
-  local f = call('HMGET', job_key(id), 'queue', 'owner')
-  if not f[2] or call('LREM', lane_key(f[1], f[2]), 1, id) == 0 then return false end
-  if call('EXISTS', lane_key(f[1], f[2])) == 0 then call('LREM', rotation_key(f[1]), 0, f[2]) end
-  return true
-end
-
--- The next job of a queue, each owner's in turn; false when none waits.
-local function next_in_line(queue)
-  local owner = call('LPOP', rotation_key(queue))
-  if not owner then return false end
-  local id = call('LPOP', lane_key(queue, owner))
-  if call('EXISTS', lane_key(queue, owner)) == 1 then call('RPUSH', rotation_key(queue), owner) end
-  return id or ''
 end

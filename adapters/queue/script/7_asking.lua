@@ -28,7 +28,7 @@ end
 
 -- The question of a job counts as asked from here on, whatever becomes of it.
 local function note_question()
-  if a.image == '' then return end
+  if a.image == '' or a.outcome == '' then return end
   local key = questions_key(a.owner, a.image)
   call('SADD', key, string.sub(a.outcome, 1, HALF_A_DIGEST))
   call('EXPIRE', key, a.outcome_seconds)
@@ -36,7 +36,7 @@ end
 
 -- Whether an image was asked as many questions as the operator allows, and this one is another.
 local function has_too_many_questions()
-  if a.image == '' or a.max_questions == 0 then return false end
+  if a.image == '' or a.outcome == '' or a.max_questions == 0 then return false end
   local key = questions_key(a.owner, a.image)
   if call('SISMEMBER', key, string.sub(a.outcome, 1, HALF_A_DIGEST)) == 1 then return false end
   return call('SCARD', key) >= a.max_questions
@@ -57,6 +57,8 @@ local function create(status)
     'classes', a.classes, 'fingerprint', a.fingerprint,
     'expires_at', stamp(now + STORING_SECONDS), 'queue_seconds', a.queue_seconds, 'retention', a.retention,
     'latest', a.latest, 'outcome', a.outcome, 'task', a.task, 'ledger', a.ledger)
+  if #a.set_sizes > 0 then call('HSET', job_key(a.job), 'set_sizes', cjson.encode(a.set_sizes)) end
+  if (a.copies or 1) > 1 then call('HSET', job_key(a.job), 'copies', a.copies) end
   call('SET', latest_key(a.latest), a.job)
 end
 
@@ -67,11 +69,12 @@ local function let_wait(id)
   local expires_at = stamp(now + f[1])
   call('HSET', job_key(id), 'committed', 1, 'expires_at', expires_at, 'waits_since', stamp(now))
   call('ZADD', QUEUED, expires_at, id)
-  line_up(id)
+  lanes.up(id)
 end
 
 local function create_waiting()
   create('queued')
+  note_need(a.task, a.job)
   if a.adapts then call('SET', adapting_key(a.task), a.job, 'EX', a.retention) end
   call('ZADD', QUEUED, stamp(now + STORING_SECONDS), a.job)
   call('ZADD', waiting_key(a.kind), stamp(now), a.job)
@@ -177,9 +180,12 @@ function commands.submit()
   return {'job', unpack(seen(a.job))}
 end
 
--- The image of a job is stored: it may begin.
+-- The image of a job is stored: it may begin. Not while somebody removes it: then it is to be stored once more.
 function commands.commit()
-  if is_live(a.job) then let_wait(a.job) end
+  if not is_live(a.job) then return 1 end
+  if call('EXISTS', removing_key(call('HGET', job_key(a.job), 'image'))) == 1 then return 0 end
+  let_wait(a.job)
+  return 1
 end
 
 -- A job that is done as soon as it is asked for, because its outcome is known; it costs nothing.
@@ -197,6 +203,33 @@ end
 function commands.ticket()
   if owner_of(a.ticket) ~= a.owner then return {} end
   return seen(a.ticket)
+end
+
+function commands.ahead()
+  if owner_of(a.ticket) ~= a.owner then return false end
+  local f = call('HMGET', ticket_key(a.ticket), 'job', 'canceled_at')
+  if not f[1] or f[2] or not is_live(f[1]) then return false end
+  return lanes.ahead_of(f[1])
+end
+
+-- The votes of the phase that decides, shown to an owner before the end, where they may be looked at before it. From here
+-- on the answer counts as given to this owner.
+function commands.watched()
+  if owner_of(a.ticket) ~= a.owner then return {} end
+  local f = call('HMGET', ticket_key(a.ticket), 'job', 'canceled_at')
+  if not f[1] or f[2] or not is_live(f[1]) then return {} end
+  local plan = plan_of(f[1])
+  if not plan.is_last or not plan.may_stop or call('EXISTS', votes_key(f[1], plan.phase)) == 0 then return {} end
+  charge_ledger(f[1], {a.owner})
+  local is_first, owners = unnoted(f[1], {a.owner})
+  return {f[1], call('HGET', job_key(f[1]), 'ledger') or '', is_first, owners, plan.phase,
+    cjson.encode({plan.step, plan.head, plan.stride}), call('HGETALL', votes_key(f[1], plan.phase))}
+end
+
+-- The store has noted what somebody sees of a job before its end.
+function commands.noted()
+  if call('EXISTS', job_key(a.job)) == 0 then return end
+  call('HSET', job_key(a.job), 'noted', 1, 'noted-to:' .. a.owner, 1)
 end
 
 -- An owner wants a job no more. It ends when nobody else waits for it.
@@ -233,7 +266,11 @@ end
 local function erase(ticket)
   local f = call('HMGET', ticket_key(ticket), 'job', 'latest')
   local owner, id = owner_of(ticket), f[1] or ticket
-  local j = call('HMGET', job_key(id), 'outcome', 'latest', 'image', 'task')
+  local j = call('HMGET', job_key(id), 'outcome', 'latest', 'image', 'task', 'settled')
+  if j[5] then
+    call('SADD', erased_key(id), owner)
+    call('EXPIRE', erased_key(id), DAY)
+  end
   let_go(ticket)
   if f[2] and call('GET', latest_of_key(owner, f[2])) == ticket then call('DEL', latest_of_key(owner, f[2])) end
   call('ZREM', DELIVERIES, ticket)
@@ -280,14 +317,19 @@ local function latest_of(key, most)
   return call('ZRANGE', key, from, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, most)
 end
 
--- Whether a ticket is one of those asked for, by kind and status as its owner sees them; an empty text stands for any.
+-- What a result says that it is: every result begins with that.
+local function outcome_in(result) return result and string.match(result, '^{"outcome":"([a-z_]+)"') end
+
+-- Whether a ticket is one of those asked for, by kind, status and outcome as its owner sees them; an empty text stands for
+-- any.
 local function is_asked_for(ticket)
   local f = call('HMGET', ticket_key(ticket), 'job', 'canceled_at')
   if not f[1] then return false end
   is_live(f[1])
   local j = call('HMGET', job_key(f[1]), 'kind', 'status')
   local status = f[2] and 'canceled' or j[2]
-  return j[1] and (a.kind == '' or j[1] == a.kind) and (a.status == '' or status == a.status)
+  if not j[1] or (a.kind ~= '' and j[1] ~= a.kind) or (a.status ~= '' and status ~= a.status) then return false end
+  return a.outcome == '' or not f[2] and outcome_in(call('HGET', job_key(f[1]), 'result')) == a.outcome
 end
 
 -- One page of an owner's list, which looks at `most` tickets at most. Answers with the last one that was looked at,
@@ -316,7 +358,32 @@ function commands.usage()
   return found
 end
 
-function commands.ledger() return call('HGETALL', a.owner == '' and LEDGER or ledger_key(a.owner)) end
+local function ledger_of(owner) return owner == '' and LEDGER or ledger_key(owner) end
+
+-- What was given out, and whether that is all of it: a server that has lost its data counts from nothing.
+function commands.ledger() return {call('EXISTS', LEDGER_KNOWN), call('HGETALL', ledger_of(a.owner))} end
+
+-- Some of the owners' ledgers, from a place on: the next place, which is 0 at the end, and owners and counts in turn.
+function commands.ledgers()
+  local place, keys = unpack(call('SCAN', a.place, 'MATCH', ledger_key('*'), 'COUNT', MANY))
+  local found = {}
+  for _, key in ipairs(keys) do
+    found[#found + 1] = string.sub(key, #ledger_key('') + 1)
+    found[#found + 1] = call('HGETALL', key)
+  end
+  return {place, found}
+end
+
+-- What is stored of the ledger: at least so much was given out.
+function commands.raise_ledger()
+  for owner, counts in pairs(a.sums) do
+    for what, number in pairs(counts) do
+      local counted = tonumber(call('HGET', ledger_of(owner), what) or 0)
+      if counted < number then call('HSET', ledger_of(owner), what, number) end
+    end
+  end
+  call('SET', LEDGER_KNOWN, 1)
+end
 
 function commands.questions() return call('SCARD', questions_key(a.owner, a.image)) end
 
@@ -332,9 +399,9 @@ end
 
 function commands.wants_image() return is_image_wanted() and 1 or 0 end
 
--- Whether an image is wanted no more; it is forgotten then.
+-- Whether an image is wanted no more, and nobody else removes it; it is forgotten then, and is the caller's to remove.
 function commands.drop_image()
-  if is_image_wanted() then return 0 end
+  if is_image_wanted() or not call('SET', removing_key(a.image), 1, 'NX', 'EX', REMOVING_SECONDS) then return 0 end
   for _, owner in ipairs(call('SMEMBERS', owners_of_key(a.image))) do
     call('ZREM', images_of_key(owner), a.image)
     call('DEL', tickets_about_key(owner, a.image))
@@ -343,3 +410,6 @@ function commands.drop_image()
   call('DEL', owners_of_key(a.image))
   return 1
 end
+
+-- An image that was dropped is removed: whoever stores it from here on is not disturbed.
+function commands.removed() call('DEL', removing_key(a.image)) end

@@ -21,7 +21,7 @@ local function next_name(queue)
   for _ = 1, MANY do
     local name = call('LMOVE', list, list .. ':intermediate', 'LEFT', 'RIGHT')
     if name then return name end
-    local id = next_in_line(queue)
+    local id = lanes.next(queue)
     if not id then return false end
     if id ~= '' and is_live(id) and call('HGET', job_key(id), 'status') == 'queued' then enqueue_phase(id) end
   end
@@ -62,17 +62,19 @@ end
 
 local function is_of_engine(queue) return a.engine == '' or string.match(queue, ':(%x+)$') == a.engine end
 
--- Leases a shard, and tells its job; nothing when it is not wanted, another's, or of another engine than the one given.
+-- Leases a shard, and tells its job, or what may have changed of one that the caller knows; nothing when it is not wanted,
+-- another's, or of another engine than the one given.
 function commands.lease()
-  local shard = shard_name(a.job, a.phase, a.first)
-  if refusal(a.job, a.phase, a.first, a.count) then return {} end
-  local queue = plan_of(a.job).queue
+  local shard, job = shard_name(a.job, a.phase, a.first), look(a.job)
+  if refusal(a.job, job, a.phase, a.first, a.count) then return {} end
+  local queue = job.queue
   if is_leased_to_another(shard, queue) or not is_of_engine(queue) then return {} end
-  begin(a.job)
+  begin(a.job, job)
   call('LREM', rq_list(queue) .. ':intermediate', 0, shard)
   call('ZADD', held_key(queue), stamp(now + a.seconds), shard)
   call('HSET', OWNERS, shard, a.owner)
-  return call('HGETALL', job_key(a.job))
+  if not a.knows then return call('HGETALL', job_key(a.job)) end
+  return {'known', call('HMGET', job_key(a.job), 'started_at', 'samples_done', 'stage')}
 end
 
 function commands.renew()
@@ -85,10 +87,11 @@ end
 function commands.release()
   local shard = shard_name(a.job, a.phase, a.first)
   if not owns(shard) then return end
-  local plan = plan_of(a.job)
+  local job = look(a.job)
+  local plan = plan_in(job)
   if not plan.queue then return call('HDEL', OWNERS, shard) end
-  if refusal(a.job, a.phase, a.first, a.count) then return forget(shard, plan.queue) end
-  enqueue(a.job, plan, a.first, true)
+  if refusal(a.job, job, a.phase, a.first, a.count) then return forget(shard, plan.queue) end
+  deliver_again(a.job, plan, a.first)
 end
 
 -- A job and the votes of its phases, as they are at one moment.
@@ -114,28 +117,30 @@ local function refuse_votes(why)
 end
 
 function commands.record()
-  local why = refusal(a.job, a.phase, a.first, a.count)
+  local job = look(a.job)
+  local why, plan = refusal(a.job, job, a.phase, a.first, a.count)
   if why then return refuse_votes(why) end
-  if a.phase == 'adapt' then return refuse_votes('no-votes') end
-  if call('HGET', job_key(a.job), 'fingerprint') ~= a.fingerprint then return refuse_votes('other-fingerprint') end
-  local votes = cjson.decode(a.votes)
-  if not have_votes_for(a.job, votes, a.count) then return refuse_votes('impossible-votes') end
-  local plan = plan_of(a.job)
-  begin(a.job)
+  if a.phase == 'adapt' or a.phase == 'preview' then return refuse_votes('no-votes') end
+  if job.fingerprint ~= a.fingerprint then return refuse_votes('other-fingerprint') end
+  local fewest = fewest_votes(job, cjson.decode(a.votes), a.count)
+  if not fewest then return refuse_votes('impossible-votes') end
+  begin(a.job, job)
   call('HSET', votes_key(a.job, a.phase), a.first, a.votes)
-  call('HINCRBY', job_key(a.job), 'samples_done', a.count)
+  local copies = a.count * copies_in(job)
+  call('HINCRBY', job_key(a.job), 'samples_done', copies)
   count('shards:counted')
-  count('samples:' .. (call('HGET', job_key(a.job), 'kind') or 'unknown'), a.count)
-  if sum_of(votes) < a.count then count('votes:lacking', a.count - sum_of(votes)) end
+  count('samples:' .. (job.kind or 'unknown'), copies)
+  if fewest < a.count then count('votes:lacking', a.count - fewest) end
   forget(shard_name(a.job, a.phase, a.first), plan.queue)
-  prolong(a.job)
+  prolong_now_and_then(a.job, job)
   tell(a.job, 'moved')
-  if not is_complete(a.job, plan) and not plan.may_stop then return {'counted', 0} end
+  if not plan.may_stop and not is_complete(a.job, plan) then return {'counted', 0} end
   call('ZADD', DUE, stamp(now + a.seconds), a.job)
   return {'counted', 1, standing()}
 end
 
--- Stores the class that the first selection samples chose, and plans the next phase; the first choice stands.
+-- Stores what the first selection samples chose, the class or one of each label set, and plans the next phase; the first
+-- choice stands.
 function commands.select()
   local chosen = call('HGET', job_key(a.job), 'selected')
   if chosen then return chosen end
@@ -143,17 +148,19 @@ function commands.select()
   if not is_live(a.job) or plan.phase ~= 'select' or not may_settle(a.job, plan, a.samples) then return false end
   local following = phases_of(a.job)[2]
   forget_phase(a.job, plan)
-  call('HSET', job_key(a.job), 'selected', a.index, 'selection_samples', a.samples, 'phase', following.phase)
+  call('HSET', job_key(a.job), 'selected', a.chosen, 'selection_samples', a.samples, 'phase', following.phase)
   call('ZREM', DUE, a.job)
   prolong(a.job)
-  enqueue_phase_first(a.job)
-  return tostring(a.index)
+  enqueue_phase(a.job, true)
+  return a.chosen
 end
 
--- A settled job: its result, whether that is the outcome of its question, of which image, and whose.
+-- A settled job: its result, whether that is the outcome of its question, of which image, and whose; and what the store is
+-- to note in the ledger (`unnoted`), which is nothing where the outcome was known.
 local function settled(id)
-  local f = call('HMGET', job_key(id), 'settled', 'lacking', 'image', 'outcome')
-  return {'settled', f[1], f[2] and 0 or 1, f[3] or '', f[4] or '', owners_of(id)}
+  local f = call('HMGET', job_key(id), 'settled', 'lacking', 'image', 'outcome', 'charged_as')
+  local is_first, unnoted_owners = unnoted(id, owners_of(id))
+  return {'settled', f[1], f[2] and 0 or 1, f[3] or '', f[4] or '', owners_of(id), f[5] or '', is_first, unnoted_owners}
 end
 
 -- Settles a job, with all shards of the last phase or, where its first samples may settle the answer, with theirs, and
@@ -164,7 +171,8 @@ end
 function commands.settle()
   if not is_live(a.job) then return {'not-live'} end
   if call('HEXISTS', job_key(a.job), 'settled') == 1 then return settled(a.job) end
-  local plan, phases = plan_of(a.job), phases_of(a.job)
+  local job = look(a.job)
+  local plan, phases = plan_in(job), phases_in(job)
   local f = call('HMGET', job_key(a.job), 'outcome', 'owner', 'ledger', 'queue_seconds', 'retention')
   if not plan.is_last or not may_settle(a.job, plan, a.samples) then return {'incomplete'} end
   local outcome = call('GET', outcome_key(f[2] or '', f[1]))
@@ -173,15 +181,15 @@ function commands.settle()
   local recorded = recorded_votes(a.job, phases, used)
   if not a.is_stored and not is_made_of(a.job, recorded) then return {'other-votes'} end
   if not outcome then
-    if f[3] then call('HINCRBY', LEDGER, f[3], 1) end
-    local is_whole = has_all_votes(recorded, phases, used)
+    charge_ledger(a.job, owners_of(a.job))
+    if f[3] then call('HSET', job_key(a.job), 'charged_as', f[3]) end
+    local is_whole = has_all_votes(a.job, recorded, phases, used)
     if not is_whole then call('HSET', job_key(a.job), 'lacking', 1) end
     for _, owner in ipairs(owners_of(a.job)) do
-      if owner ~= '' and f[3] then call('HINCRBY', ledger_key(owner), f[3], 1) end
       if is_whole then call('SET', outcome_key(owner, f[1]), a.result, 'NX', 'EX', f[4] + f[5]) end
     end
   end
-  call('HSET', job_key(a.job), 'settled', a.result, 'samples_done', sum_of(used))
+  call('HSET', job_key(a.job), 'settled', a.result, 'samples_done', sum_of(used) * copies_in(job))
   call('ZADD', DUE, stamp(now + a.seconds), a.job)
   forget_phase(a.job, plan)
   return settled(a.job)
@@ -193,14 +201,28 @@ function commands.settled()
   return settled(a.job)
 end
 
--- Ends a settled job: from here on its result is read. Answers whether it was this call, and who holds the job.
+-- Which of those who were to be answered have let go of a job, or erased it, since it was settled. Of a job that the server
+-- has lost nobody has.
+local function gone_since()
+  local gone, is_known = {}, call('EXISTS', job_key(a.job)) == 1
+  for _, owner in ipairs(a.owners) do
+    local has_let_go = is_known and call('HEXISTS', tickets_key(a.job), owner) == 0
+    if has_let_go or call('SISMEMBER', erased_key(a.job), owner) == 1 then gone[#gone + 1] = owner end
+  end
+  return gone
+end
+
+-- Ends a settled job, whose outcome is stored: from here on its result is read. Answers whether it was this call, and who
+-- is to forget it.
 function commands.publish()
-  local result = is_live(a.job) and call('HGET', job_key(a.job), 'settled')
-  if not result then return {0, owners_of(a.job)} end
-  call('HSET', job_key(a.job), 'result', result)
-  call('HDEL', job_key(a.job), 'settled')
+  local gone = gone_since()
+  if not is_live(a.job) or call('HEXISTS', job_key(a.job), 'settled') == 0 then return {0, gone} end
+  call('HSET', job_key(a.job), 'result', a.result)
   close(a.job, 'succeeded', a.ended_as)
-  return {1, owners_of(a.job)}
+  call('HDEL', job_key(a.job), 'settled')
+  local question = call('HGET', job_key(a.job), 'outcome') or ''
+  for _, owner in ipairs(a.owners) do call('EXPIRE', outcome_key(owner, question), STORED_SECONDS, 'LT') end
+  return {1, gone}
 end
 
 -- How far the holder of a job's only shard is; a job that moves lives on.
@@ -222,14 +244,25 @@ function commands.complete()
   return 1
 end
 
--- The jobs that are not done and answer with, or adapt, a task.
-function commands.jobs_of()
-  local found = {}
+-- Jobs of earlier releases say by themselves alone which task they need: they are looked through once.
+local function know_needs()
+  if call('EXISTS', NEEDS_KNOWN) == 1 then return end
   for _, list in ipairs({QUEUED, RUNNING}) do
-    for _, id in ipairs(call('ZRANGE', list, 0, -1)) do
-      if call('HGET', job_key(id), 'task') == a.task and is_live(id) then found[#found + 1] = id end
-    end
+    for _, id in ipairs(call('ZRANGE', list, 0, -1)) do note_need(call('HGET', job_key(id), 'task'), id) end
   end
+  call('SET', NEEDS_KNOWN, 1)
+end
+
+-- The jobs that are not done and answer with, or adapt, a task; of very many some.
+function commands.jobs_of()
+  know_needs()
+  local key, found = needing_key(a.task), {}
+  repeat
+    local looked_at = call('ZRANGE', key, 0, MANY - 1)
+    for _, id in ipairs(looked_at) do
+      if is_live(id) then found[#found + 1] = id elseif not is_reading then call('ZREM', key, id) end
+    end
+  until is_reading or #found > 0 or #looked_at == 0
   return found
 end
 
@@ -297,15 +330,17 @@ function commands.tick() end_overdue_jobs() end
 
 function commands.turn() return takes_turn(PREFIX .. 'turn:' .. a.what, a.milliseconds / 1000) and 1 or 0 end
 
--- The jobs that are not done.
+-- Some of the jobs that are not done, of those that wait or of those that have begun: the ones that expire from a time on,
+-- and the time to go on from, which is empty at the end. A job that comes further comes later.
 function commands.live_jobs()
-  local found = {}
-  for _, list in ipairs({QUEUED, RUNNING}) do
-    for _, id in ipairs(call('ZRANGE', list, 0, -1)) do
-      if is_live(id) then found[#found + 1] = id end
-    end
+  local list, found = a.begun and RUNNING or QUEUED, {}
+  local entries = call('ZRANGE', list, a.from, '+inf', 'BYSCORE', 'LIMIT', 0, MANY, 'WITHSCORES')
+  for index = 1, #entries, 2 do
+    if is_live(entries[index]) then found[#found + 1] = entries[index] end
   end
-  return found
+  local last = entries[#entries]
+  if #entries < 2 * MANY then return {'', found} end
+  return {(entries[2] == last and '(' or '') .. last, found}
 end
 
 -- Whether a key is one of those that earlier releases had, whose outcomes and questions were nobody's.
@@ -358,6 +393,17 @@ function commands.depths()
   local depths = {}
   for index, kind in ipairs(a.kinds) do depths[index] = call('ZCARD', waiting_key(kind)) end
   return depths
+end
+
+-- What is left to do in each queue: the jobs that nobody has begun, those that have begun, and the shards that are wanted
+-- and not recorded. By the lengths of lists alone, whatever they hold.
+function commands.backlog()
+  local found = {}
+  for index, queue in ipairs(a.queues) do
+    local running = call('ZCOUNT', running_in_key(queue), '(' .. stamp(now), '+inf')
+    found[index] = {call('ZCARD', waiting_in_key(queue)), running, call('ZCARD', held_key(queue))}
+  end
+  return found
 end
 
 -- All that is counted, and how the queues stand: for each kind the jobs that wait, and since when the first does; and

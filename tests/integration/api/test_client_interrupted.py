@@ -13,13 +13,13 @@ from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import httpx
 import pytest
 
 from adapters.contract.jobs import JobStatus
 from adapters.contract.records import JobKind
 from tests.interruptible import interruptible
-from workers.server_client import Server, image_body
+from tests.threaded_server import ThreadedServer
+from workers.server_client import Server
 
 ROBUSTIFY = Path(sys.executable).with_name("robustify")
 FIELDS = {"labels": ["left", "right"]}
@@ -82,25 +82,10 @@ def test_job_that_has_ended_meanwhile(api, server: Server, picture: bytes) -> No
     """There is nothing to cancel, which the client says."""
     said = list[str]()
     server.say = said.append
-    job = server.submit(JobKind.PREDICT, image_body(picture, {**FIELDS, "n": 888}))
+    job = server.submit(JobKind.PREDICT, picture, {**FIELDS, "n": 888})
     api.run(job.id)
     server.cancel(job)
     assert said == [f"job {job.id} was not canceled: it is succeeded"]
-
-
-def test_server_that_is_gone(server: Server, picture: bytes) -> None:
-    """The client says that the job may go on, and ends as it was told."""
-    said = list[str]()
-    server.say = said.append
-
-    def lose_the_server(done: int, total: int) -> None:
-        server.client.base_url = httpx.URL("http://127.0.0.1:9")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        server.certify(picture, {**FIELDS, "n": 999}, lose_the_server)
-    assert len(said) == 1
-    assert "could not be canceled" in said[0]
 
 
 class HangingService(BaseHTTPRequestHandler):
@@ -134,6 +119,23 @@ class HangingService(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nothing."""
+
+
+def test_server_that_is_gone(picture: bytes) -> None:
+    """The client says that the job may go on, and ends as it was told."""
+    said = list[str]()
+    with ThreadedServer(HangingService) as service:
+        server = Server(service.url, said.append)
+
+        def lose_the_server(done: int, total: int) -> None:
+            service.shutdown()
+            service.server_close()
+            raise KeyboardInterrupt
+
+        with closing(server.client), pytest.raises(KeyboardInterrupt):
+            server.certify(picture, {**FIELDS, "n": 999}, lose_the_server)
+    assert len(said) == 1
+    assert "could not be canceled" in said[0]
 
 
 def test_interrupted_twice(start_client) -> None:

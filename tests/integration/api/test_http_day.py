@@ -1,6 +1,7 @@
 """A day of uploads, simulated with lifetimes of seconds: disk and memory return to where they were."""
 
 import io
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -24,9 +25,10 @@ from service.janitor import Janitor
 if TYPE_CHECKING:
     from tests.integration.api.conftest import Api
 
-UPLOADS = 2000
+UPLOADS = int(os.environ.get("TEST_UPLOADS", "800"))
+"""`TEST_UPLOADS=2000 make test ARGS=tests/integration/api/test_http_day.py` is a whole day."""
 CLIENTS = 4
-STAYS = {"clock", "counters", "ledger", "usage", "wake", "turn", "queues", "queue", "ping"}
+STAYS = {"clock", "counters", "ledger", "ledger-known", "usage", "wake", "turn", "queues", "queue", "ping"}
 """Keys that any use of the service leaves, however much: counters, sums, the usage of 35 days, bounded lists."""
 TOLERANCE = 1.03
 SECONDS = 60
@@ -57,8 +59,8 @@ def settings(tmp_path: Path) -> Settings:
 def test_store_when_a_day_of_uploads_is_over(
     settings: Settings, tmp_path: Path, start_api: Callable[..., "Api"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """2,000 images, of which some are refused, some canceled, some forgotten, some answered and some left alone: when
-    their time is over, nothing of any of them is left but counts."""
+    """Of all images some are refused, some canceled, some forgotten, some answered and some left alone: when their time
+    is over, nothing of any of them is left but counts."""
     with EmbeddedServer(tmp_path) as server, connect(server.url) as connection:
         settings = settings.model_copy(update={"redis_url": server.url})
         monkeypatch.setattr("service.app.Janitor", partial(Janitor, round_seconds=0.5, search_seconds=0.5))
@@ -70,7 +72,7 @@ def test_store_when_a_day_of_uploads_is_over(
             done = Counter(clients.map(lambda number: upload(api, number), range(UPLOADS)))
         peak = kept(settings, connection)
         after = settled(settings, connection)
-    assert all(done[how] >= 100 for how in ("refused", "canceled", "forgotten", "answered", "left")), done
+    assert all(done[how] >= UPLOADS // 20 for how in ("refused", "canceled", "forgotten", "answered", "left")), done
     assert (peak.files > 100, len(peak.keys) > 300, peak.memory > before.memory * TOLERANCE) == (True, True, True)
     assert (after.files, len(after.keys)) == (before.files, len(before.keys)) == (0, len(before.keys))
     assert after.memory <= before.memory * TOLERANCE

@@ -13,11 +13,17 @@ from adapters.store.api_keys import ApiKeyStore
 from service.access import rates
 from service.access.caller import CallerDependency
 from service.access.policy import PUBLIC, SCOPES
+from service.page.files import page_files
 from tests.serving import Served, app_without_queue, served
 
-PLACEHOLDERS = {"job_id": "x" * 26, "batch_id": "x" * 26, "name": "cats", "file": "x.png", "sha256": "0" * 64}
+PLACEHOLDERS = {"job_id": "x" * 26, "batch_id": "x" * 26, "name": "cats", "file": "x.png", "sha256": "0" * 64,
+                "picture": "noisy"}  # fmt: skip
 CLOSED = [*sorted(SCOPES), ("GET", "/nowhere"), ("POST", "/nowhere"), ("PATCH", "/models"), ("OPTIONS", "/models"),
-          ("GET", "/docs/"), ("GET", "//models"), ("GET", "/models/"), ("GET", "/healthz/..")]  # fmt: skip
+          ("GET", "/docs/"), ("GET", "/%2Fmodels"), ("GET", "/models/"), ("GET", "/healthz/%2E%2E/models")]  # fmt: skip
+
+
+FILES = {"name": "swagger-ui.css", "path": "app.js"}
+"""Of the public routes that serve files."""
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +87,11 @@ def test_request_when_it_has_no_key(closed: Served, method: str, template: str) 
 @pytest.mark.parametrize(("method", "template"), sorted(PUBLIC))
 def test_public_route_when_there_is_no_key(closed: Served, method: str, template: str) -> None:
     """Nobody is asked who it is."""
-    assert closed.client.request(method, template.format(name="swagger-ui.css")).status_code not in (401, 403, 404)
+    assert closed.client.request(method, template.replace(":path", "").format_map(FILES)).status_code not in (
+        401,
+        403,
+        404,
+    )
 
 
 @pytest.mark.parametrize("template", ["/models", "/certificates/key", "/nowhere"])
@@ -173,6 +183,40 @@ def test_requests_when_a_key_has_an_allowance(closed: Served, store: ApiKeyStore
     assert answers[3].json()["type"] == "/problems/too-many-requests"
     assert 1 <= int(answers[3].headers["retry-after"]) <= 80
     assert closed.client.get("/models", headers=new_key(store, Scope.READ)).status_code == 200
+
+
+def test_page_when_it_is_opened_again_and_again(tmp_path: Path) -> None:
+    """Its files, and those of /docs, are in no way of what may be asked, with a key or without."""
+    settings = Settings(profile="oracle-linear", state_dir=tmp_path, keyless="nobody", requests_per_minute=3)
+    key = new_key(ApiKeyStore(settings.state.api_keys), Scope.READ, requests_per_minute=2)
+    with served(settings) as running:
+        wait_for_a_new_minute()
+        for number in range(3):
+            for path in ("/", "/docs", "/docs/swagger-ui.css", *(f"/page/{name}" for name in page_files())):
+                answer = running.client.get(path, headers=key if number == 2 else {})
+                assert (answer.status_code, answer.headers["ratelimit-policy"]) == (200, '"files";q=6000;w=60')
+        assert [running.client.get("/examples").status_code for _ in range(4)] == [200] * 3 + [429]
+        assert [running.client.get("/models", headers=key).status_code for _ in range(3)] == [200] * 2 + [429]
+        assert running.client.get("/").status_code == 200
+
+
+def test_page_when_a_stranger_asks_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked for counts, also what is known, what is none and a HEAD; then it is refused, with a key too."""
+    monkeypatch.setattr(rates, "LEAST_FILES_PER_MINUTE", 6)
+    settings = Settings(profile="oracle-linear", state_dir=tmp_path, keyless="nobody", requests_per_minute=1)
+    monkeypatch.setattr(rates, "FILES_PER_REQUEST", 2)
+    key = new_key(ApiKeyStore(settings.state.api_keys), Scope.READ)
+    with served(settings) as running:
+        wait_for_a_new_minute()
+        known = {"If-None-Match": running.client.get("/").headers["etag"]}
+        statuses = [running.client.get("/", headers=known).status_code, running.client.head("/docs").status_code]
+        statuses += [running.client.get(path).status_code for path in ("/page/none", "/docs/none", "/page/app.js")]
+        assert statuses == [304, 200, 404, 404, 200]
+        refused = running.client.get("/", headers=key)
+        assert (refused.status_code, refused.json()["type"]) == (429, "/problems/too-many-requests")
+        assert refused.json()["detail"].startswith("More than 6 files in a minute: go on in ")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert running.client.get("/models", headers=key).status_code == 200
 
 
 def test_keys_when_their_file_is_damaged(settings: Settings, tmp_path: Path) -> None:

@@ -91,11 +91,23 @@ def test_jobs_when_there_are_more_than_a_page(own: "Api") -> None:
     assert [job["id"] for job in jobs_of(own, kind="certify")] == [ids[3]]
     assert [job["id"] for job in jobs_of(own, status="canceled")] == [ids[0]]
     assert jobs_of(own, kind="adapt") == []
+    own.run(ids[1])
+    assert [job["id"] for job in jobs_of(own, outcome="predicted")] == [ids[1]]
+    assert jobs_of(own, outcome="certified") == []
 
 
 @pytest.mark.parametrize(
     ("query", "status"),
-    [("limit=0", 422), ("limit=101", 422), ("kind=x", 422), ("status=done", 422), ("limit=x", 422)]
+    [
+        ("limit=0", 422),
+        ("limit=101", 422),
+        ("kind=x", 422),
+        ("status=done", 422),
+        ("limit=x", 422),
+        ("outcome=x%20y", 422),
+        ("outcome=", 422),
+        ("outcome=%5B", 422),
+    ]
     + [(f"after={after}", 404) for after in ("x" * 26, "..", "", "x" * 100, "%00", "a%20b")],
 )
 def test_jobs_when_the_query_is_wrong(own: "Api", query: str, status: int) -> None:

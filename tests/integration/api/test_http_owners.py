@@ -11,24 +11,27 @@ import httpx
 import pytest
 
 from adapters.contract.access import EVERY_SCOPE
-from adapters.contract.jobs import Shard
+from adapters.contract.jobs import PreviewRequest, Shard
 from adapters.contract.labels import task_id
+from adapters.contract.results import PictureName
 from adapters.profiles.profile import Profile
 from adapters.queue.server import EmbeddedServer
 from adapters.settings import Settings
 from adapters.store.api_keys import ApiKeyStore
+from adapters.store.previews import PreviewStore
 from adapters.store.tasks import TaskStore
-from robustify.types import Task
+from robustify.types import Phase, Task
 from service.access.policy import PROBES, PUBLIC, SCOPES
-from tests.answers import answer_of
+from tests.answers import answer_of, preview_of
 
 if TYPE_CHECKING:
     from tests.integration.api.conftest import Api
 
 TASK, LABELS = "Canary aviary", ("canary yellow", "canary blue")
 TASK_ID = task_id(TASK)
-FILE = "0000-000.png"
-STRANGE = {"job_id": "q" * 26, "batch_id": "q" * 26, "name": "Nobody knows", "sha256": "0f" * 32, "file": FILE}
+FILE, PICTURE = "0000-000.png", "canonical"
+STRANGE = {"job_id": "q" * 26, "batch_id": "q" * 26, "name": "Nobody knows", "sha256": "0f" * 32, "file": FILE,
+           "picture": PICTURE}  # fmt: skip
 """What nobody has."""
 OPERATIONS = sorted(operation for operation in SCOPES if "{" in operation[1])
 LISTS = sorted(path for method, path in SCOPES.keys() | PUBLIC if method == "GET" and "{" not in path)
@@ -51,7 +54,9 @@ class Owners:
     canaries: frozenset[str]
 
     def ask(self, by: Mapping[str, str], method: str, template: str, ids: Mapping[str, str]) -> httpx.Response:
-        path = template.format(**ids)
+        """A picture is one of a preview: only such a job has any."""
+        preview = {"job_id": ids["preview"]} if "{picture}" in template and "preview" in ids else {}
+        path = template.format(**{**ids, **preview})
         return self.api.client.request(method, path, headers=dict(by), json=BODIES.get(template))
 
 
@@ -79,7 +84,7 @@ def owners(
             second=bearer(second.token),
             operator=bearer(operator.token),
             known=known,
-            canaries=frozenset({*canaries, *known.values(), "canary", first.key.id}) - {FILE},
+            canaries=frozenset({*canaries, *known.values(), "canary", first.key.id}) - {FILE, PICTURE},
         )
 
 
@@ -101,7 +106,8 @@ def world_of(api: "Api", key: Mapping[str, str], owner: str, picture: bytes) -> 
     api.run(prediction)
     certify(api, certificate)
     image = api.record(certificate).vote_request.image
-    known = {"job_id": certificate, "batch_id": batch, "name": TASK, "sha256": image.sha256, "file": FILE}
+    known = {"job_id": certificate, "batch_id": batch, "name": TASK, "sha256": image.sha256, "file": FILE,
+             "picture": PICTURE, "preview": previewed(api, ask("/preview", labels=LABELS), owner)}  # fmt: skip
     return known, {prediction, waiting, registered, adaptation, image.source_sha256, TASK_ID}
 
 
@@ -115,6 +121,18 @@ def adapted(settings: Settings, owner: str) -> str:
     tasks.publish(TASK, Task(LABELS), "a job", time.time(), answers=True)
     tasks.publish(TASK, Task(LABELS), "another job", time.time(), digest, models, answers=False)
     return digest
+
+
+def previewed(api: "Api", job_id: str, owner: str) -> str:
+    """Ends a preview with a picture, as a worker would."""
+    record = api.record(job_id)
+    assert isinstance(record.request, PreviewRequest)
+    shard = Shard(phase=Phase.PREVIEW, first=0, count=record.samples_total)
+    assert api.board.lease(job_id, shard, "test")
+    sha256 = record.request.image.sha256
+    PreviewStore(api.settings.state.previews).keep(owner, job_id, sha256, {PictureName.CANONICAL: b"canary"})
+    assert api.board.complete(job_id, shard, "test", preview_of(record.request))
+    return job_id
 
 
 def certify(api: "Api", job_id: str) -> None:
@@ -232,7 +250,7 @@ def test_first_key_when_the_second_has_tried_all(owners: Owners) -> None:
     for method, path in OPERATIONS:
         owners.ask(owners.second, method, path, owners.known)
     jobs = owners.api.client.get("/jobs", headers=dict(owners.first)).json()["data"]
-    assert len(jobs) == 5
+    assert len(jobs) == 6
     assert {job["status"] for job in jobs} == {"succeeded", "queued"}
     tasks = owners.api.client.get("/tasks", headers=dict(owners.first)).json()["tasks"]
     assert [task["name"] for task in tasks] == [TASK]

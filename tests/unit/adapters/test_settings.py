@@ -89,7 +89,7 @@ def test_noise_key_that_is_none_is_refused(text: str) -> None:
 def test_kinds_of_job(kinds: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Any of the kinds may be named; none named is all."""
     monkeypatch.setenv("ROBUSTIFY_KINDS", kinds)
-    assert Settings().kinds == (kinds or "predict,certify,adapt")
+    assert Settings().kinds == (kinds or "predict,preview,certify,adapt")
 
 
 @pytest.mark.parametrize("kinds", ["predict,", "predict certify", "all", ","])

@@ -40,11 +40,11 @@ def test_noise_of_a_sample_depends_on_nothing_but_its_key() -> None:
 
 
 def test_samples_phases_and_seeds_have_noise_of_their_own() -> None:
-    """No two of 16,000 samples share a value among their first ones."""
+    """No two of 20,000 samples share a value among their first ones."""
     seeds = [bytes([number]) * 32 for number in range(4)]
     draws = [SeededNoise(seed)(phase, 0, 1000, (2,)).ravel() for seed, phase in product(seeds, PHASE_CODES)]
 
-    assert len(set(np.concatenate(draws).tolist())) == 2 * 16_000
+    assert len(set(np.concatenate(draws).tolist())) == 2 * 20_000
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ def test_words_when_they_are_compared_with_those_of_this_project(phase: str, ind
 
 def test_codes_of_the_phases() -> None:
     """They are what they have always been, and no two phases have one."""
-    assert PHASE_CODES == {"predict": 1, "select": 2, "estimate": 3, "attack": 4}
+    assert PHASE_CODES == {"predict": 1, "select": 2, "estimate": 3, "attack": 4, "preview": 5}
     assert set(PHASE_CODES) == set(Phase) - {Phase.ADAPT}
 
 
@@ -74,7 +74,7 @@ def test_words_when_samples_are_drawn_together(length: int) -> None:
 
 
 def test_words_when_seeds_phases_and_indices_differ() -> None:
-    """Of 18,000 samples no two begin with the same word, nor does one begin with the second of another."""
+    """Of 30,000 samples no two begin with the same word, nor does one begin with the second of another."""
     seeds = [bytes([number]) + bytes(31) for number in range(3)] + [bytes(31) + bytes([1])]
     drawn = [words(seed, phase, 0, 1500, 2) for seed, phase in product(seeds, PHASE_CODES)]
 

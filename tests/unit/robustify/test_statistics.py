@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom, norm
+from scipy.stats import binom, binomtest, norm
 
 from robustify.smoothing.statistics import (
     certified_radius,
@@ -185,3 +185,12 @@ def test_fewest_samples_are_the_first_that_can_decide(alpha: float) -> None:
     assert largest_radius(certify, alpha, 0.25) is not None
     assert largest_radius(certify - 1, alpha, 0.25) is None
     assert two_sided_p_value(predict, 0) <= alpha < two_sided_p_value(predict - 1, 0)
+
+
+@pytest.mark.parametrize("trials", [1, 2, 7, 100, 101, 10_000])
+def test_p_value_is_that_of_the_exact_test(trials: int) -> None:
+    """It is scipy's two-sided binomial test, however the votes fell; without a vote nothing is unlikely."""
+    for votes in {0, 1, trials // 3, trials // 2, trials - 1, trials}:
+        expected = binomtest(votes, trials, 0.5).pvalue
+        assert two_sided_p_value(votes, trials - votes) == pytest.approx(expected, rel=1e-9)
+    assert two_sided_p_value(0, 0) == 1

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from robustify.smoothing.lattice import SeededLatticeNoise, to_levels
 from robustify.smoothing.noise import SeededNoise
-from robustify.smoothing.samples import GaussianSamples
+from robustify.smoothing.samples import GaussianSamples, LatticeSamples, SampleSource
 from robustify.smoothing.votes import BaseClassifier, NoisyVotes, one_behind, tally
 
 IMAGE = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -48,6 +49,60 @@ def test_noise_is_bit_identical_in_any_batch(batch_size: int) -> None:
     expected = (IMAGE.double() + 0.25 * noise).float()
 
     assert torch.equal(seen, expected)
+
+
+def first_values(x: torch.Tensor) -> torch.Tensor:
+    """Logits that are values of the samples: every device has the same bits of them, and of the votes."""
+    return x[:, 0, 0, :5].clone()
+
+
+def slow_first_values(x: torch.Tensor) -> torch.Tensor:
+    """The same, after so much work for a GPU that the next batches are made meanwhile."""
+    side = 2048 if x.is_cuda else 8
+    work = torch.ones(side, side, device=x.device)
+    for _ in range(50):
+        work = work @ work / side
+    return first_values(x) + 0 * work[0, 0]
+
+
+def samples_of_kind(kind: str) -> SampleSource:
+    if kind == "lattice":
+        return LatticeSamples(to_levels(IMAGE.numpy()), SeededLatticeNoise(SEED, 0.25))
+    return GaussianSamples(IMAGE.numpy(), 0.25, SeededNoise(SEED))
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("kind", ["gaussian", "lattice"])
+@pytest.mark.parametrize("classifier", [first_values, slow_first_values])
+def test_votes_when_batches_are_made_beside_the_network(kind: str, device: str, classifier: BaseClassifier) -> None:
+    """They are those of the samples, one after the other, on every device: none is read before it is there, and none
+    is overwritten before it was read.
+    """
+    samples, place = samples_of_kind(kind), torch.device(device)
+    found = [NoisyVotes(classifier, samples, "estimate", 5, 32, place)(0, 1000) for _ in range(2)]
+    expected = tally(first_values(torch.from_numpy(samples("estimate", 0, 1000))), 5)
+
+    assert found == 2 * [expected.tolist()]
+
+
+@pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")
+@pytest.mark.parametrize("kind", ["gaussian", "lattice"])
+def test_asking_when_a_gpu_computes(kind: str) -> None:
+    """Once all is warm, a GPU is asked for a batch without waiting for what it was asked before."""
+    count = NoisyVotes(linear_on_device, samples_of_kind(kind), "estimate", 5, 32, torch.device("cuda"))
+    count(0, 64)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        choices = list(count.choices(0, 320))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+    assert sum(int((found.numpy() >= 0).sum()) for found in choices) == 320
+
+
+def linear_on_device(x: torch.Tensor) -> torch.Tensor:
+    return x.flatten(1)[:, :5]
 
 
 @pytest.mark.gpu

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from fastapi.routing import APIRoute
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from adapters.certificates.checks import verify
 from adapters.certificates.signature_checks import TrustedKey
@@ -19,9 +19,11 @@ from adapters.contract.example import PUBLIC_KEY, TASK_ID, TASK_NAME
 from adapters.contract.fields import FieldProblem, parse_fields
 from adapters.contract.labels import task_id
 from adapters.contract.plan import checked_plan, plan
+from adapters.contract.preview import PreviewParameters
 from adapters.contract.records import JobKind
 from adapters.images import MAX_PIXELS, MAX_REDUCED_PIXELS, MAX_REDUCED_SIDE, MAX_SCANS, MAX_SIDE, MIN_SIDE
 from adapters.preparation import PARAMETERS, canonical_image, checked, parse_parameters
+from adapters.previews.preparation import checked_preview, parse_preview
 from adapters.profiles.library import find_profile
 from adapters.profiles.profile import BUNDLED
 from adapters.queue.board import JobBoard
@@ -40,6 +42,8 @@ from service.jobs import plan as planning
 from service.jobs import routes as jobs
 from service.limits import MAX_WAIT_SECONDS, form_limits, json_limits
 from service.owned import listing, usage
+from service.page import examples
+from service.previews import routes as previews
 from service.tasks import adapt, references, routes
 from service.tasks.schemas import CurrentVersion, Report
 
@@ -47,13 +51,17 @@ Schema = Mapping[str, Any]
 
 SETTINGS = Settings(profile="mini", state_dir=Path("/nowhere"), max_upload_bytes=12_345)
 SUBMISSIONS = [(kind, media) for kind in PARAMETERS for media in ("multipart/form-data", "application/json")]
-ROUTED = (jobs, listing, usage, planning, certificates, adapt, routes, references, models, health)
+ROUTED = (jobs, previews, examples, listing, usage, planning, certificates, adapt, routes, references, models, health)
 BESIDE = ("image", "webhook", "profile")
 """Fields of a submission that are no parameters of the question."""
 DOCUMENTED_BOUNDS = {
     "MIN_LABELS": ("labels", "minItems"),
     "MAX_LABELS": ("labels", "maxItems"),
     "MAX_LABEL_LENGTH": ("labels", "items", "maxLength"),
+    "MIN_LABEL_SETS": ("label_sets", "minItems"),
+    "MAX_LABEL_SETS": ("label_sets", "maxItems"),
+    "MIN_SIGMAS": ("sigmas", "minItems"),
+    "MAX_SIGMAS": ("sigmas", "maxItems"),
     "MAX_TEMPLATE_LENGTH": ("template", "maxLength"),
     "MAX_TASK_LENGTH": ("task", "maxLength"),
     "MIN_SIGMA": ("sigma", "minimum"),
@@ -68,6 +76,10 @@ DOCUMENTED_BOUNDS = {
     "DEFAULT_ESTIMATION_SAMPLES": ("n", "default"),
     "DEFAULT_ALPHA": ("alpha", "default"),
 }
+SETS = [["cat", "dog"], ["left", "right"]]
+MODELS: Mapping[JobKind, type[BaseModel]]
+MODELS = {**PARAMETERS, JobKind.PREVIEW: PreviewParameters, JobKind.ADAPT: AdaptParameters}
+PREVIEW_BOUNDS = {"MAX_CHANGE": ("radius", "maximum"), "MAX_DRAW": ("draw", "maximum")}
 ADAPT_BOUNDS = {"MAX_NAME_LENGTH": ("name", "maxLength")}
 PREDICT_BOUNDS = {"MAX_PREDICT_SAMPLES": ("n", "maximum"), "DEFAULT_PREDICT_SAMPLES": ("n", "default")}
 
@@ -81,6 +93,8 @@ def document() -> Schema:
 
 def parse(kind: JobKind, values: Mapping[str, Any]) -> list[FieldProblem]:
     """What is wrong with the values of a request."""
+    if kind is JobKind.PREVIEW:
+        return parse_preview(values, strict=True)[1]
     if kind is not JobKind.ADAPT:
         return parse_parameters(kind, values, strict=True)[1]
     return parse_fields("/adapt", AdaptParameters, {"name": "pets", "labels": ["cat", "dog"], **values}, strict=True)[1]
@@ -148,6 +162,10 @@ def fitting(name: str, schema: Schema, value: Any) -> Any:
     """The value as the field takes it: pydantic writes the bounds of integers as floats, and no name has braces."""
     if rules_of(schema).get("type") == "integer":
         return int(value)
+    if name == "label_sets":
+        return [item if isinstance(item, list) else [item, f"{item} too"] for item in value]
+    if name == "sigmas":
+        return [0.1 + place / 100 if isinstance(item, str) else item for place, item in enumerate(value)]
     return value.replace("{}", "xx") if name == "name" else value
 
 
@@ -167,15 +185,20 @@ def test_bound_when_a_value_is_beyond_it(document: Schema, kind: JobKind) -> Non
         for value in () if name in BESIDE else values_beyond(rules_of(schema)):
             bounded.add(name)
             problems = parse(kind, {name: fitting(name, schema, value)})
-            assert [problem.field for problem in problems] == [name], value
-    assert bounded == set(PARAMETERS.get(kind, AdaptParameters).model_fields)
+            assert [problem.field.partition(".")[0] for problem in problems] == [name], value
+    assert bounded == set(MODELS[kind].model_fields)
 
 
 def test_bound_when_the_code_has_it(document: Schema) -> None:
     """Every constant of `adapters/contract/bounds.py` stands in the description, at its place."""
     names = {name for name in vars(bounds) if name.isupper()}
     places_of: Mapping[JobKind, Mapping[str, tuple[str, ...]]]
-    places_of = {JobKind.CERTIFY: DOCUMENTED_BOUNDS, JobKind.PREDICT: PREDICT_BOUNDS, JobKind.ADAPT: ADAPT_BOUNDS}
+    places_of = {
+        JobKind.CERTIFY: DOCUMENTED_BOUNDS,
+        JobKind.PREDICT: PREDICT_BOUNDS,
+        JobKind.PREVIEW: PREVIEW_BOUNDS,
+        JobKind.ADAPT: ADAPT_BOUNDS,
+    }
     assert names == {name for places in places_of.values() for name in places}
     for kind, places in places_of.items():
         properties = body_of(document, kind)["properties"]
@@ -215,6 +238,21 @@ def test_body_when_it_is_described(document: Schema, kind: JobKind, media: str) 
         ({"labels": ["cat", "dog"], "tolerance": 0.1, "bound": "auto"}, True),
         ({"labels": ["cat", "dog"], "tolerance": 0.1, "bound": "multiclass"}, False),
         ({"labels": ["cat", "cat"]}, False),
+        ({"label_sets": SETS}, True),
+        ({"label_sets": SETS, "labels": ["cat", "dog"]}, False),
+        ({"label_sets": SETS, "task": "animals"}, False),
+        ({"label_sets": SETS, "target_radius": 0.1}, False),
+        ({"label_sets": SETS, "tolerance": 0.1}, False),
+        ({"label_sets": SETS, "bound": "clopper-pearson", "template": "{}"}, True),
+        ({"label_sets": SETS[:1]}, False),
+        ({"labels": ["cat", "dog"], "sigmas": [0.25, 0.5]}, True),
+        ({"labels": ["cat", "dog"], "sigmas": [0.25]}, False),
+        ({"labels": ["cat", "dog"], "sigmas": [0.25, 0.25]}, False),
+        ({"labels": ["cat", "dog"], "sigmas": [0.25, 1.5]}, False),
+        ({"labels": ["cat", "dog"], "sigmas": [0.25, 0.5], "sigma": 0.5}, False),
+        ({"labels": ["cat", "dog"], "sigmas": [0.25, 0.5], "target_radius": 0.1}, False),
+        ({"labels": ["cat", "dog"], "sigmas": [0.25, 0.5], "tolerance": 0.1}, False),
+        ({"label_sets": SETS, "sigmas": [0.25, 0.5]}, False),
     ],
 )
 def test_fields_when_they_exclude_each_other(
@@ -231,6 +269,30 @@ def test_fields_when_they_exclude_each_other(
     else:
         with pytest.raises(InvalidInputError):
             checked(JobKind.CERTIFY, values, True, find_profile("mini"), stored_animals(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("values", "allowed"),
+    [
+        ({}, True),
+        ({"radius": 0.5, "direction": "random"}, True),
+        ({"radius": 0.5, "direction": "worst"}, True),
+        ({"radius": 0.5}, False),
+        ({"direction": "worst"}, False),
+    ],
+)
+def test_radius_and_direction_when_one_is_missing(
+    document: Schema, tmp_path: Path, values: dict[str, Any], allowed: bool
+) -> None:
+    """Each needs the other: the description of a preview says so, and it is enforced."""
+    schema = body_of(document, JobKind.PREVIEW)
+    asked = {"labels": ["cat", "dog"], **values}
+    assert (breaches(document, schema, {"image": schema["examples"][0]["image"], **asked}) == []) is allowed
+    if allowed:
+        checked_preview(asked, True, find_profile("mini"), stored_animals(tmp_path))
+    else:
+        with pytest.raises(InvalidInputError):
+            checked_preview(asked, True, find_profile("mini"), stored_animals(tmp_path))
 
 
 def stored_animals(folder: Path) -> TaskStore:
@@ -268,7 +330,13 @@ def test_json_body_when_there_is_no_form(document: Schema) -> None:
 
 @pytest.mark.parametrize(
     ("path", "method", "default"),
-    [("/predict", "post", 10), ("/certify", "post", 0), ("/adapt", "post", 0), ("/jobs/{job_id}", "get", 0)],
+    [
+        ("/predict", "post", 10),
+        ("/preview", "post", 10),
+        ("/certify", "post", 0),
+        ("/adapt", "post", 0),
+        ("/jobs/{job_id}", "get", 0),
+    ],
 )
 def test_wait_when_it_is_described(document: Schema, path: str, method: str, default: int) -> None:
     """Where `Prefer` is read, it is a parameter, with its most and its default."""

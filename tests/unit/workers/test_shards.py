@@ -1,5 +1,6 @@
 """One worker's work on shards, in this process, with a real board and store, and models that do as they are told."""
 
+import errno
 import json
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import redis
 import torch
 
 from adapters.contract.answer import certify_result
-from adapters.contract.jobs import JobRecord, JobRequest, JobStatus, Shard, WorkerRecord
+from adapters.contract.jobs import JobRecord, JobRequest, JobStatus, PreviewRequest, Shard, WorkerRecord
 from adapters.contract.next_step import votes_between_looks
 from adapters.contract.records import JobKind
 from adapters.models.oracles import LinearOracle, linear_weights
@@ -23,6 +24,8 @@ from adapters.profiles.library import find_profile
 from adapters.queue.board import JobBoard
 from adapters.queue.connection import connect
 from adapters.settings import Settings
+from adapters.store import connecting, folder
+from adapters.store.places import remote_objects
 from adapters.store.tensors import ImageStore
 from robustify.errors import InvalidInputError
 from robustify.smoothing.looks import Looks, Tally
@@ -32,6 +35,7 @@ from robustify.types import Bound, Phase, PredictTest, Task
 from tests.answers import phase_votes, samples_of, shown, standing_of
 from tests.keys import NOISE_KEY
 from tests.queue_fixtures import waiting_shards
+from tests.s3_server import CREDENTIALS
 from workers.counting import LoadedModel
 from workers.heartbeat import STALL_SECONDS, Heartbeat
 from workers.shards import ATTEMPTS, ShardRunner
@@ -277,7 +281,7 @@ def test_votes_of_another_function(bench: Bench, submit: Callable[..., JobRecord
     """They are refused: they bear the fingerprint of what was computed, not of what was asked for."""
 
     class Overconfident(LoadedModel):
-        def computes(self, request: JobRequest) -> bool:
+        def computes(self, request: JobRequest | PreviewRequest) -> bool:
             return True
 
     loaded = bench.loaded
@@ -308,6 +312,44 @@ def test_the_image_is_lost(bench: Bench, submit: Callable[..., JobRecord]) -> No
     error = bench.record(job).error
     assert error is not None
     assert error.type == "input-lost"
+
+
+def away(monkeypatch: pytest.MonkeyPatch) -> ImageStore:
+    """A store that nobody answers for."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(connecting, "RETRIES", 0)
+    return ImageStore(remote_objects("s3://bucket/prefix?endpoint=http://127.0.0.1:9&region=eu-west-1"))
+
+
+def test_the_store_is_away(bench: Bench, submit: Callable[..., JobRecord], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shard is given back, however often; the worker rests, is not given up, and the job does not fail."""
+    job = submit(JobKind.PREDICT, n=100)
+    there, bench.runner._store = bench.runner._store, away(monkeypatch)
+    for _ in range(2 * ATTEMPTS):
+        bench.run(job, Phase.PREDICT)
+    assert (bench.runner.is_resting, bench.stop.requested) == (True, False)
+    assert bench.waiting_shards(JobKind.PREDICT) == 1
+    bench.runner._store = there
+    assert bench.run(job, Phase.PREDICT).status is JobStatus.SUCCEEDED
+
+
+def test_the_store_takes_no_answer(
+    bench: Bench, submit: Callable[..., JobRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job is not done and does not fail: its last step is taken again when there is room."""
+    job = submit(JobKind.PREDICT, n=100)
+
+    def refuse(*arguments: object) -> bool:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, "create_whole", refuse)
+        assert bench.run(job, Phase.PREDICT).status is JobStatus.RUNNING
+        for _ in range(2 * ATTEMPTS):
+            bench.runner.take_next_step(job.id)
+    bench.runner.take_next_step(job.id)
+    assert bench.record(job).status is JobStatus.SUCCEEDED
 
 
 def test_stop_between_two_batches(bench: Bench, submit: Callable[..., JobRecord]) -> None:

@@ -13,11 +13,10 @@ from adapters.contract.results import CertifyResult, PredictResult, Voted
 from robustify.errors import InvalidInputError
 from workers.evaluation.adversary.questions import Answer, Question
 from workers.evaluation.selftest_claims import LABELS
-from workers.server_client import FollowedJob, image_body, server_at
+from workers.server_client import in_our_words, server_at
 
 LINEAR = "oracle-linear"
 IN_FLIGHT = 16
-WAIT_SECONDS = 10
 LOOK_SECONDS = 0.01
 """Between two looks whether a job that is to be interrupted has begun."""
 MIDWAY_SECONDS = 20.0
@@ -62,7 +61,7 @@ class HttpAsker:
 
     def charges(self) -> Charges:
         """What the ledger has counted so far."""
-        ledger = LedgerDescription.model_validate(self.server.request("GET", "/ledger"), extra="ignore")
+        ledger = LedgerDescription.model_validate(self.server.document("/ledger"), extra="ignore")
         lines = (*ledger.certificates.by_alpha, *ledger.predictions.by_alpha)
         return sum((Charges({line.alpha: line.issued}) for line in lines), Charges())
 
@@ -87,20 +86,20 @@ class HttpAsker:
                 yield answer
 
     def _answer(self, question: Question) -> Answer:
-        job = self._submit(question, f"wait={WAIT_SECONDS}")
-        return Answer(question, result_of(question, self.server.follow(job, lambda done, total: None)))
+        found = self.server.answer(question.kind, question.picture.png, question.fields)
+        return Answer(question, result_of(question, found))
 
     def _interrupt(self, question: Question) -> Answer | None:
-        job, deadline = self._submit(question, "respond-async"), time.monotonic() + MIDWAY_SECONDS
-        while not job.done and not job.progress.done and time.monotonic() < deadline:
-            time.sleep(LOOK_SECONDS)
-            job = self.server.job("GET", job.links.self)
-        job = self.server.job("DELETE", job.links.cancel)
-        return Answer(question, result_of(question, job.result)) if job.status == "succeeded" else None
-
-    def _submit(self, question: Question, prefer: str) -> FollowedJob:
-        body = image_body(question.picture.png, question.fields)
-        return self.server.job("POST", f"/{question.kind}", headers={"Prefer": prefer}, **body)
+        job, deadline = (
+            self.server.submit(question.kind, question.picture.png, question.fields),
+            time.monotonic() + MIDWAY_SECONDS,
+        )
+        with in_our_words():
+            while not job.done and not job.progress.done and time.monotonic() < deadline:
+                time.sleep(LOOK_SECONDS)
+                job.refresh()
+            job.cancel()
+        return Answer(question, result_of(question, job.record.result)) if job.status == "succeeded" else None
 
 
 def result_of(question: Question, document: object) -> Voted:

@@ -124,7 +124,7 @@ class Attacker:
     def target(self, plan: AttackPlan) -> Target:
         """What the plan attacks: smoothed with noise, or without it."""
         f, evaluation = self.base_classifier, self.attack.evaluation
-        is_smoothed = evaluation.method != "no-smoothing" and plan.method is not AttackMethod.PGD
+        is_smoothed = evaluation.smoothing != "no-smoothing" and plan.method is not AttackMethod.PGD
         return Target(
             f,
             evaluation.parameters.sigma if is_smoothed else None,

@@ -111,7 +111,7 @@ def certified_is_at_most_empirical(checked: Checked) -> CheckResult:
     """2. No attack within a certified radius."""
     done = f"CERTIFY with n {CERTIFICATE_SAMPLES} of every image, beside the attack"
     must_hold = "no image within its certified radius is answered as another class"
-    if checked.attack.evaluation.method == "no-smoothing":
+    if checked.attack.evaluation.smoothing == "no-smoothing":
         measured, passed = "nothing is certified of a classifier without smoothing", None
     else:
         evaluator = certifying(checked.attacker.evaluator)
@@ -170,7 +170,7 @@ def black_box(checked: Checked) -> CheckResult:
     done, must_hold = f"Square with {plan.steps} queries at the same eps", "it fells no more images than the attack"
     if not checked.has_gradients:
         return result(4, "black box", done, must_hold, "the attack is Square itself", None)
-    if checked.attack.evaluation.method != "no-smoothing":
+    if checked.attack.evaluation.smoothing != "no-smoothing":
         plan = replace(plan, m=max(plan.m, PAPER_COPIES))
     ours, theirs = checked.robust(), checked.by_plan(plan)
     return result(4, "black box", done, must_hold, stand(ours, theirs, "Square"), not is_more(theirs, ours))
@@ -190,7 +190,7 @@ def transfer(checked: Checked) -> CheckResult:
 def undefended_images(checked: Checked) -> Callable[[Sample], np.ndarray]:
     """From a sample to what PGD makes of it against the classifier alone."""
     plan = AttackPlan(AttackMethod.PGD, AttackMode.STRONG, checked.plan.eps, DEFAULT_STEPS[AttackMethod.PGD], m=1)
-    evaluation = replace(checked.attack.evaluation, method="no-smoothing")
+    evaluation = replace(checked.attack.evaluation, smoothing="no-smoothing")
     undefended = Attacker(Attack(evaluation, plan, attacks_wrong=True))
     return lambda sample: undefended.adversarial(sample)[0]
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from robustify.attacks.cost import apgd_forwards, paper_forwards, square_forwards, strong_forwards
 from robustify.errors import InvalidInputError
-from workers.evaluation.runs import Method
+from workers.evaluation.runs import Smoothing
 
 PAPER_COPIES = 32
 """m of SmoothAdv."""
@@ -60,7 +60,13 @@ class AttackPlan:
 
 
 def plan_of(
-    method: AttackMethod, mode: AttackMode, eps: float, steps: int | None, restarts: int, m: int | None, defence: Method
+    method: AttackMethod,
+    mode: AttackMode,
+    eps: float,
+    steps: int | None,
+    restarts: int,
+    m: int | None,
+    defence: Smoothing,
 ) -> AttackPlan:
     """With the defaults of the method. Raises InvalidInputError for what does not go together."""
     is_smoothed = defence != "no-smoothing" and method is not AttackMethod.PGD

@@ -51,7 +51,7 @@ def settings_of(attack: Attack) -> AttackSettings:
         labels=evaluation.task.labels,
         templates=evaluation.task.all_templates,
         adaptation=evaluation.task.adaptation,
-        defence=evaluation.method,
+        defence=evaluation.smoothing,
         sigma=evaluation.parameters.sigma,
         n=evaluation.parameters.n,
         alpha=evaluation.parameters.alpha,

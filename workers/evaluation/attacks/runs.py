@@ -46,10 +46,14 @@ def run_attack(
     dataset: Dataset,
     folder: Path,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    indices: Sequence[int] | None = None,
 ) -> list[AttackRow]:
-    """Appends a row for each image that `folder` has none of yet; models are loaded only where one is missing."""
+    """Appends a row for each image, or each of those given, that `folder` has none of yet; models are loaded only where
+    one is missing.
+    """
     rows = {row.index: row for row in read_attack_rows(folder, digest)}
-    missing = [index for index in range(len(dataset)) if index not in rows]
+    wanted = range(len(dataset)) if indices is None else indices
+    missing = [index for index in wanted if index not in rows]
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ROWS).open("a", encoding="utf-8") as file:
         attacker = attacker_for() if missing else None
@@ -61,8 +65,8 @@ def run_attack(
             file.write(row.line)
             file.flush()
             rows[index] = row
-            on_progress(len(rows), len(dataset))
-    return [rows[index] for index in range(len(dataset))]
+            on_progress(len(rows), len(wanted))
+    return [rows[index] for index in wanted]
 
 
 def read_attack_rows(folder: Path, digest: str | None = None) -> Iterator[AttackRow]:

@@ -10,6 +10,7 @@ from adapters.models.denoisers.folded.constants import TextConstants, TimeConsta
 from adapters.models.denoisers.folded.folding import Folding, Folds, Placement
 from adapters.models.denoisers.folded.network import FoldedUNet, ScaleAndShift
 from adapters.models.denoisers.folded.support import check_foldable
+from adapters.models.denoisers.graphs import Launching, Network, one_by_one
 from adapters.models.lru_cache import LruCache
 from robustify.denoising import remove_noise
 
@@ -24,9 +25,10 @@ class FoldedDenoiser:
     to the image are right too.
     """
 
-    def __init__(self, source: OneStepDenoiser, folding: Folding) -> None:
+    def __init__(self, source: OneStepDenoiser, folding: Folding, launching: Launching = one_by_one) -> None:
         self.source = source
         self._folding = folding
+        self._launching = launching
         self._network = folding.network(with_weights(TextConstants(source.unet), source.overrides, self._rows))
         self._own_bytes = bytes_of(self._network, besides=folding.shared)
         self._networks: LruCache[float, TimedNetwork] = LruCache(self._fold_in_time, TimedNetwork.size, SIGMA_BYTES)
@@ -35,7 +37,7 @@ class FoldedDenoiser:
         """Images (B, 3, H, W) in [0, 1] of such with noise sigma; H and W as the UNet needs them."""
         step = self.source.timestep(sigma)
         signed = 2 * x - 1
-        eps = self.network_for(sigma)(step.sqrt_alpha * signed)
+        eps = self._networks(sigma).launched(step.sqrt_alpha * signed)
         return remove_noise(signed, eps, step.sqrt_one_minus_alpha / step.sqrt_alpha, self.source.threshold)
 
     def network_for(self, sigma: float) -> FoldedUNet:
@@ -60,14 +62,15 @@ class FoldedDenoiser:
                 TimeConstants(self.source.unet), self.source.overrides, self._rows, t, level
             )
             network = self._network.at(found, self._folding.folds.scale_shift)
-        return TimedNetwork(network, bytes_of(network, besides=self._network))
+        return TimedNetwork(network, self._launching(network), bytes_of(network, besides=self._network))
 
 
 @dataclass(frozen=True)
 class TimedNetwork:
-    """A network for one sigma, and the bytes that it has of its own."""
+    """A network for one sigma, what launches it, and the bytes that it has of its own."""
 
     network: FoldedUNet
+    launched: Network
     own_bytes: int
 
     def size(self) -> int:
@@ -80,9 +83,17 @@ class DenoiserFolder:
     Raises UnknownPartError when the UNet has a part that it does not know.
     """
 
-    def __init__(self, pristine: OneStepDenoiser, device: torch.device, dtype: torch.dtype, folds: Folds) -> None:
+    def __init__(
+        self,
+        pristine: OneStepDenoiser,
+        device: torch.device,
+        dtype: torch.dtype,
+        folds: Folds,
+        launching: Launching = one_by_one,
+    ) -> None:
         check_foldable(pristine.unet)
         self._pristine = pristine
+        self._launching = launching
         memory_format = torch.channels_last if folds.channels_last else torch.contiguous_format
         self._plain = Folding(pristine.unet, folds, Placement(device, dtype, memory_format))
         self._unadapted = self._fold(pristine)
@@ -93,7 +104,7 @@ class DenoiserFolder:
 
     def _fold(self, denoiser: OneStepDenoiser) -> FoldedDenoiser:
         with torch.inference_mode(False):
-            return FoldedDenoiser(denoiser, self._folding_with(denoiser.overrides))
+            return FoldedDenoiser(denoiser, self._folding_with(denoiser.overrides), self._launching)
 
     def _folding_with(self, overrides: Weights) -> Folding:
         plain = self._plain

@@ -7,6 +7,7 @@ and cast once, at the end.
 
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from diffusers import PRXTransformer2DModel
@@ -16,6 +17,7 @@ from torch.nn.functional import linear, rms_norm, silu
 
 from adapters.models.denoisers.folded.blocks import Projection
 from adapters.models.denoisers.folded.denoiser import bytes_of
+from adapters.models.denoisers.graphs import Launching, Network, one_by_one
 from adapters.models.denoisers.prx_pixel.denoiser import PRXPixelDenoiser, as_image
 from adapters.models.denoisers.prx_pixel.network import (
     NORM_EPS,
@@ -161,37 +163,54 @@ class Folding:
 class FoldedPRXPixel:
     """Denoises as `source` does, up to rounding; gradients with respect to the image are right too."""
 
-    def __init__(self, source: PRXPixelDenoiser, folding: Folding) -> None:
+    def __init__(self, source: PRXPixelDenoiser, folding: Folding, launching: Launching = one_by_one) -> None:
         self.source = source
         self._folding = folding
+        self._launching = launching
         self._network = folding.network(source.prompt_rows)
         self._own_bytes = bytes_of(self._network, besides=folding.shared)
-        self._constants: LruCache[Moment, TimeConstants] = LruCache(
-            self._constants_of, lambda constants: bytes_of(constants, besides=()), CONSTANT_BYTES
+        self._timed: LruCache[Moment, TimedTransformer] = LruCache(
+            self._timed_for, lambda timed: bytes_of(timed.constants, besides=()), CONSTANT_BYTES
         )
 
     def __call__(self, x: torch.Tensor, sigma: float) -> torch.Tensor:
         """Images (B, 3, H, W) in [0, 1] of such with noise sigma; H and W multiples of the patch."""
         time = self.source.time(sigma)
-        constants = self._constants((time.told, x.shape[-2], x.shape[-1]))
-        return as_image(self._network((1 - time.true) * (2 * x - 1), constants))
+        timed = self._timed((time.told, x.shape[-2], x.shape[-1]))
+        return as_image(timed.launched((1 - time.true) * (2 * x - 1)))
 
     @property
     def held_bytes(self) -> int:
         """What it holds beside the weights that all denoisers of its transformer share."""
-        return self._own_bytes + self._constants.held_bytes
+        return self._own_bytes + self._timed.held_bytes
 
-    def _constants_of(self, moment: Moment) -> TimeConstants:
+    def _timed_for(self, moment: Moment) -> "TimedTransformer":
         # Ordinary tensors even where inference mode calls for them first: gradients may be wanted of them later.
         with torch.inference_mode(False), torch.no_grad():
-            return self._folding.constants(moment)
+            constants = self._folding.constants(moment)
+        return TimedTransformer(constants, self._launching(partial(self._network, constants=constants)))
+
+
+@dataclass(frozen=True)
+class TimedTransformer:
+    """The constants of one time and size, and what launches the transformer with them."""
+
+    constants: TimeConstants
+    launched: Network
 
 
 class PRXPixelFolder:
     """Folds the denoisers of one transformer, which stays on the CPU, for a device; they share what is the same."""
 
-    def __init__(self, pristine: PRXPixelDenoiser, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        pristine: PRXPixelDenoiser,
+        device: torch.device,
+        dtype: torch.dtype,
+        launching: Launching = one_by_one,
+    ) -> None:
         self._pristine = pristine
+        self._launching = launching
         self._plain = Folding(pristine.transformer, device, dtype)
         self._unadapted = self._fold(pristine)
 
@@ -208,4 +227,4 @@ class PRXPixelFolder:
         plain = self._plain
         with torch.inference_mode(False), torch.no_grad():
             folding = Folding(plain.transformer, plain.device, plain.dtype, denoiser.overrides, plain.shared)
-            return FoldedPRXPixel(denoiser, folding)
+            return FoldedPRXPixel(denoiser, folding, self._launching)

@@ -14,6 +14,7 @@ from adapters.certificates.issue import Issuer
 from adapters.certificates.keys import sign
 from adapters.certificates.wording import LIMITS, SQUARES
 from adapters.contract.answer import certify_result
+from adapters.contract.certificate import Certificate
 from adapters.contract.certify import CertifyParameters
 from adapters.contract.jobs import JobRequest
 from adapters.contract.records import JobKind, JsonObject
@@ -83,6 +84,7 @@ def test_certificate_of_each_mode(mode: ResizeMode, noise: Noise) -> None:
     assert failed(verification) <= {"signature", "noise_key"}  # Whose key it is, nobody said.
     image = canonicalise(PICTURE, 32, Preprocessing(mode))
     parsed = read_certificate(certificate)
+    assert isinstance(parsed, Certificate)
     assert parsed.image.source_norm == image.source_norm
     if noise is Noise.GAUSSIAN and parsed.radius is not None:
         assert parsed.radius_source_pixels == pytest.approx(parsed.radius / image.source_norm)

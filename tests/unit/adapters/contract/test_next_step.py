@@ -167,6 +167,6 @@ def test_next_step_whatever_is_recorded(votes: list[int], present: set[int]) -> 
     step = next_step(standing(asked, selected=0, select=SELECTION, estimate=some))
 
     assert isinstance(last, Finish)
-    assert last.selection is not None
+    assert isinstance(last.selection, Selection)
     assert step in (Wait(), last)
     assert certify_result(asked, last.selection, last.tally, seconds=0.0).deciding_samples == last.tally.samples

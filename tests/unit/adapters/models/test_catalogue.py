@@ -23,6 +23,7 @@ from adapters.models.training.adapted import adapt_models
 from adapters.profiles.library import find_profile
 from adapters.profiles.profile import BUNDLED, Profile
 from adapters.settings import Settings
+from robustify.errors import ModelError
 from robustify.types import Task
 
 MINI = find_profile("mini")
@@ -69,7 +70,9 @@ def test_logits_when_the_denoiser_is_folded(noisy: torch.Tensor, tmp_path: Path)
 
 
 def test_denoiser_when_it_cannot_be_folded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A UNet with an unknown part answers as it is, in the dtype of the settings, and the log says why."""
+    """A UNet with an unknown part answers as it is, in the dtype of the settings, and the log says why; with graphs,
+    which certificates would name, it does not.
+    """
     shutil.copytree(BUNDLED / "denoiser", tmp_path / "denoiser")
     config = tmp_path / "denoiser" / "unet" / "config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "act_fn": "mish"}))
@@ -80,6 +83,8 @@ def test_denoiser_when_it_cannot_be_folded(tmp_path: Path, caplog: pytest.LogCap
     assert isinstance(denoiser.unet, UNet2DConditionModel)
     assert denoiser.unet.dtype == torch.bfloat16
     assert "cannot be folded: Mish" in caplog.text
+    with pytest.raises(ModelError, match="ROBUSTIFY_CUDA_GRAPHS needs a denoiser that is folded: .*Mish"):
+        load_super_resolution(placed(replace(MINI, folder=tmp_path), Settings(device="cuda", cuda_graphs=True)))
 
 
 @torch.inference_mode()

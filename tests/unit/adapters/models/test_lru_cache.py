@@ -89,3 +89,13 @@ def test_value_that_grows() -> None:
     resident("b")
     resident("a")
     assert loaded == ["a", "b", "a"]
+
+
+def test_memory_when_values_have_gone(loading: Loading) -> None:
+    """It is given back once for all that went, after they did, and not while nothing goes."""
+    sizes: list[int] = []
+    resident = LruCache(loading, len, 6, lambda: sizes.append(resident.held_bytes))
+    for key in ("aa", "bb", "cc", "aa", "huger!"):
+        resident(key)
+
+    assert sizes == [6]

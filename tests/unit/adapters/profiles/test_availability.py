@@ -76,6 +76,25 @@ def test_pulled_profiles_when_the_folder_of_models_is_set(tmp_path: Path) -> Non
     assert default.folder == tmp_path / "models" / "deepfloyd"
 
 
+@pytest.mark.parametrize("profile", ["mini", "oracle-linear"])
+@pytest.mark.parametrize("device", ["cpu", "mps"])
+def test_graphs_when_there_is_no_gpu(device: str, profile: str) -> None:
+    """One line names both settings, before anything is started and before anything is loaded."""
+    settings = Settings(profile=profile, device=device, cuda_graphs=True)
+    for refusing in (check_presence, load_models):
+        with pytest.raises(
+            ModelError, match=f"ROBUSTIFY_CUDA_GRAPHS needs .* and ROBUSTIFY_DEVICE is {device}: "
+        ) as found:
+            refusing(find_profile(profile), settings)
+        assert "\n" not in str(found.value)
+
+
+def test_graphs_when_nothing_is_folded() -> None:
+    """Two settings that contradict each other are refused: no certificate says graphs where there were none."""
+    with pytest.raises(ModelError, match="ROBUSTIFY_FOLDED is false"):
+        check_presence(find_profile("mini"), Settings(device="cuda", cuda_graphs=True, folded=False))
+
+
 def test_device_that_is_not_there() -> None:
     """ModelError that names the setting."""
     missing = f"cuda:{torch.cuda.device_count()}"

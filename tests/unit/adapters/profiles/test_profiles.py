@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.profiles.fingerprint import fingerprint
+from adapters.profiles.fingerprint import engine_parts, fingerprint
 from adapters.profiles.library import find_profile, shipped_profiles
 from adapters.profiles.profile import AdaptationDefaults
 from adapters.settings import Settings
@@ -43,6 +43,18 @@ def test_fingerprint_changes_with_everything_that_decides_f() -> None:
         prints.append(fingerprint(mini, SETTINGS.model_copy(update=change), TASK, 0.25))
 
     assert len(set(prints)) == len(prints)
+
+
+def test_fingerprint_when_the_network_is_launched_as_graphs() -> None:
+    """Graphs are another function of the same GPU, and certificates say so; where nothing is folded they are none."""
+    on_gpu = SETTINGS.model_copy(update={"device": "cuda"})
+    graphs = on_gpu.model_copy(update={"cuda_graphs": True})
+    mini, oracle = find_profile("mini"), find_profile("oracle-linear")
+
+    assert fingerprint(mini, on_gpu, TASK, 0.25) != fingerprint(mini, graphs, TASK, 0.25)
+    assert engine_parts(mini, graphs)["cuda_graphs"] is True
+    assert "cuda_graphs" not in engine_parts(mini, on_gpu)
+    assert fingerprint(oracle, on_gpu, TASK, 0.25) == fingerprint(oracle, graphs, TASK, 0.25)
 
 
 def test_unknown_profile_is_refused_with_the_known_ones() -> None:

@@ -97,7 +97,7 @@ class TestSubmission:
         """Its job waits, and its shards come to the queue when it is its turn; its id cannot be guessed."""
         job = submit(board, make_request(n0=1200))
         assert (job.status, job.samples_done, job.samples_total) == (JobStatus.QUEUED, 0, 2200)
-        assert board.queue_depths() == {"predict": 0, "adapt": 0, "certify": 1}
+        assert board.queue_depths() == {"predict": 0, "preview": 0, "adapt": 0, "certify": 1}
         assert len(job.id) == 26
         assert board.get(job.id) == job
 
@@ -108,7 +108,7 @@ class TestSubmission:
         with ThreadPoolExecutor(8) as threads:
             jobs = list(threads.map(lambda board: submit(board, request), boards * 4))
         assert len({job.id for job in jobs}) == 1
-        assert boards[0].queue_depths() == {"predict": 0, "adapt": 0, "certify": 1}
+        assert boards[0].queue_depths() == {"predict": 0, "preview": 0, "adapt": 0, "certify": 1}
 
     def test_too_many_wait(self, board_with: BoardWith, make_request: MakeRequest) -> None:
         """One more is refused; one that is there already is not."""
@@ -522,17 +522,18 @@ class TestRecovery:
         shards = shards_of(Phase.SELECT, 1200)
         assert {pop(server) for _ in range(3)} == {f"{job.id}-select-{shard.first}" for shard in shards}
 
-    def test_the_next_step_was_lost(self, board: JobBoard, make_request: MakeRequest) -> None:
+    def test_the_next_step_was_lost(self, board_with: BoardWith, make_request: MakeRequest) -> None:
         """A job with a complete phase is handed to whoever reconciles, and not to two at once."""
+        board = board_with(lease_seconds=0.5)
         job = submit(board, make_request())
         record_all(board, job, Phase.SELECT)
         assert board.reconcile(ENGINE, pause=0.001) == []
-        time.sleep(0.06)
+        time.sleep(0.6)
         assert board.reconcile(ENGINE, pause=0.001) == [job.id]
         time.sleep(0.002)
         assert board.reconcile(ENGINE, pause=0.001) == []
         board.select(job.id, 0, 100)
-        time.sleep(0.06)
+        time.sleep(0.6)
         assert board.reconcile(ENGINE, pause=0.001) == []
 
     def test_one_reconciles_at_a_time(self, board: JobBoard, make_request: MakeRequest) -> None:

@@ -1,6 +1,7 @@
 """What the board keeps for an owner, how long, and what it forgets, on a real queue server."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from adapters.queue.asking import Asked, Listing
 from adapters.queue.board import JobBoard
 from adapters.settings import Settings
 from adapters.store.outcomes import OutcomeStore
+from adapters.store.tensors import ImageStore
 from robustify.types import Phase
 from tests.answers import answer_of
 
@@ -158,9 +160,10 @@ class TestErasing:
         outcomes = board._outcomes
         keep = outcomes.keep
 
-        def keep_and_go(owner: str, *rest: str) -> None:
-            keep(owner, *rest)
+        def keep_and_go(owner: str, *rest: str) -> str:
+            kept = keep(owner, *rest)
             getattr(board, how)(anns.id, "ann")
+            return kept
 
         monkeypatch.setattr(outcomes, "keep", keep_and_go)
         assert board.finish(anns.job, answer_of(board, anns.job))
@@ -168,6 +171,25 @@ class TestErasing:
         assert outcomes.get("ann", *digests) is None
         assert outcomes.get("bob", *digests) is not None
         assert board.held(bobs.id, "bob").status is JobStatus.SUCCEEDED  # type: ignore[union-attr]
+
+    def test_when_the_last_owner_erases_while_the_result_is_published(
+        self, board: JobBoard, queue_settings: Settings, question: MakeRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The job is gone altogether, and nothing is left of its answer but what the ledger counts."""
+        request = question()
+        job = submit(board, request)
+        count(board, job)
+        keep = board._outcomes.keep
+
+        def keep_and_go(*arguments: str) -> str:
+            kept = keep(*arguments)
+            board.erase(job.id, "ann")
+            return kept
+
+        monkeypatch.setattr(board._outcomes, "keep", keep_and_go)
+        assert not board.finish(job.job, answer_of(board, job.job))
+        assert list(queue_settings.state.outcomes.rglob("*.json")) == []
+        assert board.ledger("ann").predictions.issued == 1
 
     def test_when_the_image_has_more_jobs_than_a_list_holds(
         self, board: JobBoard, connection: redis.Redis, question: MakeRequest
@@ -215,13 +237,15 @@ class TestLifetimes:
         bounded = {"clock", "counters", "ledger", "wake"}
         assert {key.decode().split(":")[1] for key in ours} == bounded | with_the_images
 
-    def test_when_an_image_is_dropped(self, connection: redis.Redis, board: JobBoard, question: MakeRequest) -> None:
+    def test_when_an_image_is_dropped(
+        self, connection: redis.Redis, board: JobBoard, queue_settings: Settings, question: MakeRequest
+    ) -> None:
         """Nothing on the server names it any more."""
         request = question()
         for by in (ANN, BOB):
             submit(board, request, by)
         connection.zadd("robustify:images", {request.image.sha256: 1.0})
-        assert board.drop_image(request.image.sha256)
+        assert board.remove_image(request.image.sha256, ImageStore(queue_settings.state.images))
         assert [board.usage(owner, 1).images for owner in ("ann", "bob")] == [0, 0]
         assert not [key for key in connection.scan_iter(f"*{request.image.sha256}*") if b"questions" not in key]
 
@@ -264,3 +288,33 @@ class TestTidying:
         done, waiting = submit(board, question()), submit(board, question(), BOB)
         answer(board, done)
         assert [job.id for job in board.live_jobs()] == [waiting.job]
+
+
+class TestImages:
+    def test_when_one_is_sent_while_it_is_removed(self, board: JobBoard, question: MakeRequest) -> None:
+        """The job waits until its image is stored once more; nobody else removes it meanwhile."""
+        request = question()
+        image = request.image.sha256
+        assert board.drop_image(image)
+        admission = board.admit(request, SAMPLES, ANN)
+        assert not board.commit(admission)
+        assert not board.drop_image(image)
+        board._call("removed", image=image)
+        assert board.commit(admission)
+        assert board.commit(admission)
+
+    def test_when_one_cannot_be_removed(
+        self, board: JobBoard, queue_settings: Settings, question: MakeRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The error is told, and whoever sends it is not held up."""
+        image = question().image.sha256
+        images = ImageStore(queue_settings.state.images)
+
+        def refuse(path: Path, missing_ok: bool = False) -> None:
+            raise PermissionError(13, "not allowed")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", refuse)
+            with pytest.raises(PermissionError):
+                board.remove_image(image, images)
+        assert board.remove_image(image, images)

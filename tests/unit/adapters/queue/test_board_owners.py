@@ -1,5 +1,7 @@
 """What owners hold, what they are charged, and that nobody learns of another, on a real queue server."""
 
+import errno
+import os
 import time
 
 import pytest
@@ -10,7 +12,7 @@ from adapters.queue.asking import Admission, Asked
 from adapters.queue.board import JobBoard
 from adapters.queue.rq_queue import queues
 from adapters.settings import Settings
-from robustify.errors import AllowanceError, QueueFullError, ReusedKeyError
+from robustify.errors import AllowanceError, QueueFullError, ReusedKeyError, StoreUnavailableError
 from tests.answers import answer_of
 from tests.owners import ANN, BOB, SAMPLES, SHARD, answer, asked, board, listed, question
 from tests.queue_fixtures import MakeRequest
@@ -135,8 +137,8 @@ class TestFairness:
         for _ in range(5):
             job = submit(board, question(), ANN)
             board.let_go(job.id, "ann")
-        assert [key for key in connection.scan_iter("robustify:lane:*")] == []
-        assert [key for key in connection.scan_iter("robustify:rotation:*")] == []
+        assert [key for key in connection.scan_iter("robustify:line:*")] == []
+        assert [key for key in connection.scan_iter("robustify:turns:*")] == []
 
     def test_when_certificates_fill_their_line(
         self, board: JobBoard, queue_settings: Settings, connection: redis.Redis, question: MakeRequest,
@@ -333,6 +335,66 @@ class TestPublishing:
         answer(board, again)
         connection.flushall()
         assert submit(board, request, ANN).status is JobStatus.SUCCEEDED
+
+    def test_when_the_store_takes_nothing(
+        self, board: JobBoard, queue_settings: Settings, question: MakeRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nobody reads the result; it stays due, and is published once it can be stored."""
+        job = submit(board, question(), ANN)
+        assert board.lease(job.job, SHARD, "worker")
+        board.record_votes(job.job, SHARD, job.vote_request.fingerprint, [SAMPLES, 0])
+
+        def refuse(*arguments: object) -> None:
+            raise OSError(errno.ENOSPC, "no space left")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "link", refuse)
+            with pytest.raises(StoreUnavailableError, match="not given: no space"):
+                board.finish(job.job, answer_of(board, job.job))
+            assert (held(board, job).status, held(board, job).result) == (JobStatus.RUNNING, None)
+        assert board.publish(job.job)
+        assert held(board, job).status is JobStatus.SUCCEEDED
+        assert board.ledger("ann").predictions.issued == 1
+        assert board._ledger.sums() == {"": {"predict:0.001": 1}, "ann": {"predict:0.001": 1}}
+
+    def test_when_the_queue_server_forgot_an_answer_meanwhile(
+        self, board: JobBoard, connection: redis.Redis, question: MakeRequest
+    ) -> None:
+        """The one that was given is given again, to whoever asked before it was known."""
+        request = question()
+        again = submit(board, request, ANN)
+        first = answer_of(board, again.job, seconds=12.5).model_dump_json()
+        board._outcomes.keep("ann", request.image.sha256, request.question.digest, first)
+        answer(board, again)
+        found = held(board, again).result
+        assert found is not None
+        assert found.seconds == 12.5
+
+    def test_ledger_when_the_queue_server_forgets(
+        self, board: JobBoard, connection: redis.Redis, question: MakeRequest
+    ) -> None:
+        """It is told what is stored before anybody reads it, and what both have counted is not counted twice."""
+        for by in (ANN, BOB):
+            answer(board, submit(board, question(), by))
+        before = board.ledger(), board.ledger("ann")
+        connection.flushall()
+        assert (board.ledger(), board.ledger("ann")) == before
+        board.agree_on_ledger()
+        assert (board.ledger(), board.ledger("ann")) == before
+        answer(board, submit(board, question(), ANN))
+        assert (board.ledger().predictions.issued, board.ledger("ann").predictions.issued) == (3, 2)
+
+    def test_ledger_when_an_earlier_release_has_counted(
+        self, board: JobBoard, connection: redis.Redis, question: MakeRequest
+    ) -> None:
+        """What only the queue server knows is stored too."""
+        connection.hset("robustify:ledger", "certify:0.001", 5)
+        connection.hset("robustify:ledger:carl", "certify:0.001", 5)
+        answer(board, submit(board, question(), ANN))
+        board.agree_on_ledger()
+        connection.flushall()
+        assert (board.ledger().certificates.issued, board.ledger("carl").certificates.issued) == (5, 5)
+        assert board.ledger().predictions.issued == 1
 
 
 class TestClock:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.durable_files import write_whole
+from adapters.durable_files import create_whole
+from adapters.store.folder import Folder
 from adapters.store.outcomes import OutcomeStore
 
 IMAGE, OTHER_IMAGE, QUESTION, OTHER_QUESTION = ("1a" * 32, "2b" * 32, "3c" * 32, "4d" * 32)
@@ -17,15 +18,21 @@ def store(tmp_path: Path) -> OutcomeStore:
     return OutcomeStore(tmp_path / "outcomes")
 
 
+def root_of(store: OutcomeStore) -> Path:
+    assert isinstance(store._objects, Folder)
+    return store._objects.root
+
+
 def left(store: OutcomeStore) -> list[Path]:
-    return list(store._root.rglob("*"))
+    return list(root_of(store).rglob("*"))
 
 
 def test_outcome_when_there_is_one(store: OutcomeStore) -> None:
-    """The first one stands."""
-    store.keep("ann", IMAGE, QUESTION, "first")
-    store.keep("ann", IMAGE, QUESTION, "second")
+    """The first one stands, and whoever comes later is told which."""
+    assert store.keep("ann", IMAGE, QUESTION, "first") == "first"
+    assert store.keep("ann", IMAGE, QUESTION, "second") == "first"
     assert store.get("ann", IMAGE, QUESTION) == "first"
+    assert store.renew("ann", IMAGE, QUESTION, "third") == store.get("ann", IMAGE, QUESTION) == "third"
 
 
 @pytest.mark.parametrize("other", ["", "bob"])
@@ -55,12 +62,12 @@ def test_outcome_when_its_time_is_over(store: OutcomeStore) -> None:
     """It is found by its age, and leaves nothing when it is removed."""
     for image in (IMAGE, OTHER_IMAGE):
         store.keep("ann", image, QUESTION, "text")
-    (old,) = store._folder(IMAGE).iterdir()
+    (old,) = (root_of(store) / IMAGE[:2] / IMAGE).iterdir()
     os.utime(old, (time.time() - 100,) * 2)
-    found = list(store.older_than(50))
-    assert found == [old]
-    store.remove(old)
-    store.remove(old)
+    (found,) = store.older_than(50)
+    assert (found.name, found.size) == (f"{IMAGE[:2]}/{IMAGE}/{old.name}", 4)
+    store.remove(found)
+    store.remove(found)
     assert store.get("ann", OTHER_IMAGE, QUESTION) == "text"
     assert len(left(store)) == 3
 
@@ -71,12 +78,12 @@ def test_outcome_when_its_folder_is_removed_in_this_moment(
     """It is stored all the same."""
     times = iter((True, False))
 
-    def write_after_somebody_tidied_up(path: Path, content: bytes) -> None:
+    def create_after_somebody_tidied_up(path: Path, content: bytes) -> bool:
         if next(times):
             path.parent.rmdir()
-        write_whole(path, content)
+        return create_whole(path, content)
 
-    monkeypatch.setattr("adapters.store.outcomes.write_whole", write_after_somebody_tidied_up)
+    monkeypatch.setattr("adapters.store.folder.create_whole", create_after_somebody_tidied_up)
     store.keep("ann", IMAGE, QUESTION, "text")
     assert store.get("ann", IMAGE, QUESTION) == "text"
 

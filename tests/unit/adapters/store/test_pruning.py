@@ -13,6 +13,7 @@ from adapters.profiles.text_encoder import encoder_of, letters_of_encoder
 from adapters.settings import Settings
 from adapters.store import pruning
 from adapters.store.tasks import TaskStore
+from adapters.store.walking import STILL_SECONDS, bytes_of, remove
 from robustify.types import Task
 
 DIGEST, OTHER_DIGEST = "1a" * 32, "2b" * 32
@@ -23,7 +24,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(state_dir=tmp_path)
 
 
-def made(path: Path, content: bytes = b"x", seconds_ago: float = 2 * pruning.STILL_SECONDS) -> Path:
+def made(path: Path, content: bytes = b"x", seconds_ago: float = 2 * STILL_SECONDS) -> Path:
     """A file of so long ago, with its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
@@ -39,16 +40,20 @@ def test_adaptation_when_a_task_has_it(settings: Settings, owner: str) -> None:
     for digest in (DIGEST, OTHER_DIGEST):
         made(state.adaptations / digest / "lora.safetensors")
     TaskStore.of(owner, state.tasks).publish("pets", Task(("cat", "dog")), "job", 0.0, DIGEST, "models")
-    found = [path.name for path in pruning.orphaned_adaptations(state, lambda digest: False)]
+    found = [path.name for path in pruning.orphaned_adaptations(state.adaptations, state.tasks, lambda digest: False)]
     assert found == [OTHER_DIGEST]
-    assert list(pruning.orphaned_adaptations(state, lambda digest: digest == OTHER_DIGEST)) == []
+    assert (
+        list(pruning.orphaned_adaptations(state.adaptations, state.tasks, lambda digest: digest == OTHER_DIGEST)) == []
+    )
 
 
 def test_adaptation_when_it_was_just_made(settings: Settings) -> None:
     """Its task is about to be published: it stays, as does whatever bears another name."""
     made(settings.state.adaptations / DIGEST / "lora.safetensors", seconds_ago=5)
     made(settings.state.adaptations / "notes" / "file")
-    assert list(pruning.orphaned_adaptations(settings.state, lambda digest: False)) == []
+    assert (
+        list(pruning.orphaned_adaptations(settings.state.adaptations, settings.state.tasks, lambda digest: False)) == []
+    )
 
 
 def test_left_over_when_a_process_died(settings: Settings) -> None:
@@ -102,16 +107,16 @@ def test_folder_when_it_is_empty(settings: Settings) -> None:
 def test_bytes_when_a_folder_is_removed(tmp_path: Path) -> None:
     """They are those of all files in it; removing what is gone already is no failure."""
     folder = made(tmp_path / "folder" / "inner" / "file", b"12345").parents[1]
-    assert pruning.bytes_of(folder) == 5
+    assert bytes_of(folder) == 5
     for _ in range(2):
-        pruning.remove(folder)
-    assert (folder.exists(), pruning.bytes_of(folder)) == (False, 0)
+        remove(folder)
+    assert (folder.exists(), bytes_of(folder)) == (False, 0)
 
 
 def test_link_when_it_is_removed(tmp_path: Path) -> None:
     """What it leads to stays."""
     target = made(tmp_path / "kept" / "file")
     (tmp_path / "link").symlink_to(target.parent)
-    pruning.remove(tmp_path / "link")
+    remove(tmp_path / "link")
     assert target.is_file()
     assert not (tmp_path / "link").is_symlink()

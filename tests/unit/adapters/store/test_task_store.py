@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.contract.labels import task_id
+from adapters.store.folder import Folder
 from adapters.store.tasks import LABELS_ALONE, StoredTask, TaskStore
 from robustify.errors import StoredTaskError, TaskConflictError, UnknownTaskError
 from robustify.types import Task
@@ -53,8 +54,13 @@ def publish(store: TaskStore, job: str, name: str = "pets", task: Task = PETS, a
     return store.publish(name, task, job, 12.5, adaptation=f"of {job}", models="m", answers=answers)
 
 
+def root_of(store: TaskStore) -> Path:
+    assert isinstance(store._objects, Folder)
+    return store._objects.root
+
+
 def files(store: TaskStore) -> list[str]:
-    return sorted(path.name for path in store._root.iterdir() if path.name != ".lock")
+    return sorted(path.name for path in root_of(store).iterdir() if path.name != ".lock")
 
 
 def run_side_by_side(code: str, folder: Path, names: Sequence[str]) -> None:
@@ -196,7 +202,7 @@ def test_name_that_stands_for_nothing(store: TaskStore, name: str) -> None:
 
 def test_publishing_by_two_processes_at_once(store: TaskStore) -> None:
     """All get in, and the numbers go on without a gap."""
-    run_side_by_side(PUBLISHING, store._root, ["a", "b"])
+    run_side_by_side(PUBLISHING, root_of(store), ["a", "b"])
     found = store.find("pets")
 
     assert [version.number for version in found.versions] == list(range(1, 41))
@@ -207,7 +213,7 @@ def test_publishing_by_two_processes_at_once(store: TaskStore) -> None:
 @pytest.mark.slow
 def test_changes_by_several_processes_at_once(store: TaskStore) -> None:
     """Whoever publishes, steps back, lists and deletes: the task is whole at each moment, and no part is left."""
-    run_side_by_side(CHANGING, store._root, ["a", "b", "c"])
+    run_side_by_side(CHANGING, root_of(store), ["a", "b", "c"])
     found = store.find("pets")
 
     assert files(store) == [f"{found.id}.json"]
@@ -219,13 +225,13 @@ def test_file_that_is_damaged(store: TaskStore, content: bytes) -> None:
     """StoredTaskError, which names the file and no folder; nothing is published over it, and others are listed."""
     publish(store, "first")
     other = publish(store, "first", name="owls")
-    path = store._root / f"{task_id('pets')}.json"
+    path = root_of(store) / f"{task_id('pets')}.json"
     path.write_bytes(content)
     for act in (lambda: store.find("pets"), lambda: publish(store, "second"), lambda: store.make_current("pets", 1)):
         with pytest.raises(StoredTaskError, match="damaged") as caught:
             act()
         assert path.name in str(caught.value)
-        assert str(store._root) not in str(caught.value)
+        assert str(root_of(store)) not in str(caught.value)
     assert path.read_bytes() == content
     assert store.all() == [other]
 
@@ -253,7 +259,7 @@ def test_listing_when_a_process_died_while_it_wrote(store: TaskStore) -> None:
     """What it left behind is no task, and others come by name."""
     for name in ("pets", "Zoo", "apes"):
         publish(store, name, name=name)
-    (store._root / ".partial-x7f3").write_bytes(b'{"id": ')
+    (root_of(store) / ".partial-x7f3").write_bytes(b'{"id": ')
 
     assert [task.name for task in store.all()] == ["apes", "pets", "Zoo"]
 
@@ -266,7 +272,7 @@ def test_listing_when_there_is_no_folder(store: TaskStore) -> None:
 def test_record_when_a_newer_release_wrote_it(store: TaskStore) -> None:
     """What is not known is ignored."""
     publish(store, "first")
-    path = store._root / f"{task_id('pets')}.json"
+    path = root_of(store) / f"{task_id('pets')}.json"
     path.write_text(path.read_text().replace('"current"', '"colour": "red", "current"'))
 
     assert store.find("pets").current == 1

@@ -65,7 +65,7 @@ def test_the_disk_is_full(store: ImageStore, tmp_path: Path, monkeypatch: pytest
     def refuse(old: str, new: str) -> None:
         raise OSError(errno.ENOSPC, "no space left")
 
-    monkeypatch.setattr(os, "replace", refuse)
+    monkeypatch.setattr(os, "link", refuse)
     with pytest.raises(OSError, match="no space"):
         store.put(tensor())
     assert stored_files(tmp_path) == []

@@ -15,6 +15,7 @@ from tests.serving import app_without_queue
 PUBLIC_FOR_EVER = {
     ("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/certificates/verify"), ("GET", "/certificates/key"),
     ("GET", "/docs"), ("GET", "/docs/{name}"), ("GET", "/openapi.json"),
+    ("GET", "/"), ("GET", "/page/{path:path}"), ("GET", "/examples"),
 }  # fmt: skip
 
 

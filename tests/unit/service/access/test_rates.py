@@ -56,6 +56,21 @@ def test_headers_when_requests_are_left(still_clock: list[float]) -> None:
     assert standing.headers == {"RateLimit-Policy": '"requests";q=5;w=60', "RateLimit": '"requests";r=4;t=30'}
 
 
+@pytest.mark.parametrize(("per_minute", "files"), [(5, 6000), (600, 6000), (1000, 10_000)])
+def test_files_when_an_address_asks_for_too_many(still_clock: list[float], per_minute: int, files: int) -> None:
+    """Ten times as many as requests, and enough for a page where few are let in; requests are counted as before."""
+    counting = Rates(per_minute)
+    assert counted(files + 9, lambda: counting.of_files("10.0.0.1")) == files
+    assert counted(9, lambda: counting.of_files("10.0.0.2")) == 9
+    assert counted(per_minute + 9, lambda: counting.of_address("10.0.0.1")) == per_minute
+
+
+def test_headers_when_a_file_was_asked_for(still_clock: list[float]) -> None:
+    """They name the rate that was counted, so that nobody takes it for that of requests."""
+    standing = asyncio.run(Rates(5).of_files("10.0.0.1"))
+    assert standing.headers == {"RateLimit-Policy": '"files";q=6000;w=60', "RateLimit": '"files";r=5999;t=30'}
+
+
 @pytest.mark.parametrize("jump", [120.0, -7200.0])
 def test_requests_when_the_clock_jumps(still_clock: list[float], jump: float) -> None:
     """Nobody is shut out by it, in whichever direction."""

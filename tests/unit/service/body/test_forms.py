@@ -1,9 +1,12 @@
 """Forms: which fields are lists and which are numbers is known by name."""
 
+from adapters.contract.preview import PreviewParameters
+from adapters.contract.smoothing import AskedParameters
 from adapters.preparation import PARAMETERS
-from service.body.forms import LIST_FIELDS, NUMBER_FIELDS
+from service.body.forms import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
 
-SCHEMAS = [model.model_json_schema()["properties"] for model in PARAMETERS.values()]
+MODELS: list[type[AskedParameters]] = [*PARAMETERS.values(), PreviewParameters]
+SCHEMAS = [model.model_json_schema()["properties"] for model in MODELS]
 
 
 def fields_of(*types: str) -> set[str]:
@@ -16,4 +19,4 @@ def fields_of(*types: str) -> set[str]:
 def test_fields_when_parameters_come_and_go() -> None:
     """Every field that is a number or a list is named as one, and no other."""
     assert fields_of("integer", "number") == set(NUMBER_FIELDS)
-    assert fields_of("array") == set(LIST_FIELDS)
+    assert fields_of("array") == {*LIST_FIELDS, *JSON_FIELDS}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.metrics_core import Metric
 
-from adapters.contract.figures import Figures, QueueMemory, WaitingJobs
+from adapters.contract.figures import Backlog, Figures, QueueMemory, WaitingJobs
 from adapters.contract.jobs import WorkerRecord
 from adapters.contract.ledger import Ledger
 from adapters.contract.records import JobKind
@@ -22,10 +22,12 @@ def worker(name: str, speed: float | None, seen_at: float | None) -> WorkerRecor
     )
 
 
-def reading(counters: dict[str, float], workers: tuple[WorkerRecord, ...] = ()) -> BoardReading:
+def reading(
+    counters: dict[str, float], workers: tuple[WorkerRecord, ...] = (), backlog: tuple[Backlog, ...] = ()
+) -> BoardReading:
     waiting = {kind: WaitingJobs(jobs=2, oldest_seconds=7.5) for kind in JobKind}
     figures = Figures(counters=counters, waiting=waiting, running=1, images=3, deliveries=0, workers=workers)
-    return BoardReading(figures, Ledger.of({"certify:0.001": 4}), QueueMemory(used_bytes=5, limit_bytes=0))
+    return BoardReading(figures, Ledger.of({"certify:0.001": 4}), QueueMemory(used_bytes=5, limit_bytes=0), backlog)
 
 
 def values(found: list[Metric]) -> dict[tuple[str, ...], float]:
@@ -81,6 +83,15 @@ def test_workers_when_some_live() -> None:
     assert found["robustify_worker_samples_per_second", "01234567", "p"] == 10
     assert found["robustify_worker_last_sign_timestamp_seconds", "01234567", "p"] == 8
     assert found["robustify_workers_alive", "ffffffff", "q"] == 0
+
+
+def test_backlog_when_jobs_wait_and_run() -> None:
+    """Jobs that wait and shards that are wanted are work for one worker each, also of an engine that has no worker."""
+    busy = Backlog(engine=ENGINE, kind=JobKind.CERTIFY, waiting=2, running=1, shards=9)
+    between = Backlog(engine="f" * 16, kind=JobKind.PREDICT, waiting=0, running=1, shards=0)
+    found = values(list(board_families(reading({}, (worker("a", None, None),), (busy, between)), {"f" * 16: "q"})))
+    assert found["robustify_backlog_shards", "01234567", "certify", "p"] == 11
+    assert found["robustify_backlog_shards", "ffffffff", "predict", "q"] == 1
 
 
 def test_ledger_when_something_was_given_out() -> None:

@@ -1,6 +1,7 @@
 """`robustify profiles tune`: what is printed, and what is written."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,8 @@ def test_profile_of_the_installation(folder: Path) -> None:
     """It is measured, and the last line says how to keep what is proposed."""
     lines = printed("oracle-linear", "--seconds", "1").splitlines()
     assert any("float32, samples/s" in line for line in lines)
-    assert any(line.startswith("proposed: dtype float32, batch ") for line in lines)
+    # Which of the two is faster for an oracle is a matter of this moment.
+    assert any(re.match(r"proposed: dtype (float32|bfloat16), batch \d+, ", line) for line in lines)
     assert "robustify profiles show oracle-linear > " in lines[-1]
 
 

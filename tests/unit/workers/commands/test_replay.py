@@ -141,9 +141,23 @@ def test_settings_when_the_certificate_is_hostile() -> None:
         "profile": "oracle-linear",
         "dtype": "bfloat16",
         "batch_size": 7,
+        "cuda_graphs": False,
         **{name: stated.model.engine[name] for name in ("folded", "timestep_rule", "k")},
     }
     assert {"classifier_url", "state_dir"} <= set(differing_parts(forged, PROFILE, SETTINGS))
+
+
+@pytest.mark.parametrize(
+    ("stated", "device", "expected"),
+    [(True, "cuda", True), (True, "cuda:1", True), (True, "cpu", False), (None, "cuda", False), ("yes", "cuda", False)],
+)
+def test_settings_when_the_certificate_names_graphs(stated: object, device: str, expected: bool) -> None:
+    """A replay launches as the certificate says, whatever this machine is set to; graphs only where there is a GPU."""
+    original = certificate()
+    engine = {**original.model.engine, **({} if stated is None else {"cuda_graphs": stated})}
+    changed = original.model_copy(update={"model": original.model.model_copy(update={"engine": engine})})
+    found = settings_of(changed, lambda **chosen: Settings(**{"device": device, "cuda_graphs": True, **chosen}))
+    assert found.cuda_graphs is expected
 
 
 def test_replay_when_a_batch_would_fill_the_memory() -> None:

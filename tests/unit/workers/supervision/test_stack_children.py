@@ -1,5 +1,7 @@
 """Which workers `robustify up` starts."""
 
+import pytest
+
 from adapters.profiles.library import served_profiles
 from adapters.settings import Settings
 from workers.supervision.stack import worker_children
@@ -18,3 +20,16 @@ def test_workers_when_several_profiles_are_served() -> None:
         "oracle-linear",
     ]
     assert {child.environment["ROBUSTIFY_PORT"] for child in children} == {"1"}
+
+
+def test_threads_when_several_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has its share and at least one, unless a setting says how many, or there is one worker alone."""
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    profiles = served_profiles(Settings(profile="mini"))
+
+    def threads(workers: int, environment: dict[str, str]) -> set[str | None]:
+        children = worker_children(profiles, workers, environment)
+        return {child.environment.get("ROBUSTIFY_THREADS") for child in children}
+
+    assert (threads(1, {}), threads(3, {}), threads(9, {})) == ({None}, {"2"}, {"1"})
+    assert threads(3, {"ROBUSTIFY_THREADS": "4"}) == {"4"}

@@ -154,6 +154,18 @@ def test_labels_that_are_the_same_to_the_model(saved: Path) -> None:
         encoder.for_task(Task(("frog", "1", "2"), "a {}"))
 
 
+def test_label_sets_when_they_are_asked_about_at_once(saved: Path) -> None:
+    """Each label has the features that it has alone, and one may stand in several sets; in one set it may not be
+    another's."""
+    encoder = load_transformers_zero_shot(saved, OPTIONS, CPU, torch.float32)
+    sets = (("horse", "frog"), ("ship", "horse", "cat"))
+    features = encoder.for_task(Task.of_sets(sets, ["a {}"])).text_features
+    alone = [encoder.for_task(Task(labels, "a {}")).text_features for labels in sets]
+    torch.testing.assert_close(features, torch.cat(alone))
+    with pytest.raises(InvalidInputError, match=r"labels of set 2 that are the same to the model: '1' \(2\)"):
+        encoder.for_task(Task.of_sets((("horse", "frog"), ("ship", "1", "2")), ["a {}"]))
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "preprocessor_config.json", "tokenizer.json"])
 def test_folder_when_a_file_is_damaged_or_missing(siglip: Path, name: str) -> None:
     """ModelFilesError without a path."""

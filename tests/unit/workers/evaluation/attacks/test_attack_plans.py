@@ -5,7 +5,7 @@ from robustify.errors import InvalidInputError
 from workers.commands import attacking, cli
 from workers.commands.app import app
 from workers.evaluation.attacks.plan import AttackMethod, AttackMode, plan_of
-from workers.evaluation.runs import Method
+from workers.evaluation.runs import Smoothing
 
 SHOWN = {
     (AttackMethod.SMOOTH_ADV, AttackMode.PAPER): "9,600",
@@ -38,7 +38,7 @@ def test_cost_in_the_help(asked: tuple[AttackMethod, AttackMode], shown: str) ->
     ],
 )
 def test_plans_that_do_not_go_together(
-    method: AttackMethod, mode: AttackMode, restarts: int, m: int | None, defence: Method, field: str
+    method: AttackMethod, mode: AttackMode, restarts: int, m: int | None, defence: Smoothing, field: str
 ) -> None:
     """They are refused, and the message names the option."""
     with pytest.raises(InvalidInputError) as refusal:

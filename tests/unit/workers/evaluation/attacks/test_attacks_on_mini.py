@@ -16,7 +16,7 @@ from workers.evaluation.attacks.oracle_images import OracleImages
 from workers.evaluation.attacks.plan import AttackMethod, AttackMode, AttackPlan
 from workers.evaluation.attacks.runs import run_attack
 from workers.evaluation.procedure import Procedure
-from workers.evaluation.runs import Evaluation, Method
+from workers.evaluation.runs import Evaluation, Smoothing
 
 pytestmark = pytest.mark.slow
 LABELS = ("airplane", "automobile", "frog")
@@ -24,7 +24,7 @@ IMAGES = OracleImages(count=2, side=32)
 """Any images will do."""
 
 
-def attack(plan: AttackPlan, method: Method = "denoised") -> Attack:
+def attack(plan: AttackPlan, method: Smoothing = "denoised") -> Attack:
     parameters = SmoothingParameters(0.25, n0=10, n=10, alpha=0.05)
     procedure = Procedure() if method == "no-smoothing" else Procedure(test=PredictTest.FIXED)
     settings = Settings(profile="mini", threads=1)
