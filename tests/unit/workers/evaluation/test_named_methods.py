@@ -13,7 +13,7 @@ from workers.evaluation.methods.readiness import lacking, profiles_of
 
 SIGMAS = (0.25, 0.5)
 BUILT = {baseline.profile for baseline in BASELINES}
-RECIPE = re.compile(r"python -m adapters\.embedded\.recipe\.baselines install --only ([\w.-]+)")
+RECIPE = re.compile(r"python -m adapters\.embedded\.recipe\.baselines install((?: --only [\w.-]+)+)")
 
 
 def test_catalogue_when_the_paper_is_read() -> None:
@@ -37,15 +37,16 @@ def test_catalogue_when_the_paper_is_read() -> None:
 
 @pytest.mark.parametrize("method", methods().values(), ids=lambda method: method.name)
 def test_profile_when_a_method_names_it(method: NamedMethod) -> None:
-    """It comes with the installation, or its recipe's command makes it, for both sigmas."""
+    """It comes with the installation, or its recipe's command, as it stands there, makes it for both sigmas."""
     for sigma in SIGMAS:
         profile = method.profile_at(sigma)
         assert (profile in shipped_profiles()) == (method.recipe is None)
         if method.recipe is not None:
             command = RECIPE.fullmatch(method.recipe)
             assert command
-            assert command[1].replace("SIGMA", f"{sigma:g}") == profile
-            assert profile in BUILT
+            made = command[1].split(" --only ")[1:]
+            assert profile in made
+            assert set(made) <= BUILT
 
 
 def test_every_baseline_has_a_method() -> None:
