@@ -52,7 +52,8 @@ def main(
     ways = STEPS if table else (OFFICIAL, OURS)
     found = measure_in_pairs(ways, work, rounds) if pairs else measure(ways, work, rounds)
     torch.set_num_threads(work.threads)
-    flops, peak = flops_of(work), convolution_peak(work.device)
+    images = PEAK_BATCH if work.device.type == "cpu" else GPU_PEAK_BATCH
+    flops, peak = flops_of(work), convolution_peak(work.device, images)
     seconds = statistics.median(spent.seconds for spent in found[OURS][1:])
     typer.echo(report(found, work.batch_size))
     typer.echo(f"\nUNet {flops / 1e9:.1f} GFLOP a sample; bfloat16 convolutions peak at {peak / 1e9:.0f} GFLOP/s")
@@ -169,9 +170,8 @@ def flops_of(work: Workload) -> float:
 
 
 @torch.inference_mode()
-def convolution_peak(device: torch.device) -> float:
-    """FLOP/s of the best of some bfloat16 convolutions of a kind that the device is good at."""
-    images = PEAK_BATCH if device.type == "cpu" else GPU_PEAK_BATCH
+def convolution_peak(device: torch.device, images: int) -> float:
+    """FLOP/s of the best of some bfloat16 convolutions, of so many images, of a kind that the device is good at."""
     shapes = (images, PEAK_CHANNELS, PEAK_SIDE, PEAK_SIDE), (PEAK_CHANNELS, PEAK_CHANNELS, 3, 3)
     x, weight = (torch.rand(shape).to(device, torch.bfloat16, memory_format=torch.channels_last) for shape in shapes)
     times = []
