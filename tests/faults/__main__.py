@@ -18,21 +18,21 @@ def main(
     scale: Annotated[float, typer.Option(help="Share of the runs of each row, over 0, to 1.")] = 1.0,
     full: Annotated[bool, typer.Option(help="Also all runs of five minutes each, whatever the scale.")] = False,
     seed: Annotated[int, typer.Option(help="Of when what happens.")] = 1,
-    report: Annotated[bool, typer.Option(help="Print Markdown alone, for docs/results/faults.md.")] = False,
+    report: Annotated[bool, typer.Option(help="Markdown for docs/results/faults.md; each row to stderr.")] = False,
 ) -> None:
     # Before torch is loaded, here and in the server of forks.
     os.environ["OMP_NUM_THREADS"] = "1"
     from tests.faults.matrix import LONG, chosen, try_row
     from tests.faults.tried import line, table
 
-    tried = []
+    tried, told = [], sys.stderr if report else sys.stdout
     with orderly_termination():
         for row in chosen([name for name in only.split(",") if name]):
             tried.append(try_row(row, 1.0 if full and row.name == LONG else scale, seed))
-            if not report:
-                print(line(tried[-1]), flush=True)
+            print(line(tried[-1]), file=told, flush=True)
     if report:
-        print(f"`python -m tests.faults --scale {scale:g} --seed {seed}`, {datetime.now(UTC):%Y-%m-%d}.\n")
+        rows = f" --only {only}" if only else ""
+        print(f"`python -m tests.faults{rows} --scale {scale:g} --seed {seed}`, {datetime.now(UTC):%Y-%m-%d}.\n")
     print(table(tried, "fault", "recovery"))
     sys.exit(0 if tried and all(row.passed for row in tried) else 1)
 

@@ -20,14 +20,14 @@ def main(
     only: Annotated[str, typer.Option(help="What to try, with commas between: worker,queue; by default all.")] = "",
     scale: Annotated[float, typer.Option(help="Share of the runs and of how long each lasts, over 0, to 1.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of when what happens.")] = 1,
-    report: Annotated[bool, typer.Option(help="Print Markdown alone, for docs/results/hosts.md.")] = False,
+    report: Annotated[bool, typer.Option(help="Markdown for docs/results/hosts.md; each row to stderr.")] = False,
 ) -> None:
     if not can_have_hosts():
         sys.exit("no network namespaces can be made here: run it as root, with iproute2 and util-linux installed")
     enter_a_network()
     # Before torch is loaded.
     os.environ["OMP_NUM_THREADS"] = "1"
-    started, tried = time.monotonic(), []
+    started, tried, told = time.monotonic(), [], sys.stderr if report else sys.stdout
     with orderly_termination():
         from tests.hosts.cluster import running_cluster
         from tests.hosts.queue_servers import encrypting_server
@@ -38,12 +38,10 @@ def main(
 
             cluster.wait_until_whole()
             ready = time.monotonic() - started
-            if not report:
-                print(f"ready after {ready:.0f} s", flush=True)
+            print(f"ready after {ready:.0f} s", file=told, flush=True)
             for row in chosen([name for name in only.split(",") if name]):
                 tried.append(try_row(row, cluster, scale))
-                if not report:
-                    print(line(tried[-1]), flush=True)
+                print(line(tried[-1]), file=told, flush=True)
                 if not tried[-1].passed:
                     print(cluster.said(), file=sys.stderr, flush=True)
     encryption = "TLS" if encrypting_server() else "no TLS, for lack of a server that has it"
