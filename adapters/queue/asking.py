@@ -212,7 +212,11 @@ class Asking:
     def held(self, ticket: str, owner: str) -> JobRecord | None:
         """A job as its owner sees it; None when there is none of that id, or it is another's."""
         answer = self._call("ticket", ticket=ticket, owner=owner)
-        return as_held(answer) if answer else None
+        if not answer:
+            return None
+        record = as_held(answer)
+        is_over = record.status is JobStatus.EXPIRED
+        return self._answered_after_all(record) if is_over or lacks_image(record, answer[3]) else record
 
     def let_go(self, ticket: str, owner: str) -> JobRecord | None:
         """Ends a job for one owner, and altogether if nobody else waits for it; None as `held`.
@@ -356,6 +360,21 @@ class Asking:
             self._outcomes.forget(*place)
             return None
 
+    def _answered_after_all(self, record: JobRecord) -> JobRecord:
+        """A job that expired or cannot begin, with the answer to its question that is stored, if one is.
+
+        A queue server that took another's place may know that something was asked and no more, not even that it could
+        begin. Who was answered by the other is answered so by this one.
+        """
+        request = record.request
+        if not isinstance(request, JobRequest):
+            return record
+        result = self._outcome_of(request, request.question.digest, record.owner)
+        if result is None:
+            return record
+        answered = {"status": JobStatus.SUCCEEDED, "result": result, "samples_done": result.copies_used}
+        return record.model_copy(update={"started_at": record.created_at} | answered)
+
     def _adopt(self, result: AnyVoted, plan: Mapping[str, object]) -> Admission:
         document = result.model_dump_json()
         return self._admission(self._call("adopt", result=document, samples_done=result.copies_used, **plan))
@@ -364,9 +383,8 @@ class Asking:
         word, *rest = answer
         if word not in ("job", "again"):
             raise self._refusal(word, rest)
-        job = pairs(rest[3])
-        needs_image = job["status"] == "queued" and "committed" not in job
-        return Admission(as_held(rest), needs_image, is_replayed=word == "again")
+        record = as_held(rest)
+        return Admission(record, lacks_image(record, rest[3]), is_replayed=word == "again")
 
     def _refusal(self, word: str, rest: list[Any]) -> Exception:  # Any: likewise.
         match word:
@@ -415,6 +433,11 @@ class Asking:
             "webhook": asked.webhook or "",
             "trace": asked.trace or "",
         }
+
+
+def lacks_image(record: JobRecord, job: Sequence[str]) -> bool:
+    """Whether a job, as the script answers it, waits for its image to be stored."""
+    return record.status is JobStatus.QUEUED and "committed" not in pairs(job)
 
 
 def owned_task(owner: str, name: str) -> str:

@@ -1,5 +1,6 @@
 """What the board keeps for an owner, how long, and what it forgets, on a real queue server."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -318,3 +319,32 @@ class TestImages:
             with pytest.raises(PermissionError):
                 board.remove_image(image, images)
         assert board.remove_image(image, images)
+
+
+def test_answer_when_a_server_takes_another_s_place(
+    board: JobBoard, connection: redis.Redis, queue_settings: Settings, question: MakeRequest
+) -> None:
+    """It knows of a job, and not that it may begin: for its owner the job is answered, as the other server said."""
+    admission = board.admit(question(), SAMPLES, ANN)
+    job = admission.record
+    replicated = {key: connection.dump(key) for key in connection.scan_iter("robustify:*")}
+    assert board.commit(admission)
+    answer(board, job)
+    given = board.held(job.id, "ann")
+    assert given is not None
+    assert given.status is JobStatus.SUCCEEDED
+
+    connection.flushall()
+    for key, value in replicated.items():
+        connection.restore(key, 0, value or b"")
+    for expires_at in (time.time() + 60, 0):
+        connection.hset(f"robustify:job:{job.job}", "expires_at", expires_at)
+        found = board.held(job.id, "ann")
+        assert found is not None
+        assert (found.status, found.result, found.samples_done) == (given.status, given.result, given.samples_done)
+        assert board.held(job.id, "bob") is None
+
+    OutcomeStore(queue_settings.state.outcomes).forget("ann", job.vote_request.image.sha256)
+    lapsed = board.held(job.id, "ann")
+    assert lapsed is not None
+    assert (lapsed.status, lapsed.result) == (JobStatus.EXPIRED, None)
