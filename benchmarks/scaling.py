@@ -5,8 +5,7 @@
 Two services run side by side and take turns, so that whatever else the machine does falls on both. Every certificate is
 of a picture that was not asked about before. Expected on 2 idle cores with 2 workers: ratio at least 1.9; 1.91 was
 measured with 6,000 samples and 2.04 with 10,000, a round each. On two other cores, without AVX-512, it was 1.86 and
-1.82: there one process alone computes between 16.6 and 18.2 samples a second, and two between 32.5 and 37.3. On a GPU
-host a worker has a GPU of its own, and `--workers` is their number. The last line is JSON.
+1.82. On a GPU host a worker has a GPU of its own, and `--workers` is their number. The last line is JSON.
 """
 
 import json

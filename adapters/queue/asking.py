@@ -372,8 +372,10 @@ class Asking:
         result = self._outcome_of(request, request.question.digest, record.owner)
         if result is None:
             return record
+        # As a job whose answer is known when it is asked for.
+        times = {"started_at": record.created_at, "ended_at": record.created_at}
         answered = {"status": JobStatus.SUCCEEDED, "result": result, "samples_done": result.copies_used}
-        return record.model_copy(update={"started_at": record.created_at} | answered)
+        return record.model_copy(update=times | answered)
 
     def _adopt(self, result: AnyVoted, plan: Mapping[str, object]) -> Admission:
         document = result.model_dump_json()

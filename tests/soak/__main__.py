@@ -23,8 +23,8 @@ SETTINGS = {
     "OUTCOME_SECONDS": "150",
     "QUEUE_SECONDS": "150",
     "MAX_QUEUED_JOBS": "200",
-    # Keys take turns: of a fiftieth of one and a half certificates a second, two begin well within 150 s, not four.
-    "MAX_QUEUED_JOBS_PER_KEY": "2",
+    # Keys take turns: of a fiftieth of two and a half certificates a second, four begin well within 150 s, not ten.
+    "MAX_QUEUED_JOBS_PER_KEY": "4",
     "LOG_LEVEL": "WARNING",
 }
 """What ends is forgotten within the run, so that memory has to come back."""

@@ -342,6 +342,7 @@ def test_answer_when_a_server_takes_another_s_place(
         found = board.held(job.id, "ann")
         assert found is not None
         assert (found.status, found.result, found.samples_done) == (given.status, given.result, given.samples_done)
+        assert found.ended_at == found.started_at == found.created_at
         assert board.held(job.id, "bob") is None
 
     OutcomeStore(queue_settings.state.outcomes).forget("ann", job.vote_request.image.sha256)
