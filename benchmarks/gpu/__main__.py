@@ -63,7 +63,7 @@ FULL_SIZES = Sizes(
     compared=2, voted=500, row_seconds=5, predict=100, certify=10_000, predictions=20, certify_over_http=2000, rounds=2
 )
 TINY_SIZES = Sizes(
-    compared=2, voted=5, row_seconds=0, predict=10, certify=20, predictions=2, certify_over_http=50, rounds=1
+    compared=2, voted=25, row_seconds=0, predict=10, certify=20, predictions=2, certify_over_http=50, rounds=1
 )
 
 

@@ -54,7 +54,7 @@ def test_benchmark_when_all_of_it_runs(models: Path) -> None:
     assert (process.returncode, found["missing"]) == (0, {})
     assert (found["votes_agree float32"], found["votes_repeat"]) == (1, 1)
     assert found["logit_error float32"] < 1e-4
-    assert found["votes_agree bfloat16"] >= 0.8
+    assert found["votes_agree bfloat16"] > 0.8
     assert 0 < found["logit_error bfloat16"] < 0.1
     speeds = [found[f"samples_per_second {way}"] for way in SPEEDS]
     assert min(speeds) > 0
